@@ -1,0 +1,256 @@
+#pragma once
+// Typed events: one plain struct for each state transition, in Kafka's words. Production makes log lines and
+// metrics of them, the simulator history, triggers and explanations. An event is a view: what it points to
+// lives only during emit(). To add one: a struct here with kName and fields(), and its place in Event.
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <variant>
+
+#include "core/base/uuid.h"
+
+namespace ksim {
+
+using Replicas = std::span<const int32_t>;
+
+struct LogLine {  // what has no event of its own; level: 0 debug, 1 info, 2 warn, 3 error
+  static constexpr std::string_view kName = "log.line";
+  int32_t level = 1;
+  std::string_view module;
+  std::string_view text;
+  void fields(auto&& v) const { v("level", level), v("module", module), v("text", text); }
+};
+
+// ---- one replica's log (storage); log is "orders-3" or "__cluster_metadata-0" ----
+struct LogAppended {
+  static constexpr std::string_view kName = "log.appended";
+  std::string_view log;
+  Uuid topic_id;
+  int32_t partition = 0;
+  int64_t base_offset = 0;
+  int64_t end_offset = 0;  // log end offset after the append
+  int32_t leader_epoch = -1;
+  void fields(auto&& v) const {
+    v("log", log), v("topic_id", topic_id), v("partition", partition), v("base_offset", base_offset);
+    v("end_offset", end_offset), v("leader_epoch", leader_epoch);
+  }
+};
+struct LogTruncated {
+  static constexpr std::string_view kName = "log.truncated";
+  std::string_view log;
+  Uuid topic_id;
+  int32_t partition = 0;
+  int64_t from_offset = 0;  // log end offset before
+  int64_t to_offset = 0;    // and after
+  void fields(auto&& v) const {
+    v("log", log), v("topic_id", topic_id), v("partition", partition), v("from_offset", from_offset);
+    v("to_offset", to_offset);
+  }
+};
+struct LogStartMoved {
+  static constexpr std::string_view kName = "log.start_moved";
+  std::string_view log;
+  Uuid topic_id;
+  int32_t partition = 0;
+  int64_t start_offset = 0;
+  std::string_view reason;
+  void fields(auto&& v) const {
+    v("log", log), v("topic_id", topic_id), v("partition", partition), v("start_offset", start_offset);
+    v("reason", reason);
+  }
+};
+struct SegmentRolled {
+  static constexpr std::string_view kName = "log.rolled";
+  std::string_view log;
+  int64_t base_offset = 0;
+  void fields(auto&& v) const { v("log", log), v("base_offset", base_offset); }
+};
+struct LogLoaded {
+  static constexpr std::string_view kName = "log.loaded";
+  std::string_view log;
+  Uuid topic_id;
+  int32_t partition = 0;
+  bool clean = false;
+  int64_t start_offset = 0;
+  int64_t end_offset = 0;
+  int64_t bytes_cut = 0;  // torn tail removed by recovery
+  void fields(auto&& v) const {
+    v("log", log), v("topic_id", topic_id), v("partition", partition), v("clean", clean);
+    v("start_offset", start_offset), v("end_offset", end_offset), v("bytes_cut", bytes_cut);
+  }
+};
+struct LogDirFailed {
+  static constexpr std::string_view kName = "log_dir.failed";
+  std::string_view directory;
+  std::string_view reason;
+  void fields(auto&& v) const { v("directory", directory), v("reason", reason); }
+};
+
+// ---- the metadata quorum ----
+struct RaftStateChanged {
+  static constexpr std::string_view kName = "raft.state_changed";
+  std::string_view state;  // unattached, prospective, candidate, leader, resigned, follower
+  int32_t epoch = 0;
+  int32_t leader_id = -1;
+  int32_t voted_id = -1;
+  void fields(auto&& v) const {
+    v("state", state), v("epoch", epoch), v("leader_id", leader_id), v("voted_id", voted_id);
+  }
+};
+struct RaftHighWatermarkAdvanced {
+  static constexpr std::string_view kName = "raft.high_watermark";
+  int32_t epoch = 0;
+  int64_t high_watermark = 0;
+  void fields(auto&& v) const { v("epoch", epoch), v("high_watermark", high_watermark); }
+};
+struct RaftSnapshotWritten {
+  static constexpr std::string_view kName = "raft.snapshot";
+  int64_t end_offset = 0;
+  int32_t epoch = 0;
+  bool fetched = false;  // installed from the leader, not generated here
+  void fields(auto&& v) const { v("end_offset", end_offset), v("epoch", epoch), v("fetched", fetched); }
+};
+
+// ---- the controller ----
+struct ControllerActivated {
+  static constexpr std::string_view kName = "controller.activated";
+  int32_t epoch = 0;
+  void fields(auto&& v) const { v("epoch", epoch); }
+};
+struct ControllerDeactivated {
+  static constexpr std::string_view kName = "controller.deactivated";
+  int32_t epoch = 0;
+  void fields(auto&& v) const { v("epoch", epoch); }
+};
+struct BrokerRegistered {
+  static constexpr std::string_view kName = "broker.registered";
+  int32_t broker_id = 0;
+  int64_t broker_epoch = 0;
+  bool clean = false;
+  void fields(auto&& v) const {
+    v("broker_id", broker_id), v("broker_epoch", broker_epoch), v("clean", clean);
+  }
+};
+struct BrokerFenced {
+  static constexpr std::string_view kName = "broker.fenced";
+  int32_t broker_id = 0;
+  int64_t broker_epoch = 0;
+  std::string_view reason;
+  void fields(auto&& v) const {
+    v("broker_id", broker_id), v("broker_epoch", broker_epoch), v("reason", reason);
+  }
+};
+struct BrokerUnfenced {
+  static constexpr std::string_view kName = "broker.unfenced";
+  int32_t broker_id = 0;
+  int64_t broker_epoch = 0;
+  void fields(auto&& v) const { v("broker_id", broker_id), v("broker_epoch", broker_epoch); }
+};
+struct PartitionChanged {  // the active controller has committed a new partition state
+  static constexpr std::string_view kName = "partition.changed";
+  std::string_view topic;
+  Uuid topic_id;
+  int32_t partition = 0;
+  int32_t leader = -1;
+  int32_t leader_epoch = 0;
+  int32_t partition_epoch = 0;
+  Replicas isr;
+  Replicas elr;
+  bool unclean = false;
+  void fields(auto&& v) const {
+    v("topic", topic), v("topic_id", topic_id), v("partition", partition), v("leader", leader);
+    v("leader_epoch", leader_epoch), v("partition_epoch", partition_epoch), v("isr", isr), v("elr", elr);
+    v("unclean", unclean);
+  }
+};
+
+// ---- the broker ----
+struct BrokerStateChanged {
+  static constexpr std::string_view kName = "broker.state_changed";
+  std::string_view state;  // STARTING, RECOVERY, RUNNING, PENDING_CONTROLLED_SHUTDOWN, SHUTTING_DOWN
+  void fields(auto&& v) const { v("state", state); }
+};
+struct BecameLeader {
+  static constexpr std::string_view kName = "replica.became_leader";
+  std::string_view topic;
+  Uuid topic_id;
+  int32_t partition = 0;
+  int32_t leader_epoch = 0;
+  int64_t epoch_start_offset = 0;
+  int64_t high_watermark = 0;
+  Replicas isr;
+  void fields(auto&& v) const {
+    v("topic", topic), v("topic_id", topic_id), v("partition", partition), v("leader_epoch", leader_epoch);
+    v("epoch_start_offset", epoch_start_offset), v("high_watermark", high_watermark), v("isr", isr);
+  }
+};
+struct BecameFollower {
+  static constexpr std::string_view kName = "replica.became_follower";
+  std::string_view topic;
+  Uuid topic_id;
+  int32_t partition = 0;
+  int32_t leader = -1;
+  int32_t leader_epoch = 0;
+  int64_t end_offset = 0;
+  void fields(auto&& v) const {
+    v("topic", topic), v("topic_id", topic_id), v("partition", partition), v("leader", leader);
+    v("leader_epoch", leader_epoch), v("end_offset", end_offset);
+  }
+};
+struct IsrProposed {
+  static constexpr std::string_view kName = "isr.proposed";
+  std::string_view topic;
+  Uuid topic_id;
+  int32_t partition = 0;
+  int32_t leader_epoch = 0;
+  Replicas isr;
+  void fields(auto&& v) const {
+    v("topic", topic), v("topic_id", topic_id), v("partition", partition), v("leader_epoch", leader_epoch);
+    v("isr", isr);
+  }
+};
+struct IsrChanged {  // the leader took over a committed ISR
+  static constexpr std::string_view kName = "isr.changed";
+  std::string_view topic;
+  Uuid topic_id;
+  int32_t partition = 0;
+  int32_t leader_epoch = 0;
+  int32_t partition_epoch = 0;
+  Replicas isr;
+  void fields(auto&& v) const {
+    v("topic", topic), v("topic_id", topic_id), v("partition", partition), v("leader_epoch", leader_epoch);
+    v("partition_epoch", partition_epoch), v("isr", isr);
+  }
+};
+struct HighWatermarkChanged {
+  static constexpr std::string_view kName = "replica.high_watermark";
+  std::string_view topic;
+  Uuid topic_id;
+  int32_t partition = 0;
+  int32_t leader_epoch = 0;
+  int64_t high_watermark = 0;
+  bool leader = false;
+  void fields(auto&& v) const {
+    v("topic", topic), v("topic_id", topic_id), v("partition", partition), v("leader_epoch", leader_epoch);
+    v("high_watermark", high_watermark), v("leader", leader);
+  }
+};
+
+using Event = std::variant<LogLine, LogAppended, LogTruncated, LogStartMoved, SegmentRolled, LogLoaded,
+                           LogDirFailed, RaftStateChanged, RaftHighWatermarkAdvanced, RaftSnapshotWritten,
+                           ControllerActivated, ControllerDeactivated, BrokerRegistered, BrokerFenced,
+                           BrokerUnfenced, PartitionChanged, BrokerStateChanged, BecameLeader, BecameFollower,
+                           IsrProposed, IsrChanged, HighWatermarkChanged>;
+
+class Events {
+ public:
+  virtual ~Events() = default;
+  virtual void emit(const Event& event) = 0;
+};
+
+inline std::string_view event_name(const Event& event) {
+  return std::visit([](const auto& e) { return std::remove_cvref_t<decltype(e)>::kName; }, event);
+}
+
+}  // namespace ksim
