@@ -1,0 +1,31 @@
+#include "sim/checkers/all.h"
+
+#include <array>
+
+namespace ksim::sim {
+namespace {
+
+constexpr std::array<CheckerKind, 16> kKinds{{
+    {"M1", make_one_quorum_leader},
+    {"M2", make_logs_match},
+    {"M3", make_committed_metadata_stays},
+    {"R1", make_committed_survives},
+    {"R2", make_replicas_agree},
+    {"R3", make_one_appender},
+    {"R4", make_latest_never_back},
+    {"R5", make_served_is_committed},
+    {"R6", make_isr_holds_committed},
+    {"S1", make_offsets_increase},
+    {"S3", make_durable_is_durable},
+    {"P1", make_exactly_once},
+    {"P2", make_success_is_in_the_log},
+    {"K1", make_position_is_continuous},
+    {"K2", make_epoch_never_back},
+    {"L", make_everything_completes},
+}};
+
+}  // namespace
+
+std::span<const CheckerKind> checker_kinds() { return kKinds; }
+
+}  // namespace ksim::sim

@@ -1,0 +1,39 @@
+#pragma once
+// The checkers of this directory. A new one is a file here, a line in this header and a row in all.cpp.
+
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "sim/checkers/checker.h"
+
+namespace ksim::sim {
+
+class ClusterView;
+class Verdicts;
+
+struct CheckerKind {
+  std::string_view code;
+  std::unique_ptr<Checker> (*make)(const ClusterView& view, Verdicts& verdicts);
+};
+std::span<const CheckerKind> checker_kinds();
+
+std::unique_ptr<Checker> make_one_quorum_leader(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_logs_match(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_committed_metadata_stays(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_committed_survives(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_replicas_agree(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_one_appender(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_latest_never_back(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_served_is_committed(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_isr_holds_committed(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_offsets_increase(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_durable_is_durable(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_exactly_once(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_success_is_in_the_log(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_position_is_continuous(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_epoch_never_back(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_everything_completes(const ClusterView& view, Verdicts& verdicts);
+
+}  // namespace ksim::sim

@@ -1,0 +1,61 @@
+#pragma once
+// A checker watches one invariant of CONTRACT.md over a run. It is told of events at nodes, of what clients
+// saw, and of faults; it asks the ClusterView for claims and for truth. It never parks, draws or folds.
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/history/facts.h"
+#include "sim/history/node_notes.h"
+
+namespace ksim::sim {
+
+class ClusterView;
+
+struct Violation {
+  std::string checker;  // "R1"
+  Instant at;
+  std::string subject;  // "orders-3", "broker-2"
+  std::string message;
+};
+
+// Where checkers report. The same (checker, subject) is kept once: what follows is its consequence.
+class Verdicts {
+ public:
+  void violation(std::string_view checker, Instant at, std::string_view subject, std::string message);
+  const std::vector<Violation>& violations() const { return violations_; }
+
+ private:
+  std::vector<Violation> violations_;
+};
+
+class Checker {
+ public:
+  Checker(const ClusterView& view, Verdicts& verdicts) : view_(view), verdicts_(verdicts) {}
+  virtual ~Checker() = default;
+  virtual std::string_view code() const = 0;  // "R1"
+  virtual std::string_view text() const = 0;  // the invariant in words
+
+  virtual void on_event(const NodeEvent&) {}
+  virtual void on_node(int32_t node, NodeFault, Instant) { static_cast<void>(node); }
+  virtual void on_session(const ProducerSession&) {}
+  virtual void on_send_invoked(const SendOp&) {}
+  virtual void on_send_completed(const SendOp&) {}
+  virtual void on_consumed(const Consumed&) {}
+  virtual void on_position(const PositionSet&) {}
+  virtual void on_latest(const LatestOffset&) {}
+  virtual void on_belief(const LeaderBelief&) {}
+  // The run is over, everything healed and quiet.
+  virtual void at_end(Instant) {}
+
+ protected:
+  void cry(Instant at, std::string_view subject, std::string message) {
+    verdicts_.violation(code(), at, subject, std::move(message));
+  }
+  const ClusterView& view_;
+  Verdicts& verdicts_;
+};
+
+}  // namespace ksim::sim

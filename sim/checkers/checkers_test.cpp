@@ -1,0 +1,404 @@
+// Each checker is fed a good story, which it must accept, and a story that breaks its invariant.
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "core/record/builder.h"
+#include "sim/checkers/all.h"
+#include "sim/truth/cluster_view.h"
+
+namespace ksim::sim {
+namespace {
+
+class FakeDisks final : public DiskPeek {
+ public:
+  std::vector<std::string> list(int32_t node, std::string_view directory, Layer) const override {
+    std::vector<std::string> names;
+    const std::string prefix = std::string(directory) + "/";
+    for (const auto& [key, file] : files) {
+      if (key.first == node && key.second.starts_with(prefix))
+        names.push_back(key.second.substr(prefix.size()));
+    }
+    return names;
+  }
+  std::optional<uint64_t> size(int32_t node, std::string_view path, Layer layer) const override {
+    const auto it = files.find({node, std::string(path)});
+    if (it == files.end()) return std::nullopt;
+    return layer == Layer::durable ? it->second.durable : it->second.bytes.size();
+  }
+  size_t read(int32_t node, std::string_view path, uint64_t offset, MutableBytes into, Layer) const override {
+    const auto it = files.find({node, std::string(path)});
+    if (it == files.end() || offset >= it->second.bytes.size()) return 0;
+    const size_t n = std::min<size_t>(into.size(), it->second.bytes.size() - offset);
+    std::memcpy(into.data(), it->second.bytes.data() + offset, n);
+    return n;
+  }
+  struct FakeFile {
+    ByteBuffer bytes;
+    uint64_t durable = 0;
+  };
+  std::map<std::pair<int32_t, std::string>, FakeFile> files;
+};
+
+constexpr std::string_view kLog = "orders-0";
+constexpr Uuid kTopic{7, 7};
+
+// A cluster of three brokers with one partition, told as a story.
+class Story : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (int32_t node : {1, 2, 3}) {
+      view.add_node(node, {"data"});
+      view.add_voter(node);
+      fault(node, NodeFault::started);
+    }
+    view.promise("orders", {3, 2, false});
+    names.id("orders", 0);
+    for (const CheckerKind& kind : checker_kinds()) checkers.push_back(kind.make(view, verdicts));
+    session({1, "producer-1", -1, true, 5});
+  }
+
+  static ByteBuffer batch(int64_t offset, int32_t epoch, std::vector<RecordId> ids) {
+    BatchOptions options;
+    options.base_offset = offset;
+    options.leader_epoch = epoch;
+    BatchBuilder builder(options);
+    for (RecordId id : ids) {
+      uint8_t value[8];
+      store_be(value, id);
+      builder.append({1000, std::nullopt, Bytes(value), {}});
+    }
+    return builder.build();
+  }
+
+  FakeDisks::FakeFile& log_file(int32_t node, std::string_view log = kLog) {
+    return disks.files[{node, fmt::format("data/{}/{:020}.log", log, 0)}];
+  }
+  void write(int32_t node, int64_t offset, int32_t epoch, std::vector<RecordId> ids,
+             std::string_view log = kLog) {
+    const ByteBuffer bytes = batch(offset, epoch, ids);
+    auto& file = log_file(node, log);
+    file.bytes.insert(file.bytes.end(), bytes.begin(), bytes.end());
+    file.durable = file.bytes.size();
+    emit(node, LogAppended{log, kTopic, 0, offset, offset + static_cast<int64_t>(ids.size()), epoch});
+  }
+  void replicate(std::vector<int32_t> nodes, int64_t offset, int32_t epoch, std::vector<RecordId> ids) {
+    for (int32_t node : nodes) write(node, offset, epoch, ids);
+  }
+  template <class E>
+  void emit(int32_t node, const E& event) {
+    const Event wrapped{event};
+    const NodeEvent note{node, view.node(node).incarnation, tick(), &wrapped};
+    view.on_event(note);
+    for (auto& checker : checkers) checker->on_event(note);
+  }
+  void fault(int32_t node, NodeFault kind) {
+    view.on_node(node, kind, tick());
+    for (auto& checker : checkers) checker->on_node(node, kind, now);
+  }
+  void session(const ProducerSession& session) {
+    for (auto& checker : checkers) checker->on_session(session);
+  }
+  void lead(int32_t node, int32_t epoch, std::vector<int32_t> isr = {1, 2, 3}, bool unclean = false) {
+    emit(1, PartitionChanged{"orders", kTopic, 0, node, epoch, epoch, isr, {}, unclean});
+    for (int32_t other : {1, 2, 3}) {
+      if (other != node) emit(other, BecameFollower{"orders", kTopic, 0, node, epoch, 0});
+    }
+    emit(node, BecameLeader{"orders", kTopic, 0, epoch, 0, 0, isr});
+  }
+  void high_watermark(int32_t node, int64_t offset, bool leader = true, int32_t epoch = 0) {
+    emit(node, HighWatermarkChanged{"orders", kTopic, 0, epoch, offset, leader});
+  }
+  void acknowledge(RecordId id, int64_t offset, Outcome outcome = Outcome::ok) {
+    const SendOp op{session_of(id), 0, id, tick(), tick(), outcome, ErrorCode::NONE, offset};
+    for (auto& checker : checkers) checker->on_send_invoked(op);
+    for (auto& checker : checkers) checker->on_send_completed(op);
+  }
+  void consume(int64_t offset, RecordId id, uint32_t consumer = 1) {
+    uint8_t value[8];
+    store_be(value, id);
+    const Consumed record{consumer, 0, offset, 0, id, content_hash(std::nullopt, Bytes(value)), tick()};
+    for (auto& checker : checkers) checker->on_consumed(record);
+  }
+  void latest(int64_t offset) {
+    const Instant asked = tick();
+    for (auto& checker : checkers) checker->on_latest({1, 0, offset, asked, tick()});
+  }
+  void end() {
+    for (auto& checker : checkers) checker->at_end(tick());
+  }
+  Instant tick() { return now = now + milliseconds(1); }
+
+  std::string cries() const {
+    std::string codes;
+    for (const Violation& violation : verdicts.violations()) {
+      if (codes.find(violation.checker) == std::string::npos)
+        codes += (codes.empty() ? "" : " ") + violation.checker;
+    }
+    return codes;
+  }
+  bool cried(std::string_view code) const {
+    for (const Violation& violation : verdicts.violations()) {
+      if (violation.checker == code) return true;
+    }
+    return false;
+  }
+
+  FakeDisks disks;
+  PartitionNames names;
+  ClusterView view{disks, names};
+  Verdicts verdicts;
+  std::vector<std::unique_ptr<Checker>> checkers;
+  Instant now{0};
+};
+
+constexpr RecordId a = make_record_id(1, 1), b = make_record_id(1, 2), c = make_record_id(1, 3);
+
+TEST_F(Story, AHealthyRunHolds) {
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a, b});
+  high_watermark(1, 2);
+  acknowledge(a, 0);
+  acknowledge(b, 1);
+  consume(0, a);
+  consume(1, b);
+  latest(2);
+  emit(1, ControllerActivated{1});
+  lead(2, 1);
+  write(2, 2, 1, {c});
+  write(3, 2, 1, {c});
+  write(1, 2, 1, {c});
+  high_watermark(2, 3, true, 1);
+  acknowledge(c, 2);
+  end();
+  EXPECT_EQ(cries(), "");
+}
+
+TEST_F(Story, R1CriesWhenALaterLeaderLacksAnAcknowledgedRecord) {
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a});
+  write(1, 1, 0, {b});
+  write(2, 1, 0, {b});
+  high_watermark(1, 2);
+  acknowledge(b, 1);
+  lead(3, 1, {3});
+  EXPECT_TRUE(cried("R1"));
+}
+
+TEST_F(Story, R1PermitsLossAfterAnUncleanElection) {
+  lead(1, 0, {1, 2});
+  replicate({1, 2, 3}, 0, 0, {a});
+  write(1, 1, 0, {b});
+  write(2, 1, 0, {b});
+  high_watermark(1, 2);
+  acknowledge(b, 1);
+  lead(3, 1, {3}, true);
+  EXPECT_FALSE(cried("R1"));
+}
+
+TEST_F(Story, R1PermitsLossOnlyWhenMinInsyncCopiesWereDestroyed) {
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a});
+  high_watermark(1, 1);
+  acknowledge(a, 0);
+  log_file(1).bytes.clear();
+  fault(1, NodeFault::power_lost);
+  EXPECT_FALSE(view.loss_permitted(0, 0, -1, Instant{0}));
+  log_file(2).bytes.clear();
+  fault(2, NodeFault::power_lost);
+  EXPECT_TRUE(view.loss_permitted(0, 0, -1, Instant{0}));
+}
+
+TEST_F(Story, R2CriesWhenReplicasDisagreeBelowTheirHighWatermarks) {
+  lead(1, 0);
+  write(1, 0, 0, {a});
+  write(2, 0, 0, {b});
+  high_watermark(1, 1);
+  high_watermark(2, 1, false);
+  EXPECT_TRUE(cried("R2"));
+}
+
+TEST_F(Story, R2CriesWhenQuietLogsDiffer) {
+  lead(1, 0);
+  write(1, 0, 0, {a});
+  end();
+  EXPECT_TRUE(cried("R2"));
+}
+
+TEST_F(Story, R3CriesForTwoLeadersInAnEpoch) {
+  lead(1, 0);
+  emit(2, BecameLeader{"orders", kTopic, 0, 0, 0, 0, {}});
+  EXPECT_TRUE(cried("R3"));
+}
+
+TEST_F(Story, R3CriesWhenALeaderStampsAnotherEpoch) {
+  lead(1, 4);
+  write(1, 0, 3, {a});
+  EXPECT_TRUE(cried("R3"));
+}
+
+TEST_F(Story, R4CriesWhenLatestStepsBack) {
+  latest(5);
+  latest(4);
+  EXPECT_TRUE(cried("R4"));
+}
+
+TEST_F(Story, R5CriesWhenAnUncommittedRecordIsServed) {
+  lead(1, 0);
+  write(1, 0, 0, {a});
+  consume(0, a);
+  EXPECT_TRUE(cried("R5"));
+}
+
+TEST_F(Story, R5CriesWhenAnOffsetChangesItsRecord) {
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a});
+  high_watermark(1, 1);
+  consume(0, a);
+  consume(0, b, 2);
+  EXPECT_TRUE(cried("R5"));
+}
+
+TEST_F(Story, R6CriesWhenAnIsrMemberLacksACommittedRecord) {
+  lead(1, 0);
+  write(1, 0, 0, {a});
+  write(2, 0, 0, {a});
+  high_watermark(1, 1);
+  EXPECT_TRUE(cried("R6"));
+}
+
+TEST_F(Story, S1CriesWhenOffsetsRepeat) {
+  write(1, 0, 0, {a});
+  write(1, 0, 0, {b});
+  EXPECT_TRUE(cried("S1"));
+}
+
+TEST_F(Story, S1CriesWhenTheLogStartGoesBack) {
+  write(1, 0, 0, {a});
+  emit(1, LogStartMoved{kLog, kTopic, 0, 10, "deletion"});
+  emit(1, LogStartMoved{kLog, kTopic, 0, 9, "deletion"});
+  EXPECT_TRUE(cried("S1"));
+}
+
+TEST_F(Story, S3CriesWhenARecoveryPointWasNotDurable) {
+  write(1, 0, 0, {a, b});
+  const std::string text = "0\n1\norders 0 2\n";
+  disks.files[{1, "data/recovery-point-offset-checkpoint"}].bytes = to_buffer(as_bytes(text));
+  log_file(1).bytes.clear();
+  fault(1, NodeFault::power_lost);
+  EXPECT_TRUE(cried("S3"));
+}
+
+TEST_F(Story, P1CriesForDuplicatesAndDisorder) {
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a, b, b});
+  high_watermark(1, 3);
+  EXPECT_TRUE(cried("P1"));
+}
+
+TEST_F(Story, P1LetsPlainProducersReorder) {
+  session({1, "plain", -1, false, 5});
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {b, a});
+  high_watermark(1, 2);
+  EXPECT_FALSE(cried("P1"));
+}
+
+TEST_F(Story, P2CriesWhenAnAcknowledgedRecordIsNotCommitted) {
+  lead(1, 0);
+  write(1, 0, 0, {a});
+  acknowledge(a, 0);
+  EXPECT_TRUE(cried("P2"));
+}
+
+TEST_F(Story, P2CriesWhenADefiniteFailureIsInTheLog) {
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a});
+  high_watermark(1, 1);
+  acknowledge(a, -1, Outcome::failed);
+  end();
+  EXPECT_TRUE(cried("P2"));
+}
+
+TEST_F(Story, K1CriesWhenAConsumerSkipsOrStepsBack) {
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a, b, c});
+  high_watermark(1, 3);
+  consume(0, a);
+  consume(2, c);
+  EXPECT_TRUE(cried("K1"));
+}
+
+TEST_F(Story, K1CriesWhenAConsumerStepsBackWithoutSeek) {
+  consume(5, a);
+  consume(4, b);
+  EXPECT_TRUE(cried("K1"));
+}
+
+TEST_F(Story, K2CriesWhenAnEpochGoesBack) {
+  for (auto& checker : checkers) checker->on_belief({1, 0, 5, tick()});
+  for (auto& checker : checkers) checker->on_belief({1, 0, 4, tick()});
+  EXPECT_TRUE(cried("K2"));
+}
+
+TEST_F(Story, M1CriesForTwoLeadersAndForTwoVotes) {
+  emit(1, RaftStateChanged{"leader", 3, 1, 1});
+  emit(2, RaftStateChanged{"leader", 3, 2, 2});
+  EXPECT_TRUE(cried("M1"));
+}
+
+TEST_F(Story, M1CriesWhenAStoredVoteChanges) {
+  auto& file = disks.files[{1, "data/__cluster_metadata-0/quorum-state"}];
+  const auto store = [&](int32_t epoch, int32_t vote) {
+    const std::string text =
+        fmt::format("{{\"leaderId\":-1,\"leaderEpoch\":{},\"votedId\":{}}}", epoch, vote);
+    file.bytes = to_buffer(as_bytes(text));
+    emit(1, RaftStateChanged{"unattached", epoch, -1, vote});
+  };
+  store(3, 2);
+  EXPECT_FALSE(cried("M1"));
+  store(3, 1);
+  EXPECT_TRUE(cried("M1"));
+}
+
+TEST_F(Story, M2CriesWhenMetadataLogsForkWithinAnEpoch) {
+  write(1, 0, 1, {a}, kMetadataLog);
+  write(2, 0, 1, {b}, kMetadataLog);
+  EXPECT_TRUE(cried("M2"));
+}
+
+TEST_F(Story, M3CriesWhenTheWatermarkRestsOnUnsyncedCopies) {
+  emit(1, RaftStateChanged{"leader", 1, 1, 1});
+  for (int32_t node : {1, 2, 3}) write(node, 0, 1, {a}, kMetadataLog);
+  log_file(2, kMetadataLog).durable = 0;
+  log_file(3, kMetadataLog).durable = 0;
+  emit(1, RaftHighWatermarkAdvanced{1, 1});
+  EXPECT_TRUE(cried("M3"));
+}
+
+TEST_F(Story, M3CriesWhenALaterLeaderLacksCommittedMetadata) {
+  emit(1, RaftStateChanged{"leader", 1, 1, 1});
+  write(1, 0, 1, {a}, kMetadataLog);
+  write(2, 0, 1, {a}, kMetadataLog);
+  emit(1, RaftHighWatermarkAdvanced{1, 1});
+  EXPECT_FALSE(cried("M3"));
+  emit(3, RaftStateChanged{"leader", 2, 3, 3});
+  EXPECT_TRUE(cried("M3"));
+}
+
+TEST_F(Story, LCriesForLeaderlessPartitionsAndForPendingSends) {
+  emit(1, ControllerActivated{1});
+  emit(1, PartitionChanged{"orders", kTopic, 0, -1, 1, 1, {}, {}, false});
+  end();
+  EXPECT_TRUE(cried("L"));
+}
+
+TEST_F(Story, LCriesForAnIncompleteIsr) {
+  emit(1, ControllerActivated{1});
+  lead(1, 0, {1, 2});
+  end();
+  EXPECT_TRUE(cried("L"));
+}
+
+}  // namespace
+}  // namespace ksim::sim

@@ -1,0 +1,102 @@
+// M3: a metadata record that was ever below the quorum high watermark is in the log of every later leader;
+// that watermark never decreases and rests on a majority of durable copies.
+
+#include <fmt/format.h>
+
+#include "sim/checkers/all.h"
+#include "sim/truth/cluster_view.h"
+
+namespace ksim::sim {
+namespace {
+
+class CommittedMetadataStays final : public Checker {
+ public:
+  using Checker::Checker;
+  std::string_view code() const override { return "M3"; }
+  std::string_view text() const override {
+    return "committed metadata is durable on a majority and in the log of every later leader";
+  }
+
+  void on_event(const NodeEvent& note) override {
+    if (const auto* e = std::get_if<RaftHighWatermarkAdvanced>(note.event)) {
+      int64_t& known = high_watermark_[{note.node, note.incarnation}];
+      if (e->high_watermark < known) {
+        cry(note.at, fmt::format("node {}", note.node),
+            fmt::format("the quorum high watermark went back from {} to {}", known, e->high_watermark));
+      }
+      known = e->high_watermark;
+      if (leader_ == note.node && leader_epoch_ == e->epoch) committed(note.node, e->high_watermark, note.at);
+    } else if (const auto* s = std::get_if<RaftStateChanged>(note.event)) {
+      if (s->state == "leader" && s->epoch >= leader_epoch_) {
+        leader_ = note.node;
+        leader_epoch_ = s->epoch;
+        holds_everything(note.node, note.at);
+      } else if (leader_ == note.node && s->state != "leader") {
+        leader_ = -1;
+      }
+    }
+  }
+
+ private:
+  void committed(int32_t leader, int64_t high_watermark, Instant at) {
+    const ReplicaTruth* log = view_.metadata_log(leader);
+    if (log == nullptr) return;
+    for (size_t i = log->find(committed_end_); i < log->batches().size(); ++i) {
+      const TruthBatch& batch = log->batches()[i];
+      if (batch.last_offset >= high_watermark) break;
+      if (batch.base_offset < committed_end_) continue;
+      committed_.push_back(batch);
+      committed_end_ = batch.last_offset + 1;
+    }
+    if (committed_.empty()) return;
+    const TruthBatch& last = committed_.back();
+    size_t durable = 0;
+    for (int32_t voter : view_.voters()) durable += durably_holds(voter, last) ? 1 : 0;
+    if (durable * 2 <= view_.voters().size()) {
+      cry(at, kMetadataLog,
+          fmt::format("the high watermark is {}, but only {} of {} voters hold {} durably", high_watermark,
+                      durable, view_.voters().size(), to_string(last)));
+    }
+  }
+
+  bool durably_holds(int32_t voter, const TruthBatch& batch) const {
+    const ReplicaTruth* log = view_.metadata_log(voter);
+    if (log == nullptr) return false;
+    const size_t at = log->find(batch.base_offset);
+    if (at >= log->batches().size()) return false;
+    const TruthBatch& mine = log->batches()[at];
+    if (mine.base_offset > batch.last_offset) return true;  // a snapshot stands for it
+    const std::string path = fmt::format("{}/{:020}.log", log->directory(), mine.segment);
+    const auto size = view_.disks().size(voter, path, DiskPeek::Layer::durable);
+    return mine.same(batch) && size && *size >= mine.position + mine.size_bytes;
+  }
+
+  void holds_everything(int32_t leader, Instant at) {
+    const ReplicaTruth* log = view_.metadata_log(leader);
+    if (committed_.empty()) return;
+    const TruthBatch& last = committed_.back();
+    if (log != nullptr) {
+      const size_t i = log->find(last.base_offset);
+      if (i < log->batches().size() &&
+          (log->batches()[i].same(last) || log->batches()[i].base_offset > last.last_offset))
+        return;
+    }
+    cry(at, kMetadataLog,
+        fmt::format("node {} leads in epoch {} without the committed {}; its log ends at {}", leader,
+                    leader_epoch_, to_string(last), log == nullptr ? 0 : log->end_offset()));
+  }
+
+  int32_t leader_ = -1;
+  int32_t leader_epoch_ = -1;
+  std::vector<TruthBatch> committed_;
+  int64_t committed_end_ = 0;
+  std::map<std::pair<int32_t, uint32_t>, int64_t> high_watermark_;
+};
+
+}  // namespace
+
+std::unique_ptr<Checker> make_committed_metadata_stays(const ClusterView& view, Verdicts& verdicts) {
+  return std::make_unique<CommittedMetadataStays>(view, verdicts);
+}
+
+}  // namespace ksim::sim

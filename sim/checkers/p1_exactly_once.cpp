@@ -1,0 +1,91 @@
+// P1: per (producer session, partition) each record of an idempotent producer is committed at most once, in
+// the order of sends, without a gap before an acknowledged one.
+
+#include <fmt/format.h>
+
+#include "sim/checkers/all.h"
+#include "sim/truth/cluster_view.h"
+
+namespace ksim::sim {
+namespace {
+
+class ExactlyOnce final : public Checker {
+ public:
+  using Checker::Checker;
+  std::string_view code() const override { return "P1"; }
+  std::string_view text() const override {
+    return "an idempotent producer's records are in the log at most once and in the order of sends";
+  }
+
+  void on_session(const ProducerSession& session) override {
+    ordered_[session.session] = session.idempotent || session.max_in_flight == 1;
+    unique_[session.session] = session.idempotent;
+  }
+
+  void on_event(const NodeEvent& note) override {
+    const auto* e = std::get_if<HighWatermarkChanged>(note.event);
+    if (e == nullptr || !e->leader) return;
+    if (const auto id = view_.names().find(e->topic, e->partition)) read_on(*id, note.at);
+  }
+  void at_end(Instant at) override {
+    for (PartitionId id : view_.partitions()) read_on(id, at);
+  }
+
+ private:
+  struct Last {
+    uint64_t number = 0;
+    int64_t offset = -1;
+  };
+  struct Progress {
+    size_t batches = 0;
+    TruthBatch last;
+    std::map<uint32_t, Last> sessions;
+  };
+
+  void read_on(PartitionId id, Instant at) {
+    const PartitionTruth* truth = view_.partition(id);
+    if (truth == nullptr) return;
+    Progress& progress = progress_[id];
+    // After an unclean election the committed log may have been rebased: judge it anew.
+    if (progress.batches > truth->committed.size() ||
+        (progress.batches > 0 && !truth->committed[progress.batches - 1].same(progress.last))) {
+      progress = {};
+    }
+    for (; progress.batches < truth->committed.size(); ++progress.batches) {
+      progress.last = truth->committed[progress.batches];
+      const std::vector<TruthRecord>* records = truth->contents.find(progress.last);
+      if (records == nullptr) continue;
+      for (const TruthRecord& record : *records) {
+        if (record.id != 0) judge(id, progress, record, at);
+      }
+    }
+  }
+
+  void judge(PartitionId id, Progress& progress, const TruthRecord& record, Instant at) {
+    const uint32_t session = session_of(record.id);
+    const auto ordered = ordered_.find(session);
+    if (ordered == ordered_.end() || !ordered->second) return;
+    Last& last = progress.sessions[session];
+    const uint64_t number = number_of(record.id);
+    const bool again = number == last.number;
+    if (number <= last.number && (unique_[session] || !again)) {
+      cry(at, to_string(view_.names().name(id)),
+          fmt::format("record {:x} (send {} of session {}) at offset {} follows send {} at offset {}: {}",
+                      record.id, number, session, record.offset, last.number, last.offset,
+                      again ? "a duplicate" : "out of order"));
+    }
+    if (number >= last.number) last = {number, record.offset};
+  }
+
+  std::map<uint32_t, bool> ordered_;
+  std::map<uint32_t, bool> unique_;
+  std::map<PartitionId, Progress> progress_;
+};
+
+}  // namespace
+
+std::unique_ptr<Checker> make_exactly_once(const ClusterView& view, Verdicts& verdicts) {
+  return std::make_unique<ExactlyOnce>(view, verdicts);
+}
+
+}  // namespace ksim::sim

@@ -1,0 +1,76 @@
+// P2: a send reported successful is in the log, where it was said to be; one that definitely failed is not.
+
+#include <set>
+
+#include <fmt/format.h>
+
+#include "sim/checkers/all.h"
+#include "sim/truth/cluster_view.h"
+
+namespace ksim::sim {
+namespace {
+
+class SuccessIsInTheLog final : public Checker {
+ public:
+  using Checker::Checker;
+  std::string_view code() const override { return "P2"; }
+  std::string_view text() const override {
+    return "a send reported successful is in the log; one that definitely failed is not";
+  }
+
+  void on_session(const ProducerSession& session) override { acks_[session.session] = session.acks; }
+
+  void on_send_completed(const SendOp& op) override {
+    if (op.outcome == Outcome::failed) failed_.insert(op.record);
+    if (op.outcome == Outcome::ok && op.offset < 0 && acks_[op.session] == -1) {
+      unplaced_.push_back(op);  // DUPLICATE_SEQUENCE_NUMBER: success without an offset
+    }
+    if (op.outcome != Outcome::ok || op.offset < 0 || acks_[op.session] != -1) return;
+    const PartitionTruth* truth = view_.partition(op.partition);
+    const TruthRecord* there = truth == nullptr ? nullptr : truth->committed_record(op.offset);
+    if (there != nullptr && there->id == op.record) return;
+    if (truth != nullptr && op.offset < truth->committed_start) return;
+    if (view_.loss_permitted(op.partition, op.offset, -1, op.invoked)) return;
+    cry(op.completed, to_string(view_.names().name(op.partition)),
+        fmt::format("record {:x} was acknowledged at offset {}, where {} is committed (up to {})", op.record,
+                    op.offset,
+                    there == nullptr ? std::string("nothing") : fmt::format("record {:x}", there->id),
+                    truth == nullptr ? 0 : truth->committed_end()));
+  }
+
+  void at_end(Instant at) override {
+    std::set<RecordId> found;
+    for (PartitionId id : view_.partitions()) {
+      const PartitionTruth* truth = view_.partition(id);
+      for (const TruthBatch& batch : truth->committed) {
+        const std::vector<TruthRecord>* records = truth->contents.find(batch);
+        if (records == nullptr) continue;
+        for (const TruthRecord& record : *records) {
+          found.insert(record.id);
+          if (!failed_.contains(record.id)) continue;
+          cry(at, to_string(view_.names().name(id)),
+              fmt::format("record {:x} was reported as definitely not written, yet stands at offset {}",
+                          record.id, record.offset));
+        }
+      }
+    }
+    for (const SendOp& op : unplaced_) {
+      if (found.contains(op.record) || view_.loss_permitted(op.partition, 0, -1, op.invoked)) continue;
+      cry(at, to_string(view_.names().name(op.partition)),
+          fmt::format("record {:x} was acknowledged as a duplicate, yet is nowhere in the log", op.record));
+    }
+  }
+
+ private:
+  std::map<uint32_t, int32_t> acks_;
+  std::set<RecordId> failed_;
+  std::vector<SendOp> unplaced_;
+};
+
+}  // namespace
+
+std::unique_ptr<Checker> make_success_is_in_the_log(const ClusterView& view, Verdicts& verdicts) {
+  return std::make_unique<SuccessIsInTheLog>(view, verdicts);
+}
+
+}  // namespace ksim::sim

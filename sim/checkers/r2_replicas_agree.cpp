@@ -1,0 +1,103 @@
+// R2: replicas agree on (offset, epoch, bytes) below what each of them claims to be committed; when
+// everything is quiet their logs are identical.
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "sim/checkers/all.h"
+#include "sim/truth/cluster_view.h"
+
+namespace ksim::sim {
+namespace {
+
+class ReplicasAgree final : public Checker {
+ public:
+  using Checker::Checker;
+  std::string_view code() const override { return "R2"; }
+  std::string_view text() const override {
+    return "replicas agree below their high watermarks, and are identical when everything is quiet";
+  }
+
+  void on_event(const NodeEvent& note) override {
+    if (const auto* e = std::get_if<HighWatermarkChanged>(note.event)) {
+      if (const auto id = view_.names().find(e->topic, e->partition))
+        check(*id, note.node, e->high_watermark, note.at);
+    } else if (const auto* t = std::get_if<LogTruncated>(note.event)) {
+      if (const auto id = view_.partition_of(*note.event)) {
+        auto& upto = verified_[{*id, note.node}];
+        upto = std::min(upto, t->to_offset);
+      }
+    } else if (std::holds_alternative<LogLoaded>(*note.event)) {
+      if (const auto id = view_.partition_of(*note.event)) verified_.erase({*id, note.node});
+    }
+  }
+
+  void at_end(Instant at) override {
+    for (PartitionId id : view_.partitions()) compare_quiet(id, at);
+  }
+
+ private:
+  void check(PartitionId id, int32_t node, int64_t high_watermark, Instant at) {
+    const PartitionTruth* truth = view_.partition(id);
+    const auto it = truth->replicas.find(node);
+    if (it == truth->replicas.end() || it->second == nullptr) return;
+    const ReplicaTruth& log = *it->second;
+    int64_t& upto = verified_.try_emplace({id, node}, 0).first->second;
+    for (size_t i = log.find(upto); i < log.batches().size(); ++i) {
+      const TruthBatch& mine = log.batches()[i];
+      if (mine.last_offset >= high_watermark || mine.last_offset >= truth->committed_end()) break;
+      upto = mine.last_offset + 1;
+      if (mine.base_offset < truth->committed_start) continue;
+      const auto same =
+          std::partition_point(truth->committed.begin(), truth->committed.end(),
+                               [&](const TruthBatch& b) { return b.last_offset < mine.base_offset; });
+      if (same != truth->committed.end() && same->same(mine)) continue;
+      if (view_.loss_permitted(id, mine.base_offset, -1, Instant{0})) continue;
+      cry(at, to_string(view_.names().name(id)),
+          fmt::format("below its high watermark {} node {} holds {}, but committed is {}", high_watermark,
+                      node, to_string(mine), same == truth->committed.end() ? "nothing" : to_string(*same)));
+      return;
+    }
+  }
+
+  void compare_quiet(PartitionId id, Instant at) {
+    const PartitionTruth* truth = view_.partition(id);
+    const PartitionClaim& claim = truth->claim;
+    const auto leader = truth->replicas.find(claim.leader);
+    if (leader == truth->replicas.end() || leader->second == nullptr) return;
+    for (int32_t member : claim.isr) {
+      const auto it = truth->replicas.find(member);
+      if (member == claim.leader) continue;
+      const ReplicaTruth* other = it == truth->replicas.end() ? nullptr : it->second.get();
+      const int64_t end = other == nullptr ? 0 : other->end_offset();
+      if (leader->second->end_offset() != end) {
+        cry(at, to_string(view_.names().name(id)),
+            fmt::format("all is quiet, yet leader {} ends at {} and ISR member {} at {}", claim.leader,
+                        leader->second->end_offset(), member, end));
+        continue;
+      }
+      if (other == nullptr) continue;
+      const auto& a = leader->second->batches();
+      const auto& b = other->batches();
+      // Retention may have cut either log further: compare from the end backwards.
+      for (size_t k = 1; k <= a.size() && k <= b.size(); ++k) {
+        if (a[a.size() - k].same(b[b.size() - k])) continue;
+        cry(at, to_string(view_.names().name(id)),
+            fmt::format("all is quiet, yet leader {} holds {} and ISR member {} {}", claim.leader,
+                        to_string(a[a.size() - k]), member, to_string(b[b.size() - k])));
+        break;
+      }
+    }
+  }
+
+  std::map<std::pair<PartitionId, int32_t>, int64_t> verified_;
+};
+
+}  // namespace
+
+std::unique_ptr<Checker> make_replicas_agree(const ClusterView& view, Verdicts& verdicts) {
+  return std::make_unique<ReplicasAgree>(view, verdicts);
+}
+
+}  // namespace ksim::sim

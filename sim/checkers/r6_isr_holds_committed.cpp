@@ -1,0 +1,68 @@
+// R6: every member of the ISR or ELR that the controller has recorded holds all committed records.
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "sim/checkers/all.h"
+#include "sim/truth/cluster_view.h"
+
+namespace ksim::sim {
+namespace {
+
+class IsrHoldsCommitted final : public Checker {
+ public:
+  using Checker::Checker;
+  std::string_view code() const override { return "R6"; }
+  std::string_view text() const override {
+    return "every recorded member of the ISR and the ELR holds all committed records";
+  }
+
+  void on_event(const NodeEvent& note) override {
+    if (const auto* e = std::get_if<PartitionChanged>(note.event)) {
+      if (const auto id = view_.names().find(e->topic, e->partition))
+        check(*id, note.at, "the controller recorded it");
+    } else if (const auto* h = std::get_if<HighWatermarkChanged>(note.event)) {
+      if (!h->leader) return;
+      if (const auto id = view_.names().find(h->topic, h->partition))
+        check(*id, note.at, "the high watermark moved");
+    }
+  }
+
+ private:
+  void check(PartitionId id, Instant at, std::string_view when) {
+    const PartitionTruth* truth = view_.partition(id);
+    if (truth == nullptr || truth->committed.empty()) return;
+    for (const std::vector<int32_t>* members : {&truth->claim.isr, &truth->claim.elr}) {
+      for (int32_t member : *members) check_member(id, *truth, member, at, when);
+    }
+  }
+
+  void check_member(PartitionId id, const PartitionTruth& truth, int32_t member, Instant at,
+                    std::string_view when) {
+    // A node whose disk lost data is named until it registers again; only then the controller can know.
+    if (!view_.has_node(member) || view_.node(member).suspect) return;
+    const TruthBatch& last = truth.committed.back();
+    const auto it = truth.replicas.find(member);
+    const ReplicaTruth* log = it == truth.replicas.end() ? nullptr : it->second.get();
+    if (log != nullptr) {
+      const size_t at_last = log->find(last.base_offset);
+      if (at_last < log->batches().size() && log->batches()[at_last].same(last)) return;
+      if (log->first_offset() > last.last_offset && !log->empty()) return;  // retention went past it
+    }
+    if (view_.loss_permitted(id, last.base_offset, -1, Instant{0})) return;
+    cry(at, to_string(view_.names().name(id)),
+        fmt::format(
+            "{}: broker {} is in the ISR or ELR [{}], but its log ends at {} and lacks the committed {}",
+            when, member, fmt::join(truth.claim.isr, ","), log == nullptr ? 0 : log->end_offset(),
+            to_string(last)));
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Checker> make_isr_holds_committed(const ClusterView& view, Verdicts& verdicts) {
+  return std::make_unique<IsrHoldsCommitted>(view, verdicts);
+}
+
+}  // namespace ksim::sim

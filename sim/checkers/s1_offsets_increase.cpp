@@ -1,0 +1,52 @@
+// S1: offsets in a log are unique and strictly increasing; the log start offset never decreases.
+
+#include <fmt/format.h>
+
+#include "sim/checkers/all.h"
+#include "sim/truth/cluster_view.h"
+
+namespace ksim::sim {
+namespace {
+
+class OffsetsIncrease final : public Checker {
+ public:
+  using Checker::Checker;
+  std::string_view code() const override { return "S1"; }
+  std::string_view text() const override {
+    return "offsets in a log are unique and increase; the log start offset never decreases";
+  }
+
+  void on_event(const NodeEvent& note) override {
+    const auto id = view_.partition_of(*note.event);
+    if (!id) return;
+    const PartitionTruth* truth = view_.partition(*id);
+    const auto it = truth->replicas.find(note.node);
+    if (it == truth->replicas.end() || it->second == nullptr) return;
+    if (!it->second->disorder().empty()) {
+      cry(note.at, to_string(view_.names().name(*id)),
+          fmt::format("node {}: {}", note.node, it->second->disorder()));
+    }
+    int64_t start = -1;
+    if (const auto* moved = std::get_if<LogStartMoved>(note.event)) start = moved->start_offset;
+    if (const auto* loaded = std::get_if<LogLoaded>(note.event)) start = loaded->start_offset;
+    if (start < 0) return;
+    auto& known = start_[{*id, note.node}];
+    const bool excused = view_.node(note.node).suspect || view_.loss_permitted(*id, start, -1, Instant{0});
+    if (start < known && !excused) {
+      cry(note.at, to_string(view_.names().name(*id)),
+          fmt::format("node {}: the log start offset went back from {} to {}", note.node, known, start));
+    }
+    known = start;
+  }
+
+ private:
+  std::map<std::pair<PartitionId, int32_t>, int64_t> start_;
+};
+
+}  // namespace
+
+std::unique_ptr<Checker> make_offsets_increase(const ClusterView& view, Verdicts& verdicts) {
+  return std::make_unique<OffsetsIncrease>(view, verdicts);
+}
+
+}  // namespace ksim::sim

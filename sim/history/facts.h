@@ -1,0 +1,113 @@
+#pragma once
+// What clients of a run saw, as the checkers judge it. Workloads write these facts outside the clients: an
+// operation is noted when it is invoked and again when it completed.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/units.h"
+
+namespace ksim::sim {
+
+// Instants in this header are the run's virtual time, the same on all nodes.
+
+// A partition of a run as a small number, in the order in which the run first met it.
+using PartitionId = uint32_t;
+struct PartitionName {
+  std::string topic;
+  int32_t index = 0;
+};
+std::string to_string(const PartitionName& name);
+
+class PartitionNames {
+ public:
+  PartitionId id(std::string_view topic, int32_t index);
+  // The id, if the partition was met before.
+  std::optional<PartitionId> find(std::string_view topic, int32_t index) const;
+  const PartitionName& name(PartitionId id) const { return names_.at(id); }
+  size_t size() const { return names_.size(); }
+
+ private:
+  std::map<std::pair<std::string, int32_t>, PartitionId> ids_;
+  std::vector<PartitionName> names_;
+};
+
+// Every record that a workload sends carries an id of its own as the first 8 bytes of its value, big-endian:
+// the producer session in the upper 24 bits, its n-th send in the lower 40. 0 is no record.
+using RecordId = uint64_t;
+constexpr RecordId make_record_id(uint32_t session, uint64_t n) { return uint64_t{session} << 40 | n; }
+constexpr uint32_t session_of(RecordId id) { return static_cast<uint32_t>(id >> 40); }
+constexpr uint64_t number_of(RecordId id) { return id & 0xff'ffff'ffffULL; }
+
+enum class Outcome : uint8_t {
+  pending,
+  ok,
+  failed,   // definite: no attempt has written it, none ever will
+  unknown,  // may be, or may become, written
+};
+std::string_view to_string(Outcome outcome);
+
+// What a producer session was configured to ask for.
+struct ProducerSession {
+  uint32_t session = 0;  // from 1, unique in the run
+  std::string client;
+  int32_t acks = -1;
+  bool idempotent = true;
+  uint32_t max_in_flight = 5;
+};
+
+struct SendOp {
+  uint32_t session = 0;
+  PartitionId partition = 0;
+  RecordId record = 0;
+  Instant invoked;
+  Instant completed;
+  Outcome outcome = Outcome::pending;
+  ErrorCode error = ErrorCode::NONE;
+  int64_t offset = -1;  // where it was acknowledged; -1 unknown
+};
+
+// One record handed to an application.
+struct Consumed {
+  uint32_t consumer = 0;
+  PartitionId partition = 0;
+  int64_t offset = 0;
+  int32_t leader_epoch = -1;
+  RecordId record = 0;
+  uint64_t content_hash = 0;  // of key, value and headers, see content_hash()
+  Instant at;
+};
+
+// A consumer's position was set, not advanced: a seek, a reset by policy, a truncation found by validation.
+struct PositionSet {
+  uint32_t consumer = 0;
+  PartitionId partition = 0;
+  int64_t offset = 0;
+  std::string_view reason;  // "seek", "reset", "truncated", "assigned"
+  Instant at;
+};
+
+// ListOffsets(latest) was asked and answered.
+struct LatestOffset {
+  uint32_t client = 0;
+  PartitionId partition = 0;
+  int64_t offset = 0;
+  Instant invoked;
+  Instant completed;
+};
+
+// The leader that a client believes in, after a change of its metadata.
+struct LeaderBelief {
+  uint32_t client = 0;
+  PartitionId partition = 0;
+  int32_t leader_epoch = -1;
+  Instant at;
+};
+
+}  // namespace ksim::sim

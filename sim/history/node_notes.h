@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/base/events.h"
+#include "core/base/units.h"
+
+namespace ksim::sim {
+
+// A node that the simulator runs: brokers and controllers have Kafka's node.id.
+struct NodeEvent {
+  int32_t node = 0;
+  uint32_t incarnation = 0;
+  Instant at;
+  const Event* event = nullptr;
+};
+
+enum class NodeFault : uint8_t { crashed, power_lost, wiped, stopped, started };
+
+}  // namespace ksim::sim

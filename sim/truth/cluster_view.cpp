@@ -1,0 +1,223 @@
+#include "sim/truth/cluster_view.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace ksim::sim {
+
+std::optional<std::pair<std::string, int32_t>> split_log_name(std::string_view log) {
+  const size_t dash = log.rfind('-');
+  if (dash == std::string_view::npos || dash == 0) return std::nullopt;
+  int32_t index = 0;
+  const char* end = log.data() + log.size();
+  const auto parsed = std::from_chars(log.data() + dash + 1, end, index);
+  if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
+  return std::make_pair(std::string(log.substr(0, dash)), index);
+}
+
+const TruthRecord* PartitionTruth::committed_record(int64_t offset) const {
+  const auto at = std::partition_point(committed.begin(), committed.end(),
+                                       [offset](const TruthBatch& b) { return b.last_offset < offset; });
+  if (at == committed.end() || at->base_offset > offset) return nullptr;
+  const std::vector<TruthRecord>* records = contents.find(*at);
+  if (records == nullptr) return nullptr;
+  for (const TruthRecord& record : *records) {
+    if (record.offset == offset) return &record;
+  }
+  return nullptr;
+}
+
+void ClusterView::add_node(int32_t node, std::vector<std::string> log_dirs) {
+  nodes_[node].log_dirs = std::move(log_dirs);
+}
+
+const PartitionTruth* ClusterView::partition(PartitionId id) const {
+  const auto it = partitions_.find(id);
+  return it == partitions_.end() ? nullptr : it->second.get();
+}
+
+std::vector<PartitionId> ClusterView::partitions() const {
+  std::vector<PartitionId> ids;
+  for (const auto& [id, truth] : partitions_) ids.push_back(id);
+  return ids;
+}
+
+std::vector<int32_t> ClusterView::nodes() const {
+  std::vector<int32_t> ids;
+  for (const auto& [id, node] : nodes_) ids.push_back(id);
+  return ids;
+}
+
+TopicPromise ClusterView::promise_of(PartitionId id) const {
+  const auto it = promises_.find(names_.name(id).topic);
+  return it == promises_.end() ? TopicPromise{} : it->second;
+}
+
+PartitionTruth& ClusterView::partition_at(std::string_view topic, int32_t index) {
+  auto& slot = partitions_[names_.id(topic, index)];
+  if (slot == nullptr) slot = std::make_unique<PartitionTruth>();
+  return *slot;
+}
+
+std::optional<PartitionId> ClusterView::partition_of(const Event& event) const {
+  std::string_view log;
+  if (const auto* e = std::get_if<LogAppended>(&event)) log = e->log;
+  if (const auto* e = std::get_if<LogTruncated>(&event)) log = e->log;
+  if (const auto* e = std::get_if<LogStartMoved>(&event)) log = e->log;
+  if (const auto* e = std::get_if<LogLoaded>(&event)) log = e->log;
+  if (log.empty()) return std::nullopt;
+  const auto name = split_log_name(log);
+  if (log == kMetadataLog || !name) return std::nullopt;
+  return names_.find(name->first, name->second);
+}
+
+ReplicaTruth* ClusterView::open_log(int32_t node, std::string_view log, std::unique_ptr<ReplicaTruth>& slot,
+                                    BatchContents& contents) {
+  if (slot != nullptr) return slot.get();
+  for (const std::string& directory : nodes_.at(node).log_dirs) {
+    std::string path = directory + "/" + std::string(log);
+    if (peek_.list(node, path, DiskPeek::Layer::cached).empty()) continue;
+    slot = std::make_unique<ReplicaTruth>(peek_, node, std::move(path), contents);
+    slot->reload();
+    break;
+  }
+  return slot.get();
+}
+
+ReplicaTruth* ClusterView::replica(PartitionTruth& truth, int32_t node, std::string_view log) {
+  return open_log(node, log, truth.replicas[node], truth.contents);
+}
+
+const ReplicaTruth* ClusterView::metadata_log(int32_t node) const {
+  const auto it = nodes_.find(node);
+  return it == nodes_.end() ? nullptr : it->second.metadata_log.get();
+}
+
+void ClusterView::on_event(const NodeEvent& note) {
+  const Event& event = *note.event;
+  const auto of_log = [&](std::string_view log) -> std::pair<PartitionTruth*, ReplicaTruth*> {
+    if (log == kMetadataLog) {
+      return {nullptr, open_log(note.node, log, nodes_.at(note.node).metadata_log, metadata_contents_)};
+    }
+    const auto name = split_log_name(log);
+    if (!name) return {nullptr, nullptr};
+    PartitionTruth& truth = partition_at(name->first, name->second);
+    return {&truth, replica(truth, note.node, log)};
+  };
+  if (const auto* e = std::get_if<LogAppended>(&event)) {
+    if (auto [truth, log] = of_log(e->log); log != nullptr) log->appended();
+  } else if (const auto* e = std::get_if<LogTruncated>(&event)) {
+    if (auto [truth, log] = of_log(e->log); log != nullptr) log->truncated(e->to_offset);
+  } else if (const auto* e = std::get_if<SegmentRolled>(&event)) {
+    if (auto [truth, log] = of_log(e->log); log != nullptr) log->rolled(e->base_offset);
+  } else if (const auto* e = std::get_if<LogLoaded>(&event)) {
+    if (auto [truth, log] = of_log(e->log); log != nullptr) log->reload();
+  } else if (const auto* e = std::get_if<PartitionChanged>(&event)) {
+    PartitionTruth& truth = partition_at(e->topic, e->partition);
+    if (e->topic_id != truth.topic_id) {  // re-created: another topic
+      truth.committed.clear();
+      truth.committed_start = 0;
+      truth.high_watermark.clear();
+      truth.replicas.clear();
+      truth.claim = {};
+      truth.topic_id = e->topic_id;
+    }
+    if (e->partition_epoch < truth.claim.partition_epoch) return;  // an older controller's late word
+    if (e->unclean && e->leader_epoch > truth.claim.leader_epoch) {
+      truth.unclean.push_back({e->leader, e->leader_epoch, note.at});
+    }
+    truth.claim = {e->leader,
+                   e->leader_epoch,
+                   e->partition_epoch,
+                   {e->isr.begin(), e->isr.end()},
+                   {e->elr.begin(), e->elr.end()}};
+  } else if (const auto* e = std::get_if<HighWatermarkChanged>(&event)) {
+    PartitionTruth& truth = partition_at(e->topic, e->partition);
+    truth.high_watermark[note.node] = e->high_watermark;
+    const auto it = truth.replicas.find(note.node);
+    if (e->leader && it != truth.replicas.end() && it->second != nullptr) {
+      committed_up_to(truth, *it->second, e->high_watermark);
+    }
+  } else if (const auto* e = std::get_if<BrokerRegistered>(&event)) {
+    if (auto it = nodes_.find(e->broker_id); it != nodes_.end()) it->second.state.suspect = false;
+  }
+}
+
+void ClusterView::committed_up_to(PartitionTruth& truth, const ReplicaTruth& leader, int64_t high_watermark) {
+  if (truth.committed.empty()) truth.committed_start = leader.first_offset();
+  // After an unclean election, or when too many copies were destroyed, the new leader's log is what is
+  // committed from now on: what it does not hold is gone, and is judged where it was acknowledged.
+  const bool rebase = !truth.unclean.empty() || !truth.destroyed.empty();
+  if (rebase && !truth.committed.empty()) {
+    while (!truth.committed.empty()) {
+      const TruthBatch& last = truth.committed.back();
+      if (last.last_offset < leader.first_offset()) break;
+      const size_t at = leader.find(last.base_offset);
+      if (at < leader.batches().size() && leader.batches()[at].same(last)) break;
+      truth.committed.pop_back();
+    }
+  }
+  for (size_t i = leader.find(truth.committed_end()); i < leader.batches().size(); ++i) {
+    const TruthBatch& batch = leader.batches()[i];
+    if (batch.last_offset >= high_watermark) break;
+    if (batch.base_offset < truth.committed_end()) continue;
+    truth.committed.push_back(batch);
+  }
+}
+
+void ClusterView::on_node(int32_t id, NodeFault fault, Instant at) {
+  const auto it = nodes_.find(id);
+  if (it == nodes_.end()) return;
+  NodeState& state = it->second.state;
+  switch (fault) {
+    case NodeFault::started:
+      state.up = true;
+      ++state.incarnation;
+      return;
+    case NodeFault::stopped:
+    case NodeFault::crashed:
+      state.up = false;
+      break;
+    case NodeFault::power_lost:
+    case NodeFault::wiped:
+      state.up = false;
+      state.suspect = true;
+      on_disk_changed(id, at);
+      break;
+  }
+  for (auto& [partition, truth] : partitions_) truth->high_watermark.erase(id);
+}
+
+void ClusterView::on_disk_changed(int32_t node, Instant at) {
+  if (auto& metadata = nodes_.at(node).metadata_log; metadata != nullptr) metadata->reload();
+  for (auto& [id, truth] : partitions_) {
+    const auto it = truth->replicas.find(node);
+    if (it == truth->replicas.end() || it->second == nullptr) continue;
+    const std::vector<TruthBatch> before = it->second->batches();
+    it->second->reload();
+    const std::vector<TruthBatch>& after = it->second->batches();
+    size_t same = 0;
+    while (same < before.size() && same < after.size() && before[same].same(after[same]) && after[same].valid)
+      ++same;
+    if (same < before.size()) truth->destroyed.push_back({node, before[same].base_offset, at});
+    if (after.empty()) truth->replicas.erase(it);
+  }
+}
+
+bool ClusterView::loss_permitted(PartitionId id, int64_t offset, int32_t acks, Instant acknowledged) const {
+  const PartitionTruth* truth = partition(id);
+  if (acks == 0) return true;
+  if (truth == nullptr) return false;
+  for (const UncleanElection& unclean : truth->unclean) {
+    if (unclean.at >= acknowledged) return true;
+  }
+  std::set<int32_t> destroyed;
+  for (const Destroyed& copy : truth->destroyed) {
+    if (copy.from_offset <= offset && copy.at >= acknowledged) destroyed.insert(copy.node);
+  }
+  const TopicPromise promise = promise_of(id);
+  const int32_t needed = acks == 1 ? 1 : std::min(promise.min_insync, promise.replication);
+  return static_cast<int32_t>(destroyed.size()) >= needed;
+}
+
+}  // namespace ksim::sim

@@ -1,0 +1,133 @@
+#pragma once
+// What checkers ask: truth from the disks, and claims (roles, epochs, high watermarks, ISR) from events. The
+// view is fed before the checkers are.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/base/events.h"
+#include "core/base/uuid.h"
+#include "sim/history/facts.h"
+#include "sim/history/node_notes.h"
+#include "sim/truth/replica_truth.h"
+
+namespace ksim::sim {
+
+// Copies that a power loss or a wiped disk has destroyed: at `node`, from `from_offset` on.
+struct Destroyed {
+  int32_t node = 0;
+  int64_t from_offset = 0;
+  Instant at;
+};
+
+struct UncleanElection {
+  int32_t leader = -1;
+  int32_t leader_epoch = 0;
+  Instant at;
+};
+
+// The controller's committed state of a partition.
+struct PartitionClaim {
+  int32_t leader = -1;
+  int32_t leader_epoch = -1;
+  int32_t partition_epoch = -1;
+  std::vector<int32_t> isr;
+  std::vector<int32_t> elr;
+};
+
+struct TopicPromise {  // from the scenario
+  int32_t replication = 1;
+  int32_t min_insync = 1;
+  bool unclean_election = false;
+};
+
+struct PartitionTruth {
+  Uuid topic_id;
+  PartitionClaim claim;
+  std::map<int32_t, std::unique_ptr<ReplicaTruth>> replicas;  // by node
+  std::map<int32_t, int64_t> high_watermark;                  // the last claim of each node
+  // Batches that a leader has claimed to be committed, in order, as they stood in its log then.
+  std::vector<TruthBatch> committed;
+  int64_t committed_start = 0;
+  std::vector<Destroyed> destroyed;
+  std::vector<UncleanElection> unclean;
+  BatchContents contents;
+
+  int64_t committed_end() const {
+    return committed.empty() ? committed_start : committed.back().last_offset + 1;
+  }
+  // The committed record at `offset`, or nullptr.
+  const TruthRecord* committed_record(int64_t offset) const;
+};
+
+struct NodeState {
+  bool up = false;
+  // Its disk may have lost data since it last registered: the controller's ISR may still name it.
+  bool suspect = false;
+  uint32_t incarnation = 0;
+};
+
+constexpr std::string_view kMetadataLog = "__cluster_metadata-0";
+
+class ClusterView {
+ public:
+  ClusterView(const DiskPeek& peek, PartitionNames& names) : peek_(peek), names_(names) {}
+
+  // ---- set-up ----
+  void add_node(int32_t node, std::vector<std::string> log_dirs);
+  void add_voter(int32_t node) { voters_.push_back(node); }
+  void promise(const std::string& topic, const TopicPromise& promise) { promises_[topic] = promise; }
+
+  // ---- feeding ----
+  void on_event(const NodeEvent& event);
+  void on_node(int32_t node, NodeFault fault, Instant at);
+
+  // ---- asking ----
+  const PartitionNames& names() const { return names_; }
+  const PartitionTruth* partition(PartitionId id) const;
+  std::vector<PartitionId> partitions() const;
+  const NodeState& node(int32_t id) const { return nodes_.at(id).state; }
+  bool has_node(int32_t id) const { return nodes_.contains(id); }
+  std::vector<int32_t> nodes() const;
+  TopicPromise promise_of(PartitionId id) const;
+  const DiskPeek& disks() const { return peek_; }
+  const std::vector<std::string>& log_dirs(int32_t node) const { return nodes_.at(node).log_dirs; }
+  // The metadata log on a node's disk, or nullptr.
+  const ReplicaTruth* metadata_log(int32_t node) const;
+  const std::vector<int32_t>& voters() const { return voters_; }
+  // True where CONTRACT.md permits the loss of a record acknowledged at that time under `acks`.
+  bool loss_permitted(PartitionId id, int64_t offset, int32_t acks, Instant acknowledged) const;
+  // The partition that an event of a replica's log is about, or nothing for the metadata log.
+  std::optional<PartitionId> partition_of(const Event& event) const;
+
+ private:
+  struct Node {
+    NodeState state;
+    std::vector<std::string> log_dirs;
+    std::unique_ptr<ReplicaTruth> metadata_log;
+  };
+  PartitionTruth& truth(PartitionId id) { return *partitions_.at(id); }
+  PartitionTruth& partition_at(std::string_view topic, int32_t index);
+  ReplicaTruth* open_log(int32_t node, std::string_view log, std::unique_ptr<ReplicaTruth>& slot,
+                         BatchContents& contents);
+  ReplicaTruth* replica(PartitionTruth& truth, int32_t node, std::string_view log);
+  void committed_up_to(PartitionTruth& truth, const ReplicaTruth& leader, int64_t high_watermark);
+  void on_disk_changed(int32_t node, Instant at);
+
+  const DiskPeek& peek_;
+  PartitionNames& names_;
+  std::map<int32_t, Node> nodes_;
+  std::map<PartitionId, std::unique_ptr<PartitionTruth>> partitions_;
+  std::map<std::string, TopicPromise> promises_;
+  std::vector<int32_t> voters_;
+  BatchContents metadata_contents_;
+};
+
+// "orders-3" -> ("orders", 3); nothing for names that are no partition directory.
+std::optional<std::pair<std::string, int32_t>> split_log_name(std::string_view log);
+
+}  // namespace ksim::sim

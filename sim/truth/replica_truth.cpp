@@ -1,0 +1,137 @@
+#include "sim/truth/replica_truth.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "core/base/crc32c.h"
+#include "core/base/hash.h"
+#include "core/record/batch.h"
+
+namespace ksim::sim {
+namespace {
+
+constexpr std::string_view kLogSuffix = ".log";
+constexpr size_t kBaseDigits = 20;
+
+std::optional<int64_t> segment_base(std::string_view name) {
+  if (name.size() != kBaseDigits + kLogSuffix.size() || !name.ends_with(kLogSuffix)) return std::nullopt;
+  int64_t base = 0;
+  for (char c : name.substr(0, kBaseDigits)) {
+    if (c < '0' || c > '9') return std::nullopt;
+    base = base * 10 + (c - '0');
+  }
+  return base;
+}
+
+}  // namespace
+
+std::string to_string(const TruthBatch& batch) {
+  return fmt::format("[{}..{} epoch {} crc {:08x}{}]", batch.base_offset, batch.last_offset,
+                     batch.leader_epoch, batch.crc, batch.valid ? "" : " corrupt");
+}
+
+uint64_t content_hash(std::optional<Bytes> key, std::optional<Bytes> value) {
+  const uint64_t k = key ? mix64(crc32c(*key), key->size() + 1) : 0;
+  const uint64_t v = value ? mix64(crc32c(*value), value->size() + 1) : 0;
+  return mix64(k, v);
+}
+
+const std::vector<TruthRecord>& BatchContents::records(const TruthBatch& batch, Bytes frame) {
+  const auto [it, fresh] = contents_.try_emplace(Key{batch.base_offset, batch.leader_epoch, batch.crc});
+  if (!fresh || batch.control || !batch.valid) return it->second;
+  RecordCursor cursor{BatchView(frame)};
+  RecordView record;
+  for (;;) {
+    const Result<bool> more = cursor.next(record);
+    if (!more.ok() || !*more) break;
+    RecordId id = 0;
+    if (record.value && record.value->size() >= sizeof(RecordId))
+      id = load_be<uint64_t>(record.value->data());
+    it->second.push_back({record.offset, id, content_hash(record.key, record.value)});
+  }
+  return it->second;
+}
+
+const std::vector<TruthRecord>* BatchContents::find(const TruthBatch& batch) const {
+  const auto it = contents_.find(Key{batch.base_offset, batch.leader_epoch, batch.crc});
+  return it == contents_.end() ? nullptr : &it->second;
+}
+
+std::string ReplicaTruth::segment_path(int64_t base) const {
+  return fmt::format("{}/{:020}.log", directory_, base);
+}
+
+void ReplicaTruth::reload(DiskPeek::Layer layer) {
+  batches_.clear();
+  segments_.clear();
+  segment_ = -1;
+  position_ = 0;
+  for (const std::string& name : peek_.list(node_, directory_, layer)) {
+    if (const auto base = segment_base(name)) segments_.push_back(*base);
+  }
+  std::sort(segments_.begin(), segments_.end());
+  if (segments_.empty()) return;
+  segment_ = segments_.front();
+  read_on(layer);
+}
+
+void ReplicaTruth::rolled(int64_t base) {
+  if (segments_.empty()) return reload();
+  if (base > segments_.back()) segments_.push_back(base);
+  read_on(DiskPeek::Layer::cached);
+}
+
+void ReplicaTruth::appended() {
+  if (segments_.empty()) return reload();
+  read_on(DiskPeek::Layer::cached);
+}
+
+void ReplicaTruth::truncated(int64_t to_offset) {
+  // A truncation below the first segment starts the log anew under another name.
+  if (batches_.empty() || to_offset <= batches_.front().base_offset) return reload();
+  while (!batches_.empty() && batches_.back().last_offset >= to_offset) batches_.pop_back();
+  while (!segments_.empty() && segments_.back() > to_offset) segments_.pop_back();
+  if (batches_.empty() || segments_.empty()) return reload();
+  segment_ = batches_.back().segment;
+  position_ = batches_.back().position + batches_.back().size_bytes;
+  read_on(DiskPeek::Layer::cached);
+}
+
+void ReplicaTruth::read_on(DiskPeek::Layer layer) {
+  for (;;) {
+    const std::string path = segment_path(segment_);
+    const uint64_t size = peek_.size(node_, path, layer).value_or(0);
+    while (position_ + kBatchHeaderBytes <= size) {
+      uint8_t header[kBatchHeaderBytes];
+      if (peek_.read(node_, path, position_, header, layer) < sizeof(header)) break;
+      const Result<size_t> total = peek_batch_size(header);
+      if (!total.ok() || *total < kBatchHeaderBytes || position_ + *total > size) break;
+      frame_.resize(*total);
+      if (peek_.read(node_, path, position_, frame_, layer) < *total) break;
+      const BatchView view(frame_);
+      TruthBatch batch{view.base_offset(), view.last_offset(), view.leader_epoch(),
+                       view.stored_crc(),  view.is_control(),  view.crc_matches(),
+                       segment_,           position_,          static_cast<uint32_t>(*total)};
+      if (!batch.valid) break;  // a torn tail: recovery will cut it
+      if (!batches_.empty() && batch.base_offset <= batches_.back().last_offset) {
+        disorder_ = fmt::format("{} follows {}", to_string(batch), to_string(batches_.back()));
+      }
+      static_cast<void>(contents_.records(batch, frame_));
+      batches_.push_back(batch);
+      position_ += *total;
+    }
+    const auto next = std::upper_bound(segments_.begin(), segments_.end(), segment_);
+    if (next == segments_.end()) return;
+    segment_ = *next;
+    position_ = 0;
+  }
+}
+
+size_t ReplicaTruth::find(int64_t offset) const {
+  const auto at = std::partition_point(batches_.begin(), batches_.end(),
+                                       [offset](const TruthBatch& b) { return b.last_offset < offset; });
+  return static_cast<size_t>(at - batches_.begin());
+}
+
+}  // namespace ksim::sim

@@ -1,0 +1,120 @@
+#pragma once
+// The truth of one replica: what the segment files on a node's simulated disk hold of a partition, read
+// from their bytes and never from what the node says of itself. Reading is incremental: events tell where
+// to look again.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/bytes.h"
+#include "sim/history/facts.h"
+
+namespace ksim::sim {
+
+// Reads a node's disk without being part of the run. `cached` is what the node would read now, `durable`
+// what a power loss at this moment certainly leaves.
+class DiskPeek {
+ public:
+  enum class Layer : uint8_t { cached, durable };
+  virtual ~DiskPeek() = default;
+  virtual std::vector<std::string> list(int32_t node, std::string_view directory, Layer layer) const = 0;
+  virtual std::optional<uint64_t> size(int32_t node, std::string_view path, Layer layer) const = 0;
+  // The count read; short at the end of the file.
+  virtual size_t read(int32_t node, std::string_view path, uint64_t offset, MutableBytes into,
+                      Layer layer) const = 0;
+};
+
+// One record as its bytes stand in a log.
+struct TruthRecord {
+  int64_t offset = 0;
+  RecordId id = 0;            // 0: not a workload's record
+  uint64_t content_hash = 0;  // of key, value and headers
+};
+
+struct TruthBatch {
+  int64_t base_offset = 0;
+  int64_t last_offset = 0;
+  int32_t leader_epoch = 0;
+  uint32_t crc = 0;  // covers all but base offset, length, leader epoch and magic
+  bool control = false;
+  bool valid = true;  // its CRC matches its bytes
+  int64_t segment = 0;
+  uint64_t position = 0;
+  uint32_t size_bytes = 0;
+
+  bool same(const TruthBatch& other) const {
+    return base_offset == other.base_offset && last_offset == other.last_offset &&
+           leader_epoch == other.leader_epoch && crc == other.crc && valid == other.valid;
+  }
+};
+std::string to_string(const TruthBatch& batch);
+
+// The records of batches, decoded once although each of three replicas holds them.
+class BatchContents {
+ public:
+  // `frame` holds the whole batch.
+  const std::vector<TruthRecord>& records(const TruthBatch& batch, Bytes frame);
+  const std::vector<TruthRecord>* find(const TruthBatch& batch) const;
+
+ private:
+  struct Key {
+    int64_t base_offset;
+    int32_t leader_epoch;
+    uint32_t crc;
+    bool operator<(const Key& other) const {
+      if (base_offset != other.base_offset) return base_offset < other.base_offset;
+      if (leader_epoch != other.leader_epoch) return leader_epoch < other.leader_epoch;
+      return crc < other.crc;
+    }
+  };
+  std::map<Key, std::vector<TruthRecord>> contents_;
+};
+
+class ReplicaTruth {
+ public:
+  ReplicaTruth(const DiskPeek& peek, int32_t node, std::string directory, BatchContents& contents)
+      : peek_(peek), node_(node), directory_(std::move(directory)), contents_(contents) {}
+
+  // Reads everything anew: after a start, a crash or a truncation to another start.
+  void reload(DiskPeek::Layer layer = DiskPeek::Layer::cached);
+  // Reads what has been appended since.
+  void appended();
+  void rolled(int64_t segment_base);
+  // The file was cut: forgets batches that it no longer holds, then reads on.
+  void truncated(int64_t to_offset);
+
+  const std::vector<TruthBatch>& batches() const { return batches_; }
+  // The index of the first batch whose last offset is >= offset; batches().size() if there is none.
+  size_t find(int64_t offset) const;
+  bool empty() const { return batches_.empty(); }
+  int64_t first_offset() const { return batches_.empty() ? 0 : batches_.front().base_offset; }
+  int64_t end_offset() const { return batches_.empty() ? 0 : batches_.back().last_offset + 1; }
+  int32_t node() const { return node_; }
+  const std::string& directory() const { return directory_; }
+  // What broke rule S1 while reading: offsets that do not increase. Empty if nothing did.
+  const std::string& disorder() const { return disorder_; }
+
+ private:
+  void read_on(DiskPeek::Layer layer);
+  std::string segment_path(int64_t base) const;
+
+  const DiskPeek& peek_;
+  int32_t node_;
+  std::string directory_;
+  BatchContents& contents_;
+  std::vector<TruthBatch> batches_;
+  std::vector<int64_t> segments_;  // ascending bases
+  int64_t segment_ = -1;           // being read
+  uint64_t position_ = 0;
+  std::string disorder_;
+  ByteBuffer frame_;
+};
+
+uint64_t content_hash(std::optional<Bytes> key, std::optional<Bytes> value);
+
+}  // namespace ksim::sim
