@@ -1,0 +1,530 @@
+#include "core/broker/isr.h"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <set>
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+namespace ksim::broker {
+namespace {
+
+class FakeBrokers : public BrokerDirectory {
+ public:
+  std::optional<BrokerStanding> standing(int32_t id) const override {
+    const auto found = brokers.find(id);
+    return found == brokers.end() ? std::nullopt : std::optional(found->second);
+  }
+  std::map<int32_t, BrokerStanding> brokers;
+};
+
+std::vector<int32_t> ids(std::span<const int32_t> span) { return {span.begin(), span.end()}; }
+std::vector<int32_t> ids(const IsrProposal& proposal) {
+  std::vector<int32_t> result;
+  for (const IsrMember& member : proposal.isr) result.push_back(member.broker_id);
+  return result;
+}
+using Ids = std::vector<int32_t>;
+
+// Broker 1 leads a partition of replicas 1, 2, 3.
+class IsrTest : public testing::Test {
+ protected:
+  IsrTest() {
+    for (int32_t id : {1, 2, 3}) brokers.brokers[id] = {100 + id, false, false};
+  }
+  IsrContext context() const { return {brokers, 101, log, now}; }
+  PartitionIsr::LeadResult lead(int32_t leader_epoch, int32_t partition_epoch, Ids isr) {
+    const PartitionAssignment assignment{leader_epoch, partition_epoch, replicas, isr};
+    auto result = isr_state.lead(assignment, context());
+    apply(result.effects);
+    return result;
+  }
+  ErrorCode fetch(int32_t id, int64_t offset, std::optional<int64_t> broker_epoch = std::nullopt) {
+    FollowerFetch request;
+    request.replica_id = id;
+    request.broker_epoch = broker_epoch.value_or(100 + id);
+    request.fetch_offset = offset;
+    request.log_start_offset = 0;
+    request.leader_end_at_read = log.end_offset;
+    request.at = now;
+    last = {};
+    const ErrorCode error = isr_state.follower_fetched(request, context(), last);
+    apply(last);
+    return error;
+  }
+  void append(int64_t end) {
+    log.end_offset = end;
+    last = isr_state.advance(context());
+    apply(last);
+  }
+  void check_lag() {
+    last = isr_state.check_lag(context());
+    apply(last);
+  }
+  void answer(ErrorCode error, int32_t partition_epoch = 0, Ids isr = {}, int32_t leader_epoch = 5) {
+    ASSERT_TRUE(isr_state.pending().has_value());
+    last = isr_state.answered({isr_state.pending()->number, error, leader_epoch, partition_epoch, isr},
+                              context());
+    apply(last);
+  }
+  void apply(const IsrEffects& effects) {
+    isr_state.assert_invariants();
+    if (effects.high_watermark) {
+      ASSERT_GT(*effects.high_watermark, log.high_watermark);
+      ASSERT_LE(*effects.high_watermark, log.end_offset);
+      log.high_watermark = *effects.high_watermark;
+    }
+  }
+
+  FakeBrokers brokers;
+  Ids replicas{1, 2, 3};
+  LeaderLog log;
+  Instant now = Instant{} + seconds(1);
+  PartitionIsr isr_state{1, seconds(30)};
+  IsrEffects last;
+};
+
+TEST_F(IsrTest, OlderPartitionEpochIsIgnored) {
+  lead(5, 9, {1, 2});
+  EXPECT_FALSE(lead(5, 8, {1}).accepted);
+  EXPECT_EQ(ids(isr_state.committed_isr()), (Ids{1, 2}));
+  const PartitionAssignment older{5, 8, replicas, replicas};
+  EXPECT_FALSE(isr_state.follow(older).accepted);
+  EXPECT_TRUE(isr_state.is_leader());
+}
+
+TEST_F(IsrTest, HighWatermarkIsTheSmallestEndOfTheIsr) {
+  lead(5, 1, {1, 2, 3});
+  append(10);
+  EXPECT_EQ(log.high_watermark, 0);
+  fetch(2, 7);
+  EXPECT_EQ(log.high_watermark, 0) << "replica 3 has not fetched";
+  fetch(3, 4);
+  EXPECT_EQ(log.high_watermark, 4);
+  fetch(3, 2);
+  EXPECT_EQ(log.high_watermark, 4) << "never down";
+  fetch(3, 10);
+  EXPECT_EQ(log.high_watermark, 7);
+}
+
+TEST_F(IsrTest, AloneInTheIsrTheLeaderCommitsItself) {
+  lead(5, 1, {1});
+  append(3);
+  EXPECT_EQ(log.high_watermark, 3);
+}
+
+TEST_F(IsrTest, NotAtAllWhileUnderMinIsr) {
+  log.min_isr = 2;
+  lead(5, 1, {1});
+  append(3);
+  EXPECT_EQ(log.high_watermark, 0);
+  EXPECT_TRUE(isr_state.under_min_isr(2));
+  EXPECT_EQ(isr_state.effective_min_isr(7), 3) << "never more than there are replicas";
+  fetch(2, 3);  // expands: pending members count for min ISR only when committed (W20)
+  ASSERT_TRUE(last.propose.has_value());
+  EXPECT_EQ(log.high_watermark, 0);
+  answer(ErrorCode::NONE, 2, {1, 2});
+  EXPECT_EQ(log.high_watermark, 3);
+}
+
+TEST_F(IsrTest, PendingAdditionHoldsTheWatermarkAtOnce) {
+  lead(5, 1, {1});
+  append(10);
+  fetch(2, 10);
+  ASSERT_TRUE(last.propose.has_value());
+  EXPECT_TRUE(last.propose->expands);
+  EXPECT_EQ(ids(*last.propose), (Ids{1, 2}));
+  EXPECT_EQ(last.propose->isr[0].broker_epoch, 101);
+  EXPECT_EQ(last.propose->isr[1].broker_epoch, 102);
+  EXPECT_EQ(ids(isr_state.maximal_isr()), (Ids{1, 2}));
+  EXPECT_EQ(ids(isr_state.committed_isr()), (Ids{1}));
+  append(12);
+  EXPECT_EQ(log.high_watermark, 10);
+}
+
+TEST_F(IsrTest, PendingRemovalStillCounts) {
+  lead(5, 1, {1, 2});
+  append(10);
+  fetch(2, 5);
+  now = now + seconds(31);
+  check_lag();
+  ASSERT_TRUE(last.propose.has_value());
+  EXPECT_FALSE(last.propose->expands);
+  EXPECT_EQ(ids(*last.propose), (Ids{1}));
+  append(11);
+  EXPECT_EQ(log.high_watermark, 5);
+  answer(ErrorCode::NONE, 2, {1});
+  EXPECT_TRUE(last.committed);
+  EXPECT_EQ(log.high_watermark, 11);
+}
+
+TEST_F(IsrTest, CaughtUpNonMemberHoldsTheWatermarkUntilItLags) {
+  lead(5, 1, {1, 2});
+  append(10);
+  fetch(2, 10);
+  brokers.brokers[3].epoch = 999;  // as if metadata knew a newer incarnation: not eligible
+  fetch(3, 10, kUnknownBrokerEpoch);
+  ASSERT_TRUE(last.propose.has_value()) << "-1 skips the comparison of epochs";
+  answer(ErrorCode::INELIGIBLE_REPLICA);
+  EXPECT_FALSE(isr_state.pending().has_value());
+  append(12);
+  fetch(2, 12);
+  EXPECT_EQ(log.high_watermark, 10);
+  now = now + seconds(31);
+  fetch(2, 12);
+  EXPECT_EQ(log.high_watermark, 10) << "nothing moved";
+  check_lag();
+  EXPECT_EQ(log.high_watermark, 12) << "the periodic check looks again";
+}
+
+TEST_F(IsrTest, ExpandNeedsTheEpochStartAndTheWatermark) {
+  log.end_offset = 20;
+  log.high_watermark = 10;
+  lead(5, 1, {1});
+  EXPECT_EQ(isr_state.epoch_start_offset(), 20);
+  EXPECT_EQ(log.high_watermark, 20) << "alone in the ISR";
+  append(25);
+  fetch(2, 24);
+  EXPECT_FALSE(last.propose.has_value());
+  fetch(2, 25);
+  EXPECT_TRUE(last.propose.has_value());
+}
+
+TEST_F(IsrTest, ExpandWaitsForTheEpochStartWhereTheWatermarkIsBehind) {
+  log.end_offset = 20;
+  log.high_watermark = 10;
+  lead(5, 1, {1, 3});  // 3 never fetches, so the watermark stays at 10
+  fetch(2, 15);
+  EXPECT_FALSE(last.propose.has_value());
+  fetch(2, 20);
+  EXPECT_TRUE(last.propose.has_value());
+}
+
+TEST_F(IsrTest, FencedStoppingAndUnknownBrokersDoNotJoin) {
+  lead(5, 1, {1});
+  append(4);
+  brokers.brokers[2].fenced = true;
+  fetch(2, 4);
+  EXPECT_FALSE(last.propose.has_value());
+  brokers.brokers[2] = {102, false, true};
+  fetch(2, 4);
+  EXPECT_FALSE(last.propose.has_value());
+  brokers.brokers.erase(2);
+  fetch(2, 4);
+  EXPECT_FALSE(last.propose.has_value());
+  brokers.brokers[2] = {101, false, false};  // the image is older than the fetch: not the same incarnation
+  fetch(2, 4, 102);
+  EXPECT_FALSE(last.propose.has_value());
+  brokers.brokers[2] = {102, false, false};
+  fetch(2, 4, 102);
+  EXPECT_TRUE(last.propose.has_value());
+}
+
+TEST_F(IsrTest, StaleIncarnationAndStrangersAreRefused) {
+  lead(5, 1, {1, 2});
+  append(4);
+  EXPECT_EQ(fetch(2, 4, 50), ErrorCode::NOT_LEADER_OR_FOLLOWER);
+  EXPECT_EQ(isr_state.follower(2)->log_end_offset, kUnknownOffset);
+  EXPECT_EQ(isr_state.check_follower(9, true), ErrorCode::UNKNOWN_LEADER_EPOCH);
+  EXPECT_EQ(isr_state.check_follower(9, false), ErrorCode::NOT_LEADER_OR_FOLLOWER);
+  EXPECT_EQ(isr_state.check_follower(2, true), ErrorCode::NONE);
+}
+
+TEST_F(IsrTest, CaughtUpTimeFollowsTheLeadersEndAtThePreviousFetch) {
+  lead(5, 1, {1, 2});
+  const Instant began = now;
+  append(10);
+  now = now + seconds(10);
+  fetch(2, 5);
+  EXPECT_EQ(isr_state.follower(2)->caught_up, began);
+  const Instant second = now;
+  append(20);
+  now = now + seconds(10);
+  fetch(2, 10);  // not at the end, but where the end was when it fetched before
+  EXPECT_EQ(isr_state.follower(2)->caught_up, second);
+  now = now + seconds(19);
+  check_lag();
+  EXPECT_FALSE(last.propose.has_value());
+  now = now + seconds(2);
+  check_lag();
+  EXPECT_TRUE(last.propose.has_value());
+}
+
+TEST_F(IsrTest, OnlyOneChangeAtATime) {
+  lead(5, 1, {1});
+  append(4);
+  fetch(2, 4);
+  ASSERT_TRUE(last.propose.has_value());
+  fetch(3, 4);
+  EXPECT_FALSE(last.propose.has_value());
+  now = now + seconds(100);
+  check_lag();
+  EXPECT_FALSE(last.propose.has_value());
+}
+
+TEST_F(IsrTest, AnswersEndOrKeepThePendingChange) {
+  lead(5, 1, {1});
+  append(4);
+  fetch(2, 4);
+  const uint64_t number = isr_state.pending()->number;
+  for (ErrorCode error :
+       {ErrorCode::FENCED_LEADER_EPOCH, ErrorCode::INVALID_UPDATE_VERSION, ErrorCode::UNKNOWN_TOPIC_ID,
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, ErrorCode::INVALID_REQUEST, ErrorCode::NEW_LEADER_ELECTED}) {
+    answer(error);
+    EXPECT_TRUE(isr_state.pending().has_value());
+    EXPECT_FALSE(last.propose.has_value());
+  }
+  answer(ErrorCode::NOT_CONTROLLER);
+  ASSERT_TRUE(last.propose.has_value());
+  EXPECT_EQ(last.propose->number, number) << "the same change again";
+  answer(ErrorCode::NONE, 2, {1, 2}, 4);
+  EXPECT_TRUE(isr_state.pending().has_value()) << "of another leader epoch";
+  answer(ErrorCode::NONE, 0, {1, 2});
+  EXPECT_TRUE(isr_state.pending().has_value()) << "older than what is known";
+  answer(ErrorCode::OPERATION_NOT_ATTEMPTED);
+  EXPECT_FALSE(isr_state.pending().has_value());
+  EXPECT_EQ(ids(isr_state.committed_isr()), (Ids{1}));
+}
+
+TEST_F(IsrTest, NewerMetadataOverridesAndTheLateAnswerIsIgnored) {
+  lead(5, 1, {1});
+  append(4);
+  fetch(2, 4);
+  const uint64_t number = isr_state.pending()->number;
+  lead(5, 3, {1, 3});
+  EXPECT_FALSE(isr_state.pending().has_value());
+  last = isr_state.answered({number, ErrorCode::NONE, 5, 4, {1, 2}}, context());
+  EXPECT_EQ(ids(isr_state.committed_isr()), (Ids{1, 3}));
+  EXPECT_EQ(isr_state.partition_epoch(), 3);
+}
+
+TEST_F(IsrTest, MetadataThatOnlyConfirmsAnAnswerKeepsTheNextChange) {
+  lead(5, 1, {1});
+  append(4);
+  fetch(2, 4);
+  answer(ErrorCode::NONE, 2, {1, 2});
+  fetch(3, 4);
+  ASSERT_TRUE(last.propose.has_value());
+  lead(5, 2, {1, 2});  // the record of the first change arrives after its answer
+  EXPECT_TRUE(isr_state.pending().has_value());
+  EXPECT_EQ(ids(isr_state.maximal_isr()), (Ids{1, 2, 3}));
+}
+
+TEST_F(IsrTest, LeadingTheNextEpochKeepsWhatFollowersTold) {
+  lead(5, 1, {1, 2});
+  append(4);
+  fetch(2, 4);
+  EXPECT_TRUE(lead(6, 2, {1, 2}).new_leader_epoch);
+  EXPECT_EQ(isr_state.follower(2)->log_end_offset, 4);
+  EXPECT_EQ(isr_state.epoch_start_offset(), 4);
+  const PartitionAssignment other{7, 3, replicas, replicas};
+  isr_state.follow(other);
+  EXPECT_EQ(isr_state.check_follower(2, true), ErrorCode::NOT_LEADER_OR_FOLLOWER);
+  lead(8, 4, {1, 2});
+  EXPECT_EQ(isr_state.follower(2)->log_end_offset, kUnknownOffset);
+}
+
+TEST_F(IsrTest, AcknowledgementFollowsTheMaximalIsr) {
+  log.min_isr = 2;
+  lead(5, 1, {1, 2});
+  append(4);
+  EXPECT_FALSE(isr_state.reached(4, log).has_value());
+  fetch(2, 4);
+  EXPECT_EQ(isr_state.reached(4, log), ErrorCode::NONE);
+  lead(5, 2, {1});
+  EXPECT_EQ(isr_state.reached(4, log), ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND);
+  const PartitionAssignment other{6, 3, replicas, replicas};
+  isr_state.follow(other);
+  EXPECT_EQ(isr_state.reached(4, log), ErrorCode::NOT_LEADER_OR_FOLLOWER);
+}
+
+TEST_F(IsrTest, LowWatermarkCountsOnlyLiveReplicas) {
+  lead(5, 1, {1, 2, 3});
+  append(10);
+  log.start_offset = 6;
+  EXPECT_EQ(isr_state.low_watermark(log, brokers), kUnknownOffset);
+  fetch(2, 10);
+  brokers.brokers[3].fenced = true;
+  EXPECT_EQ(isr_state.low_watermark(log, brokers), 0);
+}
+
+// ---- model: one leader, its followers, a controller and everything between them that can be late ----
+//
+// What must hold is R6: whoever the controller counts in the ISR holds all records below the leader's high
+// watermark. Metadata reaches the leader in order but late; proposals and answers may be lost or repeated by
+// the leader's retry (one copy in flight); brokers are fenced, unfenced and restarted by the controller.
+class World {
+ public:
+  static constexpr int32_t kReplicas = 4;
+
+  World() {
+    for (int32_t id = 1; id <= kReplicas; ++id) controller_.brokers[id] = {100 + id, false, false};
+    controller_isr_ = {1, 2};
+    publish();
+    deliver_metadata();
+  }
+
+  void act(uint8_t action, uint8_t argument) {
+    const int32_t id = 2 + argument % (kReplicas - 1);
+    switch (action % 11) {
+      case 0:
+        append(1 + argument % 3);
+        break;
+      case 1:
+      case 2:
+        fetch(id, argument);
+        break;
+      case 3:
+        now_ = now_ + seconds(argument % 40);
+        break;
+      case 4:
+        step(leader_.check_lag(context()));
+        break;
+      case 5:
+        deliver_proposal(argument % 4 == 0);
+        break;
+      case 6:
+        deliver_answer(argument % 4 == 0);
+        break;
+      case 7:
+        deliver_metadata();
+        break;
+      case 8:
+        fence(id);
+        break;
+      case 9:
+        unfence(id);
+        break;
+      case 10:
+        restart(id);
+        break;
+    }
+    leader_.assert_invariants();
+    for (int32_t member : controller_isr_)
+      RC_ASSERT((member == 1 ? log_.end_offset : ends_[member]) >= log_.high_watermark);
+  }
+
+  // Everything late arrives, followers catch up: all are in the ISR and all is committed.
+  void settle() {
+    for (int32_t id = 2; id <= kReplicas; ++id) unfence(id);
+    for (int round = 0; round < 20; ++round) {
+      while (!metadata_.empty()) deliver_metadata();
+      deliver_proposal(false);
+      deliver_answer(false);
+      for (int32_t id = 2; id <= kReplicas; ++id) fetch(id, 255), fetch(id, 255);
+      now_ = now_ + seconds(1);
+      step(leader_.check_lag(context()));
+    }
+    RC_ASSERT(controller_isr_ == (std::set<int32_t>{1, 2, 3, 4}));
+    RC_ASSERT(log_.high_watermark == log_.end_offset);
+  }
+
+ private:
+  struct Image {
+    FakeBrokers brokers;
+    std::vector<int32_t> isr;
+    int32_t partition_epoch;
+  };
+  IsrContext context() const { return {view_, 101, log_, now_}; }
+  void step(const IsrEffects& effects) {
+    if (effects.high_watermark) {
+      RC_ASSERT(*effects.high_watermark > log_.high_watermark);
+      log_.high_watermark = *effects.high_watermark;
+    }
+    if (effects.propose) proposal_ = effects.propose;
+  }
+  void append(int64_t count) {
+    log_.end_offset += count;
+    step(leader_.advance(context()));
+  }
+  void fetch(int32_t id, uint8_t argument) {
+    IsrEffects effects;
+    const FollowerFetch request{id, controller_.brokers[id].epoch, ends_[id], 0, log_.end_offset, now_};
+    if (leader_.follower_fetched(request, context(), effects) != ErrorCode::NONE) return;
+    step(effects);
+    ends_[id] = std::min(log_.end_offset, ends_[id] + (argument == 255 ? log_.end_offset : argument % 4));
+  }
+  // Rule C32 in short.
+  void deliver_proposal(bool lose_answer) {
+    if (!proposal_ || answer_) return;
+    IsrAnswer answer{proposal_->number, ErrorCode::NONE, 1, partition_epoch_, {}};
+    if (proposal_->partition_epoch < partition_epoch_) {
+      answer.error = ErrorCode::INVALID_UPDATE_VERSION;
+    } else {
+      for (const IsrMember& member : proposal_->isr) {
+        const BrokerStanding& standing = controller_.brokers[member.broker_id];
+        const bool same =
+            member.broker_epoch == -1 || member.broker_epoch == standing.epoch || member.broker_id == 1;
+        if (standing.fenced || !same) answer.error = ErrorCode::INELIGIBLE_REPLICA;
+      }
+    }
+    if (answer.error == ErrorCode::NONE) {
+      controller_isr_.clear();
+      for (const IsrMember& member : proposal_->isr) controller_isr_.insert(member.broker_id);
+      publish();
+      answer.partition_epoch = partition_epoch_;
+      answer.isr.assign(controller_isr_.begin(), controller_isr_.end());
+    }
+    proposal_.reset();
+    if (lose_answer) answer = {answer.number, ErrorCode::REQUEST_TIMED_OUT, 0, 0, {}};
+    answer_ = answer;
+  }
+  void deliver_answer(bool lose) {
+    if (!answer_) return;
+    IsrAnswer answer = *answer_;
+    answer_.reset();
+    if (lose) answer = {answer.number, ErrorCode::NETWORK_EXCEPTION, 0, 0, {}};
+    step(leader_.answered(answer, context()));
+  }
+  void publish() {
+    metadata_.push_back({controller_, {controller_isr_.begin(), controller_isr_.end()}, ++partition_epoch_});
+  }
+  void deliver_metadata() {
+    if (metadata_.empty()) return;
+    const Image image = metadata_.front();
+    metadata_.pop_front();
+    view_ = image.brokers;
+    const PartitionAssignment assignment{1, image.partition_epoch, replicas_, image.isr};
+    step(leader_.lead(assignment, context()).effects);
+  }
+  void fence(int32_t id) {
+    controller_.brokers[id].fenced = true;
+    if (controller_isr_.size() > 1) controller_isr_.erase(id);
+    publish();
+  }
+  void unfence(int32_t id) {
+    if (!controller_.brokers[id].fenced) return;
+    controller_.brokers[id].fenced = false;
+    publish();
+  }
+  void restart(int32_t id) {
+    fence(id);
+    controller_.brokers[id].epoch += 100;
+    publish();
+  }
+
+  Instant now_ = Instant{} + seconds(1000);
+  const std::vector<int32_t> replicas_{1, 2, 3, 4};
+  LeaderLog log_;
+  std::map<int32_t, int64_t> ends_;
+  PartitionIsr leader_{1, seconds(30)};
+  FakeBrokers view_;
+  FakeBrokers controller_;
+  std::set<int32_t> controller_isr_;
+  int32_t partition_epoch_ = 0;
+  std::deque<Image> metadata_;
+  std::optional<IsrProposal> proposal_;
+  std::optional<IsrAnswer> answer_;
+};
+
+RC_GTEST_PROP(IsrModel, WhoeverTheControllerCountsHoldsAllThatIsCommitted,
+              (const std::vector<std::pair<uint8_t, uint8_t>>& actions)) {
+  World world;
+  for (const auto& [action, argument] : actions) world.act(action, argument);
+  world.settle();
+}
+
+}  // namespace
+}  // namespace ksim::broker
