@@ -1,0 +1,151 @@
+#pragma once
+// The history of one run: kept as rows in memory while it runs, written as one sqlite file after it
+// (schema.sql). Recording observes only: the run is the same with and without it.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "sim/history/facts.h"
+#include "sim/history/node_notes.h"
+
+namespace ksim::sim {
+
+struct RunHeader {
+  std::string scenario;
+  uint64_t seed = 0;
+  std::string plan;
+  uint64_t digest = 0;
+  Instant ended;
+  bool holds = true;
+  std::string version;
+};
+
+struct OpRow {
+  std::string client;
+  std::optional<uint32_t> session;
+  std::string_view kind;
+  std::string partition;
+  RecordId record = 0;
+  std::optional<int32_t> acks;
+  Instant invoked;
+  std::optional<Instant> completed;
+  Outcome outcome = Outcome::pending;
+  ErrorCode error = ErrorCode::NONE;
+  int64_t offset = -1;
+};
+
+struct RecordRow {
+  RecordId id = 0;
+  uint32_t session = 0;
+  std::string partition;
+  int64_t sent_op = 0;
+  std::optional<Instant> acknowledged;
+  int64_t acknowledged_offset = -1;
+  int64_t committed_offset = -1;
+  std::string holders;
+  bool lost = false;
+  bool permitted = false;
+};
+
+struct FaultRow {
+  std::string kind;
+  std::string target;
+  Instant began;
+  std::optional<Instant> ended;
+  std::string cause;
+  std::string effect;
+};
+
+struct MessageRow {
+  Instant sent;
+  std::optional<Instant> received;
+  std::string sender;
+  std::string receiver;
+  uint64_t connection = 0;
+  bool response = false;
+  std::string api;
+  int32_t version = -1;
+  int32_t correlation = 0;
+  uint64_t size_bytes = 0;
+};
+
+struct ViolationRow {
+  std::string checker;
+  Instant at;
+  std::string subject;
+  std::string message;
+};
+
+struct MarkRow {
+  std::string name;
+  uint64_t reached = 0;
+  std::optional<Instant> first;
+};
+
+class Recorder {
+ public:
+  void config(std::string scope, std::string name, std::string value);
+  // Returns the row's id, for complete() and for records.
+  int64_t op(OpRow row);
+  OpRow& op_row(int64_t id) { return ops_.at(static_cast<size_t>(id - 1)); }
+  void record(RecordRow row) { records_.push_back(std::move(row)); }
+  void event(const NodeEvent& note);
+  int64_t fault(FaultRow row);
+  FaultRow& fault_row(int64_t id) { return faults_.at(static_cast<size_t>(id - 1)); }
+  int64_t message(MessageRow row);
+  MessageRow& message_row(int64_t id) { return messages_.at(static_cast<size_t>(id - 1)); }
+  void violation(ViolationRow row) { violations_.push_back(std::move(row)); }
+  void mark(MarkRow row) { marks_.push_back(std::move(row)); }
+
+  // Writes everything to a new sqlite file; an existing one is replaced.
+  Result<void> write(const std::string& path, const RunHeader& header) const;
+
+ private:
+  struct EventRow {
+    Instant at;
+    int32_t node;
+    uint32_t incarnation;
+    std::string_view name;
+    std::string subject;
+    std::string detail;
+  };
+  struct PartitionRow {
+    Instant at;
+    std::string partition;
+    int32_t leader, leader_epoch, partition_epoch;
+    std::string isr, elr;
+    bool unclean;
+  };
+  struct RaftRow {
+    Instant at;
+    int32_t node;
+    std::string state;
+    int32_t epoch, leader, voted;
+  };
+  struct ConfigRow {
+    std::string scope, name, value;
+  };
+
+  std::vector<ConfigRow> config_;
+  std::vector<OpRow> ops_;
+  std::vector<RecordRow> records_;
+  std::vector<EventRow> events_;
+  std::vector<FaultRow> faults_;
+  std::vector<PartitionRow> partitions_;
+  std::vector<RaftRow> raft_;
+  std::vector<MessageRow> messages_;
+  std::vector<ViolationRow> violations_;
+  std::vector<MarkRow> marks_;
+};
+
+// {"topic":"orders","partition":3,...}: the fields of an event.
+std::string event_json(const Event& event);
+// "orders-3" where the event is about a partition or log, else empty.
+std::string event_subject(const Event& event);
+// "1,2,3"
+std::string join_ids(std::span<const int32_t> ids);
+
+}  // namespace ksim::sim

@@ -1,0 +1,139 @@
+-- One file is one run. Times are virtual nanoseconds since its start. Views at the end answer the usual
+-- questions.
+
+CREATE TABLE run (
+  scenario TEXT NOT NULL,
+  seed TEXT NOT NULL,          -- unsigned 64 bit, decimal
+  plan TEXT NOT NULL,          -- TOML: `ksim scenario --plan FILE` repeats the run
+  digest TEXT NOT NULL,        -- 16 hex digits
+  virtual_ns INTEGER NOT NULL,
+  verdict TEXT NOT NULL,       -- "holds" or "violated"
+  version TEXT NOT NULL
+);
+CREATE TABLE config (scope TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL);  -- "broker-1", "topic orders"
+
+-- Every call of a client: invoked, and completed unless completed_ns is null.
+CREATE TABLE op (
+  id INTEGER PRIMARY KEY,
+  client TEXT NOT NULL,
+  session INTEGER,             -- producer session or consumer number
+  kind TEXT NOT NULL,          -- send, poll, list_offsets, seek, admin
+  partition TEXT,              -- "orders-3"
+  record TEXT,                 -- id of the record, hex
+  acks INTEGER,
+  invoked_ns INTEGER NOT NULL,
+  completed_ns INTEGER,
+  outcome TEXT NOT NULL,       -- ok, failed (definitely not written), unknown, pending
+  error TEXT,
+  offset INTEGER
+);
+-- Every record that was sent, and where it is committed at the end.
+CREATE TABLE record (
+  id TEXT PRIMARY KEY,
+  session INTEGER NOT NULL,
+  partition TEXT NOT NULL,
+  sent_op INTEGER NOT NULL REFERENCES op(id),
+  acknowledged_ns INTEGER,     -- null: never acknowledged
+  acknowledged_offset INTEGER,
+  committed_offset INTEGER,    -- null: not in the committed log at the end
+  holders TEXT,                -- nodes whose disks held it when it was acknowledged, "1,2,3"
+  lost INTEGER NOT NULL DEFAULT 0,       -- acknowledged, and not in the committed log at the end
+  permitted INTEGER NOT NULL DEFAULT 0   -- the contract permits its loss
+);
+CREATE TABLE event (
+  id INTEGER PRIMARY KEY,
+  at_ns INTEGER NOT NULL,
+  node INTEGER NOT NULL,
+  incarnation INTEGER NOT NULL,
+  name TEXT NOT NULL,          -- "replica.became_leader"
+  subject TEXT,                -- partition or log, where it is about one
+  detail TEXT NOT NULL         -- JSON
+);
+CREATE TABLE fault (
+  id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,
+  target TEXT NOT NULL,
+  began_ns INTEGER NOT NULL,
+  ended_ns INTEGER,
+  cause TEXT NOT NULL,         -- "at 12s", "on isr.shrunk #1"
+  effect TEXT NOT NULL         -- what it really did
+);
+CREATE TABLE partition_state (  -- as the active controller committed it
+  at_ns INTEGER NOT NULL,
+  partition TEXT NOT NULL,
+  leader INTEGER NOT NULL,
+  leader_epoch INTEGER NOT NULL,
+  partition_epoch INTEGER NOT NULL,
+  isr TEXT NOT NULL,
+  elr TEXT NOT NULL,
+  unclean INTEGER NOT NULL
+);
+CREATE TABLE raft_state (
+  at_ns INTEGER NOT NULL,
+  node INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  epoch INTEGER NOT NULL,
+  leader INTEGER NOT NULL,
+  voted INTEGER NOT NULL
+);
+CREATE TABLE message (
+  id INTEGER PRIMARY KEY,
+  sent_ns INTEGER NOT NULL,
+  received_ns INTEGER,         -- null: never
+  sender TEXT NOT NULL,
+  receiver TEXT NOT NULL,
+  connection TEXT NOT NULL,
+  direction TEXT NOT NULL,     -- request, response
+  api TEXT NOT NULL,
+  version INTEGER,
+  correlation INTEGER NOT NULL,
+  size_bytes INTEGER NOT NULL
+);
+CREATE TABLE violation (
+  id INTEGER PRIMARY KEY,
+  checker TEXT NOT NULL,
+  at_ns INTEGER NOT NULL,
+  subject TEXT NOT NULL,
+  message TEXT NOT NULL
+);
+CREATE TABLE mark (name TEXT PRIMARY KEY, reached INTEGER NOT NULL, first_ns INTEGER);
+
+-- What happened to this record?  SELECT * FROM record_story WHERE record = '000001000000002a';
+CREATE VIEW record_story AS
+  SELECT r.id AS record, o.invoked_ns AS at_ns, o.client || ' sent it to ' || r.partition AS what
+    FROM record r JOIN op o ON o.id = r.sent_op
+  UNION ALL
+  SELECT r.id, o.completed_ns, o.client || ' was told ' || o.outcome || coalesce(' ' || nullif(o.error, 'NONE'), '')
+         || coalesce(' at offset ' || o.offset, '') || coalesce('; disks of ' || r.holders || ' held it', '')
+    FROM record r JOIN op o ON o.id = r.sent_op WHERE o.completed_ns IS NOT NULL
+  UNION ALL
+  SELECT p.record, p.completed_ns, p.client || ' read it at offset ' || p.offset
+    FROM op p WHERE p.kind = 'poll' AND p.record IS NOT NULL
+  UNION ALL
+  SELECT r.id, s.at_ns, 'leader ' || s.leader || ' in epoch ' || s.leader_epoch || ', ISR ' || s.isr
+         || CASE s.unclean WHEN 1 THEN ' by unclean election' ELSE '' END
+    FROM record r JOIN op o ON o.id = r.sent_op
+    JOIN partition_state s ON s.partition = r.partition AND s.at_ns >= o.invoked_ns
+  ORDER BY at_ns;
+
+-- Who led this partition when?  SELECT * FROM leadership WHERE partition = 'orders-3';
+CREATE VIEW leadership AS
+  SELECT partition, leader, leader_epoch, at_ns AS from_ns,
+         lead(at_ns) OVER (PARTITION BY partition ORDER BY at_ns, partition_epoch) AS until_ns, isr, elr, unclean
+    FROM partition_state;
+
+-- What was acknowledged but is not readable at the end?
+CREATE VIEW acknowledged_but_lost AS
+  SELECT r.id AS record, r.partition, r.acknowledged_offset, r.acknowledged_ns, r.holders,
+         CASE r.permitted WHEN 1 THEN 'permitted' ELSE 'violation' END AS judgement
+    FROM record r WHERE r.lost = 1;
+
+-- Everything in order of time: faults, elections, violations.
+CREATE VIEW timeline AS
+  SELECT began_ns AS at_ns, 'fault' AS what, kind || ' of ' || target AS subject, effect AS detail FROM fault
+  UNION ALL SELECT ended_ns, 'fault ends', kind || ' of ' || target, '' FROM fault WHERE ended_ns IS NOT NULL
+  UNION ALL SELECT at_ns, 'leader', partition,
+    'broker ' || leader || ', epoch ' || leader_epoch || ', ISR ' || isr FROM partition_state
+  UNION ALL SELECT at_ns, 'quorum', 'node ' || node, state || ' in epoch ' || epoch FROM raft_state
+  UNION ALL SELECT at_ns, 'violation', subject, checker || ': ' || message FROM violation
+  ORDER BY at_ns;

@@ -1,0 +1,75 @@
+#include "sim/history/sqlite.h"
+
+#include <cstdio>
+#include <utility>
+
+#include <sqlite3.h>
+
+namespace ksim::sim {
+
+Result<Database> Database::create(const std::string& path) {
+  std::remove(path.c_str());
+  sqlite3* handle = nullptr;
+  if (sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr) !=
+      SQLITE_OK) {
+    const std::string why = handle == nullptr ? "out of memory" : sqlite3_errmsg(handle);
+    sqlite3_close(handle);
+    return fail(ErrorCode::INVALID_REQUEST, "cannot create " + path + ": " + why);
+  }
+  Database database(handle);
+  // The file is written once, by one process, and worthless if that is interrupted.
+  TRY(
+      database.run("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE; "
+                   "PRAGMA page_size=16384;"));
+  return database;
+}
+
+Database::~Database() { sqlite3_close(handle_); }
+
+Result<void> Database::run(const std::string& sql) {
+  char* message = nullptr;
+  if (sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, &message) == SQLITE_OK) return {};
+  const std::string why = message == nullptr ? "unknown" : message;
+  sqlite3_free(message);
+  return fail(ErrorCode::UNKNOWN_SERVER_ERROR, "sqlite: " + why);
+}
+
+Insert::Insert(Database& database, std::string_view table, int columns) {
+  std::string sql = "INSERT INTO " + std::string(table) + " VALUES (?";
+  for (int i = 1; i < columns; ++i) sql += ",?";
+  sql += ")";
+  failed_ = sqlite3_prepare_v2(database.handle(), sql.c_str(), -1, &statement_, nullptr) != SQLITE_OK;
+}
+
+Insert::~Insert() { sqlite3_finalize(statement_); }
+
+Insert& Insert::text(std::string_view value) {
+  sqlite3_bind_text(statement_, ++column_, value.data() == nullptr ? "" : value.data(),
+                    static_cast<int>(value.size()), SQLITE_TRANSIENT);
+  return *this;
+}
+
+Insert& Insert::text_or_null(std::string_view value) {
+  if (!value.empty()) return text(value);
+  sqlite3_bind_null(statement_, ++column_);
+  return *this;
+}
+
+Insert& Insert::number(int64_t value) {
+  sqlite3_bind_int64(statement_, ++column_, value);
+  return *this;
+}
+
+Insert& Insert::number_or_null(std::optional<int64_t> value) {
+  if (value) return number(*value);
+  sqlite3_bind_null(statement_, ++column_);
+  return *this;
+}
+
+void Insert::row() {
+  if (sqlite3_step(statement_) != SQLITE_DONE) failed_ = true;
+  sqlite3_reset(statement_);
+  column_ = 0;
+}
+
+}  // namespace ksim::sim
