@@ -1,0 +1,28 @@
+#pragma once
+// The single codecs behind compression.h, one file each. Only compression.cpp includes this.
+
+#include <memory>
+#include <string_view>
+
+#include "core/record/compression.h"
+
+namespace ksim {
+
+void compress_gzip(int32_t level, Bytes input, ByteBuffer& output);
+void compress_snappy(Bytes input, ByteBuffer& output);
+void compress_lz4(int32_t level, Bytes input, ByteBuffer& output);
+void compress_zstd(int32_t level, Bytes input, ByteBuffer& output);
+
+std::unique_ptr<Decompressor> make_gzip_decompressor(Bytes input, size_t max_output_bytes);
+std::unique_ptr<Decompressor> make_snappy_decompressor(Bytes input, size_t max_output_bytes);
+std::unique_ptr<Decompressor> make_lz4_decompressor(Bytes input, size_t max_output_bytes);
+std::unique_ptr<Decompressor> make_zstd_decompressor(Bytes input, size_t max_output_bytes);
+
+inline Failure<Error> damaged(std::string_view what) {
+  return fail(ErrorCode::CORRUPT_MESSAGE, std::string(what));
+}
+inline Failure<Error> output_too_large() {
+  return fail(ErrorCode::RECORD_LIST_TOO_LARGE, "decompressed records pass the limit");
+}
+
+}  // namespace ksim
