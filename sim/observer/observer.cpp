@@ -1,0 +1,295 @@
+#include "sim/observer/observer.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "sim/checkers/all.h"
+
+namespace ksim::sim {
+namespace {
+
+constexpr Duration kBucket = seconds(1);
+// Sends that wait longer than this while none is acknowledged count as unavailability.
+constexpr Duration kPatience = seconds(1);
+
+}  // namespace
+
+Observer::Observer(const DiskPeek& disks, ObserverOptions options) : view_(disks, names_) {
+  if (options.checkers) {
+    for (const CheckerKind& kind : checker_kinds()) checkers_.push_back(kind.make(view_, verdicts_));
+  }
+  if (options.record) recorder_.emplace();
+  for (size_t i = 0; i < kMarkCount; ++i) {
+    marks_.push_back({std::string(mark_name(static_cast<Mark>(i))), 0, std::nullopt});
+  }
+}
+
+void Observer::on_event(int32_t node, uint32_t incarnation, Instant at, const Event& event) {
+  const NodeEvent note{node, incarnation, at, &event};
+  if (recorder_) recorder_->event(note);
+  note_timeline(note);
+  note_throughput(note);
+  view_.on_event(note);
+  for (const auto& checker : checkers_) checker->on_event(note);
+}
+
+void Observer::note_timeline(const NodeEvent& note) {
+  const Event& event = *note.event;
+  if (const auto* e = std::get_if<PartitionChanged>(&event)) {
+    const PartitionId id = names_.id(e->topic, e->partition);
+    PartitionClaim& known = claims_[id];
+    if (e->partition_epoch <= known.partition_epoch) return;
+    const std::string subject = to_string(names_.name(id));
+    if (e->leader_epoch > known.leader_epoch) {
+      ++counts_.elections;
+      if (e->unclean) ++counts_.unclean_elections;
+      timeline_.push_back({note.at, e->unclean ? "unclean" : "leader", subject,
+                           e->leader < 0 ? fmt::format("no leader, epoch {}", e->leader_epoch)
+                                         : fmt::format("broker {} leads, epoch {}, ISR {}", e->leader,
+                                                       e->leader_epoch, join_ids(e->isr))});
+    }
+    if (known.partition_epoch >= 0 &&
+        !std::equal(e->isr.begin(), e->isr.end(), known.isr.begin(), known.isr.end())) {
+      ++counts_.isr_changes;
+    }
+    known = {e->leader, e->leader_epoch, e->partition_epoch, {e->isr.begin(), e->isr.end()}, {}};
+  } else if (const auto* r = std::get_if<RaftStateChanged>(&event)) {
+    if (r->state != "leader") return;
+    ++counts_.quorum_elections;
+    timeline_.push_back({note.at, "quorum", fmt::format("node {}", note.node),
+                         fmt::format("leads the quorum, epoch {}", r->epoch)});
+  } else if (const auto* c = std::get_if<ControllerActivated>(&event)) {
+    timeline_.push_back({note.at, "controller", fmt::format("node {}", note.node),
+                         fmt::format("active controller, epoch {}", c->epoch)});
+  } else if (const auto* f = std::get_if<BrokerFenced>(&event)) {
+    timeline_.push_back(
+        {note.at, "broker", fmt::format("broker {}", f->broker_id), fmt::format("fenced: {}", f->reason)});
+  } else if (const auto* u = std::get_if<BrokerUnfenced>(&event)) {
+    timeline_.push_back({note.at, "broker", fmt::format("broker {}", u->broker_id), "unfenced"});
+  } else if (const auto* t = std::get_if<LogTruncated>(&event)) {
+    if (t->to_offset >= t->from_offset) return;
+    ++counts_.truncations;
+    timeline_.push_back({note.at, "truncation", std::string(t->log),
+                         fmt::format("node {} cut {} to {}", note.node, t->from_offset, t->to_offset)});
+  }
+}
+
+void Observer::note_throughput(const NodeEvent& note) {
+  const Event& event = *note.event;
+  if (const auto* e = std::get_if<BecameLeader>(&event)) {
+    leading_[{note.node, fmt::format("{}-{}", e->topic, e->partition)}] = true;
+  } else if (const auto* f = std::get_if<BecameFollower>(&event)) {
+    leading_.erase({note.node, fmt::format("{}-{}", f->topic, f->partition)});
+  } else if (const auto* a = std::get_if<LogAppended>(&event)) {
+    if (a->log == kMetadataLog || !leading_.contains({note.node, std::string(a->log)})) return;
+    auto& buckets = throughput_[note.node];
+    const auto bucket = static_cast<size_t>(note.at.ns / kBucket.ns);
+    if (buckets.size() <= bucket) buckets.resize(bucket + 1);
+    buckets[bucket] += static_cast<uint32_t>(a->end_offset - a->base_offset);
+  }
+}
+
+void Observer::on_node(int32_t node, NodeFault fault, Instant at) {
+  view_.on_node(node, fault, at);
+  for (const auto& checker : checkers_) checker->on_node(node, fault, at);
+  if (fault != NodeFault::started) {
+    std::erase_if(leading_, [node](const auto& entry) { return std::get<0>(entry.first) == node; });
+  }
+}
+
+int64_t Observer::on_fault(std::string kind, std::string target, Instant at, std::string cause,
+                           std::string effect) {
+  ++counts_.faults;
+  timeline_.push_back({at, "fault", fmt::format("{} {}", kind, target), effect.empty() ? cause : effect});
+  faults_.push_back(
+      {std::move(kind), std::move(target), at, std::nullopt, std::move(cause), std::move(effect)});
+  return static_cast<int64_t>(faults_.size());
+}
+
+void Observer::on_fault_ended(int64_t fault, Instant at, std::string effect) {
+  FaultRow& row = faults_.at(static_cast<size_t>(fault - 1));
+  row.ended = at;
+  if (!effect.empty()) row.effect += (row.effect.empty() ? "" : "; ") + effect;
+  timeline_.push_back({at, "healed", fmt::format("{} {}", row.kind, row.target), std::move(effect)});
+}
+
+void Observer::on_mark(Mark mark, Instant at) {
+  MarkRow& row = marks_.at(static_cast<size_t>(mark));
+  if (row.reached++ == 0) row.first = at;
+}
+
+void Observer::on_violation(std::string code, Instant at, std::string subject, std::string message) {
+  verdicts_.violation(code, at, subject, std::move(message));
+}
+
+void Observer::on_session(const ProducerSession& session) {
+  sessions_[session.session] = session;
+  for (const auto& checker : checkers_) checker->on_session(session);
+}
+
+int64_t Observer::on_send_invoked(const SendOp& op) {
+  ++counts_.sent;
+  ++open_sends_;
+  Pressure& pressure = pressure_[op.partition];
+  if (pressure.open++ == 0) pressure.waiting_since = op.invoked;
+  int64_t number = 0;
+  if (recorder_) {
+    const ProducerSession& session = sessions_[op.session];
+    number =
+        recorder_->op({session.client, op.session, "send", to_string(names_.name(op.partition)), op.record,
+                       session.acks, op.invoked, std::nullopt, Outcome::pending, ErrorCode::NONE, -1});
+  }
+  sent_[op.record] = {op.partition, op.session, number, std::nullopt, -1, {}};
+  for (const auto& checker : checkers_) checker->on_send_invoked(op);
+  return number;
+}
+
+void Observer::on_send_completed(int64_t number, const SendOp& op) {
+  --open_sends_;
+  Pressure& pressure = pressure_[op.partition];
+  --pressure.open;
+  if (op.outcome == Outcome::ok) {
+    const Duration waited = op.completed - pressure.waiting_since;
+    if (waited > kPatience) {
+      pressure.unavailable = pressure.unavailable + waited;
+      ++pressure.interruptions;
+    }
+    pressure.waiting_since = op.completed;
+    ++pressure.acknowledged;
+    ++counts_.acknowledged;
+    Sent& sent = sent_[op.record];
+    sent.acknowledged = op.completed;
+    sent.offset = op.offset;
+    if (recorder_) sent.holders = holders_of(op.partition, op.offset);
+  } else {
+    ++(op.outcome == Outcome::failed ? counts_.failed : counts_.unknown);
+  }
+  if (recorder_) {
+    OpRow& row = recorder_->op_row(number);
+    row.completed = op.completed;
+    row.outcome = op.outcome;
+    row.error = op.error;
+    row.offset = op.offset;
+  }
+  for (const auto& checker : checkers_) checker->on_send_completed(op);
+}
+
+std::string Observer::holders_of(PartitionId id, int64_t offset) const {
+  const PartitionTruth* truth = view_.partition(id);
+  if (truth == nullptr || offset < 0) return {};
+  std::vector<int32_t> holders;
+  for (const auto& [node, log] : truth->replicas) {
+    if (log != nullptr && log->end_offset() > offset) holders.push_back(node);
+  }
+  return join_ids(holders);
+}
+
+void Observer::on_consumed(const Consumed& record) {
+  ++counts_.read;
+  if (recorder_) {
+    recorder_->op({fmt::format("consumer-{}", record.consumer), record.consumer, "poll",
+                   to_string(names_.name(record.partition)), record.record, std::nullopt, record.at,
+                   record.at, Outcome::ok, ErrorCode::NONE, record.offset});
+  }
+  for (const auto& checker : checkers_) checker->on_consumed(record);
+}
+
+void Observer::on_position(const PositionSet& set) {
+  if (recorder_) {
+    recorder_->op({fmt::format("consumer-{}", set.consumer), set.consumer, "seek",
+                   to_string(names_.name(set.partition)), 0, std::nullopt, set.at, set.at, Outcome::ok,
+                   ErrorCode::NONE, set.offset});
+  }
+  for (const auto& checker : checkers_) checker->on_position(set);
+}
+
+void Observer::on_latest(const LatestOffset& answer) {
+  if (recorder_) {
+    recorder_->op({fmt::format("client-{}", answer.client), answer.client, "list_offsets",
+                   to_string(names_.name(answer.partition)), 0, std::nullopt, answer.invoked,
+                   answer.completed, Outcome::ok, ErrorCode::NONE, answer.offset});
+  }
+  for (const auto& checker : checkers_) checker->on_latest(answer);
+}
+
+void Observer::on_belief(const LeaderBelief& belief) {
+  for (const auto& checker : checkers_) checker->on_belief(belief);
+}
+
+void Observer::settle_records(RunSummary& summary) {
+  std::map<RecordId, int64_t> committed;
+  std::map<PartitionId, uint64_t> per_partition;
+  for (PartitionId id : view_.partitions()) {
+    const PartitionTruth* truth = view_.partition(id);
+    for (const TruthBatch& batch : truth->committed) {
+      const std::vector<TruthRecord>* records = truth->contents.find(batch);
+      if (records == nullptr) continue;
+      for (const TruthRecord& record : *records) {
+        committed.emplace(record.id, record.offset);
+        ++per_partition[id];
+      }
+    }
+  }
+  for (const auto& [record, sent] : sent_) {
+    const auto there = committed.find(record);
+    bool lost = sent.acknowledged.has_value() && there == committed.end();
+    bool permitted = false;
+    const int32_t acks = sessions_[sent.session].acks;
+    const PartitionTruth* truth = view_.partition(sent.partition);
+    if (lost && truth != nullptr && sent.offset >= 0 && sent.offset < truth->committed_start)
+      lost = false;  // retention
+    if (lost) {
+      permitted = acks == 0 || view_.loss_permitted(sent.partition, std::max<int64_t>(sent.offset, 0), acks,
+                                                    *sent.acknowledged);
+      ++summary.counts.lost;
+      if (permitted) ++summary.counts.permitted;
+    }
+    if (!recorder_) continue;
+    recorder_->record({record, sent.session, to_string(names_.name(sent.partition)), sent.op,
+                       sent.acknowledged, sent.offset, there == committed.end() ? -1 : there->second,
+                       sent.holders, lost, permitted});
+  }
+  for (const auto& [id, pressure] : pressure_) {
+    PartitionSummary partition;
+    partition.name = to_string(names_.name(id));
+    partition.acknowledged = pressure.acknowledged;
+    partition.committed = per_partition[id];
+    if (const PartitionTruth* truth = view_.partition(id)) {
+      partition.leader = truth->claim.leader;
+      partition.leader_epoch = truth->claim.leader_epoch;
+    }
+    partition.unavailable = pressure.unavailable;
+    partition.interruptions = pressure.interruptions;
+    summary.partitions.push_back(std::move(partition));
+  }
+}
+
+RunSummary Observer::finish(Instant at) {
+  for (const auto& checker : checkers_) checker->at_end(at);
+  RunSummary summary;
+  summary.ended = at;
+  summary.bucket = kBucket;
+  summary.counts = counts_;
+  settle_records(summary);
+  for (const auto& [node, buckets] : throughput_) summary.throughput.push_back({node, buckets});
+  for (const auto& checker : checkers_) {
+    const auto& found = verdicts_.violations();
+    const bool held = std::none_of(found.begin(), found.end(),
+                                   [&](const Violation& v) { return v.checker == checker->code(); });
+    summary.checkers.push_back({std::string(checker->code()), std::string(checker->text()), held});
+  }
+  for (const Violation& v : verdicts_.violations())
+    summary.violations.push_back({v.checker, v.at, v.subject, v.message});
+  summary.timeline = timeline_;
+  summary.faults = faults_;
+  summary.marks = marks_;
+  if (recorder_) {
+    for (const ViolationRow& row : summary.violations) recorder_->violation(row);
+    for (const MarkRow& row : marks_) recorder_->mark(row);
+    for (const FaultRow& row : faults_) recorder_->fault(row);
+  }
+  return summary;
+}
+
+}  // namespace ksim::sim

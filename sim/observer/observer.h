@@ -1,0 +1,101 @@
+#pragma once
+// The one place to which a run's world, nodes and workloads tell what happens. It feeds the cluster view,
+// the checkers and, if asked, the recorder, and makes the summary. It observes only: nothing it does can
+// change a run.
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/hooks.h"
+#include "sim/checkers/checker.h"
+#include "sim/history/recorder.h"
+#include "sim/observer/summary.h"
+#include "sim/truth/cluster_view.h"
+
+namespace ksim::sim {
+
+struct ObserverOptions {
+  bool checkers = true;
+  bool record = false;
+};
+
+class Observer {
+ public:
+  Observer(const DiskPeek& disks, ObserverOptions options);
+
+  PartitionNames& names() { return names_; }
+  ClusterView& view() { return view_; }
+  Recorder* recorder() { return recorder_ ? &*recorder_ : nullptr; }
+  const Verdicts& verdicts() const { return verdicts_; }
+
+  // ---- world ----
+  void on_event(int32_t node, uint32_t incarnation, Instant at, const Event& event);
+  void on_node(int32_t node, NodeFault fault, Instant at);
+  // A fault took effect; returns its number for on_fault_ended. `effect` tells what it really did.
+  int64_t on_fault(std::string kind, std::string target, Instant at, std::string cause, std::string effect);
+  void on_fault_ended(int64_t fault, Instant at, std::string effect = {});
+  void on_mark(Mark mark, Instant at);
+  // An assertion in core, a livelock, a node that would not stop: violations that no checker finds.
+  void on_violation(std::string code, Instant at, std::string subject, std::string message);
+
+  // ---- workloads ----
+  void on_session(const ProducerSession& session);
+  // The op's number, to complete it with.
+  int64_t on_send_invoked(const SendOp& op);
+  void on_send_completed(int64_t number, const SendOp& op);
+  void on_consumed(const Consumed& record);
+  void on_position(const PositionSet& set);
+  void on_latest(const LatestOffset& answer);
+  void on_belief(const LeaderBelief& belief);
+
+  // True while sends are open: the runner waits for them after healing.
+  bool sends_pending() const { return open_sends_ > 0; }
+  uint64_t acknowledged() const { return counts_.acknowledged; }
+
+  // Asks the checkers a last time and sums up. Scenario, seed, digest and speed are the caller's to fill in.
+  RunSummary finish(Instant at);
+
+ private:
+  struct Pressure {  // of sends on one partition
+    uint32_t open = 0;
+    Instant waiting_since;
+    Duration unavailable{0};
+    uint32_t interruptions = 0;
+    uint64_t acknowledged = 0;
+  };
+  struct Sent {
+    PartitionId partition;
+    uint32_t session;
+    int64_t op = 0;
+    std::optional<Instant> acknowledged;
+    int64_t offset = -1;
+    std::string holders;
+  };
+
+  void note_timeline(const NodeEvent& note);
+  void note_throughput(const NodeEvent& note);
+  std::string holders_of(PartitionId id, int64_t offset) const;
+  void settle_records(RunSummary& summary);
+
+  PartitionNames names_;
+  ClusterView view_;
+  Verdicts verdicts_;
+  std::vector<std::unique_ptr<Checker>> checkers_;
+  std::optional<Recorder> recorder_;
+  RunCounts counts_;
+  std::vector<TimelineEntry> timeline_;
+  std::vector<FaultRow> faults_;
+  std::map<std::tuple<int32_t, std::string>, bool> leading_;  // (node, log)
+  std::map<int32_t, std::vector<uint32_t>> throughput_;
+  std::map<PartitionId, Pressure> pressure_;
+  std::map<PartitionId, PartitionClaim> claims_;
+  std::map<RecordId, Sent> sent_;
+  std::map<uint32_t, ProducerSession> sessions_;
+  std::vector<MarkRow> marks_;
+  uint64_t open_sends_ = 0;
+};
+
+}  // namespace ksim::sim

@@ -1,0 +1,83 @@
+#include "sim/observer/observer.h"
+
+#include <nlohmann/json.hpp>
+
+#include <gtest/gtest.h>
+
+#include "sim/observer/report.h"
+
+namespace ksim::sim {
+namespace {
+
+class NoDisks final : public DiskPeek {
+ public:
+  std::vector<std::string> list(int32_t, std::string_view, Layer) const override { return {}; }
+  std::optional<uint64_t> size(int32_t, std::string_view, Layer) const override { return std::nullopt; }
+  size_t read(int32_t, std::string_view, uint64_t, MutableBytes, Layer) const override { return 0; }
+};
+
+Instant at_ms(int64_t ms) { return Instant{} + milliseconds(ms); }
+
+class ObserverTest : public testing::Test {
+ protected:
+  int64_t send(uint64_t n, int64_t ms) {
+    op = {1, partition, make_record_id(1, n), at_ms(ms), {}, Outcome::pending, ErrorCode::NONE, -1};
+    return observer.on_send_invoked(op);
+  }
+  void done(int64_t number, int64_t ms, Outcome outcome, int64_t offset = -1) {
+    SendOp completed = op;
+    completed.completed = at_ms(ms);
+    completed.outcome = outcome;
+    completed.offset = offset;
+    observer.on_send_completed(number, completed);
+  }
+  NoDisks disks;
+  Observer observer{disks, {false, true}};
+  PartitionId partition = observer.names().id("orders", 0);
+  SendOp op;
+};
+
+TEST_F(ObserverTest, CountsOutcomesAndUnavailability) {
+  observer.on_session({1, "producer-1", 1, false, 5});
+  done(send(1, 0), 10, Outcome::ok, 0);
+  done(send(2, 20), 4020, Outcome::ok, 1);  // four seconds without an acknowledgement
+  done(send(3, 4030), 4040, Outcome::failed);
+  done(send(4, 4050), 4060, Outcome::unknown);
+  const RunSummary summary = observer.finish(at_ms(5000));
+  EXPECT_EQ(summary.counts.sent, 4U);
+  EXPECT_EQ(summary.counts.acknowledged, 2U);
+  EXPECT_EQ(summary.counts.failed, 1U);
+  EXPECT_EQ(summary.counts.unknown, 1U);
+  ASSERT_EQ(summary.partitions.size(), 1U);
+  EXPECT_EQ(summary.partitions[0].unavailable, milliseconds(4000));
+  EXPECT_EQ(summary.partitions[0].interruptions, 1U);
+  // Nothing stands in any log: both acknowledged records are lost, and acks=1 without a fault permits none.
+  EXPECT_EQ(summary.counts.lost, 2U);
+  EXPECT_EQ(summary.counts.permitted, 0U);
+}
+
+TEST_F(ObserverTest, TheReportHasTheDigestLineOnceAndJsonParses) {
+  observer.on_violation("ASSERT", at_ms(1), "broker-1", "ENSURE failed");
+  const int64_t fault = observer.on_fault("crash", "broker-1", at_ms(12000), "at 12 s", "led 2 partitions");
+  observer.on_fault_ended(fault, at_ms(15000));
+  RunSummary summary = observer.finish(at_ms(30000));
+  summary.scenario = "leader_crash";
+  summary.digest = 0x0123456789abcdefULL;
+  const std::string text = render_report(summary, {});
+  EXPECT_NE(text.find("\ndigest 0123456789abcdef\n"), std::string::npos);
+  EXPECT_EQ(text.find("digest"), text.rfind("digest"));
+  EXPECT_NE(text.find("VIOLATION ASSERT"), std::string::npos);
+  EXPECT_EQ(text.find('\033'), std::string::npos);
+  const auto json = nlohmann::json::parse(render_json(summary));
+  EXPECT_EQ(json["digest"], "0123456789abcdef");
+  EXPECT_FALSE(json["holds"].get<bool>());
+  EXPECT_EQ(json["faults"][0]["effect"], "led 2 partitions");
+}
+
+TEST(Sparkline, ScalesAndNarrows) {
+  EXPECT_EQ(sparkline({0, 1, 8}, 10), " ▁█");
+  EXPECT_EQ(sparkline({1, 1, 2, 2}, 2), "▄█");
+}
+
+}  // namespace
+}  // namespace ksim::sim

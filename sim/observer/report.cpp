@@ -1,0 +1,246 @@
+#include "sim/observer/report.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include <fmt/format.h>
+
+namespace ksim::sim {
+namespace {
+
+class Paint {
+ public:
+  explicit Paint(bool on) : on_(on) {}
+  std::string red(std::string_view text) const { return with("31;1", text); }
+  std::string green(std::string_view text) const { return with("32", text); }
+  std::string yellow(std::string_view text) const { return with("33", text); }
+  std::string cyan(std::string_view text) const { return with("36", text); }
+  std::string dim(std::string_view text) const { return with("2", text); }
+  std::string bold(std::string_view text) const { return with("1", text); }
+
+ private:
+  std::string with(std::string_view code, std::string_view text) const {
+    return on_ ? fmt::format("\033[{}m{}\033[0m", code, text) : std::string(text);
+  }
+  bool on_;
+};
+
+std::string colour_of(const Paint& paint, const TimelineEntry& entry, const std::string& text) {
+  if (entry.kind == "fault") return paint.red(text);
+  if (entry.kind == "healed") return paint.green(text);
+  if (entry.kind == "unclean" || entry.kind == "truncation") return paint.yellow(text);
+  if (entry.kind == "leader" || entry.kind == "quorum" || entry.kind == "controller") return paint.cyan(text);
+  return text;
+}
+
+// Leaders that several partitions got within the same millisecond are one line.
+std::vector<TimelineEntry> grouped(const std::vector<TimelineEntry>& timeline) {
+  std::vector<TimelineEntry> lines;
+  for (const TimelineEntry& entry : timeline) {
+    const bool joins = !lines.empty() && lines.back().kind == entry.kind && lines.back().text == entry.text &&
+                       (entry.at - lines.back().at).ms() < 5;
+    if (joins) {
+      lines.back().subject += ", " + entry.subject;
+    } else {
+      lines.push_back(entry);
+    }
+  }
+  return lines;
+}
+
+void render_timeline(std::string& out, const RunSummary& summary, const ReportStyle& style,
+                     const Paint& paint) {
+  constexpr size_t kMost = 40;
+  const std::vector<TimelineEntry> lines = grouped(summary.timeline);
+  out += paint.bold("What happened") + "\n";
+  const size_t shown = style.all_timeline ? lines.size() : std::min(lines.size(), kMost);
+  for (size_t i = 0; i < shown; ++i) {
+    const TimelineEntry& entry = lines[i];
+    std::string line = fmt::format("  {:>10}  {:<10}  {}{}{}", format_seconds(entry.at), entry.kind,
+                                   entry.subject, entry.text.empty() ? "" : ": ", entry.text);
+    out += colour_of(paint, entry, line) + "\n";
+  }
+  if (shown < lines.size()) {
+    out += paint.dim(fmt::format("  and {} more; --record FILE keeps them all (view: timeline)",
+                                 lines.size() - shown)) +
+           "\n";
+  }
+}
+
+void render_throughput(std::string& out, const RunSummary& summary, const ReportStyle& style,
+                       const Paint& paint) {
+  if (summary.throughput.empty()) return;
+  const size_t columns = style.width > 40 ? style.width - 30 : 20;
+  out += "\n" + paint.bold("Records appended by each leader") +
+         paint.dim(fmt::format("  0 to {}", format_seconds(summary.ended))) + "\n";
+  const auto buckets = static_cast<size_t>(summary.ended.ns / summary.bucket.ns) + 1;
+  for (const BrokerThroughput& broker : summary.throughput) {
+    std::vector<uint32_t> values = broker.records_per_bucket;
+    values.resize(std::max(values.size(), buckets));
+    uint64_t total = 0;
+    for (uint32_t value : values) total += value;
+    out += fmt::format("  broker {:<4} {} {:>8}\n", broker.node, sparkline(values, columns), total);
+  }
+}
+
+void render_partitions(std::string& out, const RunSummary& summary, const Paint& paint) {
+  if (summary.partitions.empty()) return;
+  out += "\n" + paint.bold("Partitions") + "\n";
+  out += paint.dim(fmt::format("  {:<24} {:>12} {:>10} {:>7} {:>6} {:>14}", "", "acknowledged", "committed",
+                               "leader", "epoch", "unavailable")) +
+         "\n";
+  for (const PartitionSummary& p : summary.partitions) {
+    const std::string gap =
+        p.interruptions == 0 ? "-" : fmt::format("{} ({}x)", format_seconds(p.unavailable), p.interruptions);
+    out += fmt::format("  {:<24} {:>12} {:>10} {:>7} {:>6} {:>14}\n", p.name, p.acknowledged, p.committed,
+                       p.leader < 0 ? "none" : std::to_string(p.leader), p.leader_epoch, gap);
+  }
+}
+
+void render_faults(std::string& out, const RunSummary& summary, const Paint& paint) {
+  if (summary.faults.empty()) return;
+  out += "\n" + paint.bold("Faults, and what each really did") + "\n";
+  for (const FaultRow& fault : summary.faults) {
+    out += fmt::format("  {} {} ({}): {} to {}{}{}\n", fault.kind, fault.target, fault.cause,
+                       format_seconds(fault.began), fault.ended ? format_seconds(*fault.ended) : "the end",
+                       fault.effect.empty() ? "" : "; ", fault.effect);
+  }
+}
+
+void render_checks(std::string& out, const RunSummary& summary, const Paint& paint) {
+  out += "\n";
+  if (summary.checkers.empty()) {
+    out += paint.yellow("Checks were off (--no-checkers)") + "\n";
+  } else {
+    std::string held;
+    for (const CheckerSummary& checker : summary.checkers) {
+      held += " " + (checker.held ? paint.green(checker.code) : paint.red(checker.code));
+    }
+    out += paint.bold("Checks held") + held + "\n";
+  }
+  for (const ViolationRow& v : summary.violations) {
+    out += paint.red(fmt::format("  VIOLATION {} at {} in {}: {}", v.checker, format_seconds(v.at), v.subject,
+                                 v.message)) +
+           "\n";
+  }
+}
+
+}  // namespace
+
+std::string format_seconds(Duration d) {
+  return fmt::format("{}.{:03} s", d.ns / 1'000'000'000, d.ns / 1'000'000 % 1000);
+}
+std::string format_seconds(Instant at) { return format_seconds(at - Instant{0}); }
+
+std::string sparkline(const std::vector<uint32_t>& values, size_t columns) {
+  static constexpr const char* kLevels[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  const size_t wide = std::max<size_t>(1, (values.size() + columns - 1) / std::max<size_t>(columns, 1));
+  std::vector<uint64_t> sums;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (i % wide == 0) sums.push_back(0);
+    sums.back() += values[i];
+  }
+  uint64_t most = 0;
+  for (uint64_t sum : sums) most = std::max(most, sum);
+  std::string line;
+  for (uint64_t sum : sums) line += kLevels[sum == 0 || most == 0 ? 0 : 1 + (sum * 7) / most];
+  return line;
+}
+
+std::string render_report(const RunSummary& summary, const ReportStyle& style) {
+  const Paint paint(style.colour);
+  const RunCounts& counts = summary.counts;
+  std::string out = paint.bold(fmt::format("{} · seed {}", summary.scenario, summary.seed)) + "\n\n";
+  render_timeline(out, summary, style, paint);
+  render_throughput(out, summary, style, paint);
+  render_partitions(out, summary, paint);
+  render_faults(out, summary, paint);
+  out += "\n" + paint.bold("Records") +
+         fmt::format("  {} sent, {} acknowledged, {} failed, {} unknown, {} read", counts.sent,
+                     counts.acknowledged, counts.failed, counts.unknown, counts.read);
+  const std::string lost = fmt::format("{} lost", counts.lost - counts.permitted);
+  out += ", " + (counts.lost > counts.permitted ? paint.red(lost) : lost);
+  const std::string permitted = fmt::format("{} permitted loss", counts.permitted);
+  out += ", " + (counts.permitted > 0 ? paint.yellow(permitted) : permitted) + "\n";
+  out += paint.bold("Events") + fmt::format(
+                                    "   {} faults took effect, {} elections ({} unclean), {} quorum "
+                                    "elections, {} ISR changes, {} truncations\n",
+                                    counts.faults, counts.elections, counts.unclean_elections,
+                                    counts.quorum_elections, counts.isr_changes, counts.truncations);
+  render_checks(out, summary, paint);
+  const int64_t real_us = std::max<int64_t>(summary.real.ns / 1000, 1);
+  out += fmt::format(
+      "\n{} of virtual time in {} ({}x), {} events, {} events/s\n", format_seconds(summary.ended),
+      format_seconds(summary.real), summary.ended.ns / 1000 / real_us, summary.events,
+      static_cast<uint64_t>(static_cast<double>(summary.events) * 1e6 / static_cast<double>(real_us)));
+  out += fmt::format("repeat: {}\n", summary.repeat);
+  out += fmt::format("digest {:016x}\n", summary.digest);
+  return out;
+}
+
+std::string render_json(const RunSummary& summary) {
+  using nlohmann::json;
+  const RunCounts& c = summary.counts;
+  json out{{"scenario", summary.scenario},
+           {"seed", std::to_string(summary.seed)},
+           {"digest", fmt::format("{:016x}", summary.digest)},
+           {"holds", summary.holds()},
+           {"virtual_ns", summary.ended.ns},
+           {"real_ns", summary.real.ns},
+           {"events", summary.events},
+           {"repeat", summary.repeat}};
+  out["counts"] = {{"sent", c.sent},
+                   {"acknowledged", c.acknowledged},
+                   {"failed", c.failed},
+                   {"unknown", c.unknown},
+                   {"read", c.read},
+                   {"lost", c.lost - c.permitted},
+                   {"permitted_lost", c.permitted},
+                   {"faults", c.faults},
+                   {"elections", c.elections},
+                   {"unclean_elections", c.unclean_elections},
+                   {"quorum_elections", c.quorum_elections},
+                   {"isr_changes", c.isr_changes},
+                   {"truncations", c.truncations}};
+  out["violations"] = json::array();
+  for (const ViolationRow& v : summary.violations) {
+    out["violations"].push_back(
+        {{"checker", v.checker}, {"at_ns", v.at.ns}, {"subject", v.subject}, {"message", v.message}});
+  }
+  out["checkers"] = json::array();
+  for (const CheckerSummary& k : summary.checkers)
+    out["checkers"].push_back({{"code", k.code}, {"held", k.held}});
+  out["faults"] = json::array();
+  for (const FaultRow& f : summary.faults) {
+    json row{{"kind", f.kind},
+             {"target", f.target},
+             {"began_ns", f.began.ns},
+             {"cause", f.cause},
+             {"effect", f.effect}};
+    row["ended_ns"] = f.ended ? json(f.ended->ns) : json(nullptr);
+    out["faults"].push_back(row);
+  }
+  out["partitions"] = json::array();
+  for (const PartitionSummary& p : summary.partitions) {
+    out["partitions"].push_back({{"name", p.name},
+                                 {"acknowledged", p.acknowledged},
+                                 {"committed", p.committed},
+                                 {"leader", p.leader},
+                                 {"leader_epoch", p.leader_epoch},
+                                 {"unavailable_ns", p.unavailable.ns},
+                                 {"interruptions", p.interruptions}});
+  }
+  out["timeline"] = json::array();
+  for (const TimelineEntry& t : summary.timeline) {
+    out["timeline"].push_back(
+        {{"at_ns", t.at.ns}, {"kind", t.kind}, {"subject", t.subject}, {"text", t.text}});
+  }
+  out["marks"] = json::object();
+  for (const MarkRow& m : summary.marks) {
+    if (m.reached > 0) out["marks"][m.name] = m.reached;
+  }
+  if (!summary.simulator_fault.empty()) out["simulator_fault"] = summary.simulator_fault;
+  return out.dump();
+}
+
+}  // namespace ksim::sim

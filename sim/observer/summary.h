@@ -1,0 +1,80 @@
+#pragma once
+// What a run was, in numbers and lines: made by the Observer, shown by report.h.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/base/units.h"
+#include "sim/history/recorder.h"
+
+namespace ksim::sim {
+
+struct TimelineEntry {
+  Instant at;
+  std::string kind;  // fault, healed, leader, unclean, controller, quorum, broker, truncation
+  std::string subject;
+  std::string text;
+};
+
+struct BrokerThroughput {
+  int32_t node = 0;
+  std::vector<uint32_t> records_per_bucket;  // appended as leader
+};
+
+struct PartitionSummary {
+  std::string name;
+  uint64_t acknowledged = 0;
+  uint64_t committed = 0;
+  int32_t leader = -1;
+  int32_t leader_epoch = -1;
+  Duration unavailable{0};  // sends waited over a second while none was acknowledged
+  uint32_t interruptions = 0;
+};
+
+struct RunCounts {
+  uint64_t sent = 0;
+  uint64_t acknowledged = 0;
+  uint64_t failed = 0;     // definite
+  uint64_t unknown = 0;    // timeout, disconnect
+  uint64_t read = 0;       // records handed to applications
+  uint64_t lost = 0;       // acknowledged, not committed at the end
+  uint64_t permitted = 0;  // of these, where the contract permits it
+  uint64_t faults = 0;     // that took effect
+  uint64_t elections = 0;  // partition leaders
+  uint64_t unclean_elections = 0;
+  uint64_t truncations = 0;
+  uint64_t isr_changes = 0;
+  uint64_t quorum_elections = 0;
+};
+
+struct CheckerSummary {
+  std::string code;
+  std::string text;
+  bool held = true;
+};
+
+struct RunSummary {
+  std::string scenario;
+  uint64_t seed = 0;
+  std::string repeat;  // the command that repeats the run
+  uint64_t digest = 0;
+  Instant ended;
+  Duration real{0};
+  uint64_t events = 0;  // resumes, deliveries and timers of the simulator
+  Duration bucket = seconds(1);
+  RunCounts counts;
+  std::vector<TimelineEntry> timeline;
+  std::vector<BrokerThroughput> throughput;
+  std::vector<PartitionSummary> partitions;
+  std::vector<FaultRow> faults;
+  std::vector<CheckerSummary> checkers;  // empty with --no-checkers
+  std::vector<ViolationRow> violations;
+  std::vector<MarkRow> marks;
+  std::string simulator_fault;  // not empty: the simulator itself failed
+
+  bool holds() const { return violations.empty(); }
+};
+
+}  // namespace ksim::sim
