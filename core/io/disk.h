@@ -29,6 +29,7 @@ class File {
   virtual IoResult<size_t> write(uint64_t offset, std::span<const Bytes> from) = 0;
   virtual IoResult<void> sync(SyncMode mode) = 0;
   virtual IoResult<void> truncate(uint64_t size_bytes) = 0;
+  // Reserves space; the size stays. Where a file system cannot, nothing happens.
   virtual IoResult<void> preallocate(uint64_t offset, uint64_t size_bytes) = 0;
   virtual IoResult<uint64_t> size() = 0;
 };

@@ -33,8 +33,9 @@ class Connection {
   virtual IoResult<size_t> read_some(MutableBytes into, Deadline deadline) = 0;
   // At least one byte of the spans, in order.
   virtual IoResult<size_t> write_some(std::span<const Bytes> from, Deadline deadline) = 0;
-  // Sends a range of a file without copying it. The bytes are those the file has when they are sent; short
-  // is legal, 0 means the file ends before `offset`.
+  // Sends a range of a file without copying it. The bytes are those the file has when they leave, which may
+  // be after this returns: whoever cuts or overwrites a range that was sent may change what the peer gets.
+  // Short is legal, 0 means the file ends before `offset`.
   virtual IoResult<size_t> send_file(const FileRef& file, uint64_t offset, uint64_t size_bytes,
                                      Deadline deadline) = 0;
   virtual void shutdown_write() = 0;  // the peer reads 0 after what was written

@@ -1,0 +1,69 @@
+#pragma once
+// TCP. Non-blocking, edge-triggered, TCP_NODELAY; every operation tries first and parks only on EAGAIN.
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "core/io/linux/file_pool.h"
+#include "core/io/network.h"
+
+namespace ksim {
+
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
+  Endpoint endpoint() const;  // numeric
+};
+
+// The addresses at which the shards of one node listen. Several shards may listen at the same one, each with
+// a socket of its own among which the kernel spreads connections; a second node gets in_use.
+class SharedPorts {
+ public:
+  // True if `shard` is the first of its node there; `taken` if it listens there already.
+  enum class Claim : uint8_t { first, further, taken };
+  Claim claim(const Endpoint& at, size_t shard);
+  void release(const Endpoint& at, size_t shard);
+
+ private:
+  std::mutex mutex_;
+  std::map<Endpoint, std::vector<size_t>> listeners_;
+};
+
+class LinuxNetwork final : public Network {
+ public:
+  LinuxNetwork(Blocking blocking, SharedPorts& ports, size_t shard);
+  LinuxNetwork(const LinuxNetwork&) = delete;
+  LinuxNetwork& operator=(const LinuxNetwork&) = delete;
+  ~LinuxNetwork() override;
+
+  // Host "" or "0.0.0.0": every IPv4 address; "::": IPv6 as well.
+  IoResult<std::unique_ptr<Listener>> listen(const Endpoint& at) override;
+  IoResult<ConnectionRef> connect(const Endpoint& to, std::string_view purpose, Deadline deadline) override;
+
+ private:
+  friend class LinuxConnection;
+  friend class LinuxListener;
+  class Lingering;
+
+  IoResult<std::vector<SocketAddress>> resolve(const Endpoint& endpoint, bool passive, Deadline deadline);
+  IoResult<ConnectionRef> connect_to(const SocketAddress& address, Deadline deadline);
+  ConnectionRef adopt(int descriptor, const SocketAddress& peer);  // a connected socket
+  // Closes after what was written has left, or after some time.
+  void linger(int descriptor);
+
+  Blocking blocking_;
+  SharedPorts& ports_;
+  size_t shard_;
+  uint64_t connections_ = 0;
+  std::map<int, std::unique_ptr<Lingering>> lingering_;
+};
+
+}  // namespace ksim
