@@ -1,0 +1,648 @@
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <set>
+
+#include <fmt/format.h>
+
+#define TOML_EXCEPTIONS 0
+#define TOML_HEADER_ONLY 1
+#include <toml++/toml.h>
+
+#include "core/base/hash.h"
+#include "core/base/hooks.h"
+#include "sim/plan/plan.h"
+#include "sim/plan/words.h"
+
+namespace ksim::sim {
+namespace {
+
+// The first thing that is wrong with a text, where it stands.
+class Complaint {
+ public:
+  explicit Complaint(std::string file) : file_(std::move(file)) {}
+  void at(const toml::source_region& where, std::string what) {
+    if (!text_.empty()) return;
+    text_ = where.begin.line > 0
+                ? fmt::format("{}:{}:{}: {}", file_, where.begin.line, where.begin.column, what)
+                : fmt::format("{}: {}", file_, what);
+  }
+  bool any() const { return !text_.empty(); }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string file_;
+  std::string text_;
+};
+
+// One table, read key by key; whatever was not asked for is an unknown key.
+class Section {
+ public:
+  Section(const toml::table& table, std::string path, Complaint& complaint)
+      : table_(table), path_(std::move(path)), complaint_(complaint) {}
+  Section(const Section&) = delete;
+  Section& operator=(const Section&) = delete;
+
+  const toml::node* get(std::string_view key) {
+    asked_.insert(std::string(key));
+    return table_.get(key);
+  }
+  bool has(std::string_view key) const { return table_.contains(key); }
+
+  void text(std::string_view key, std::string& into) {
+    const toml::node* node = get(key);
+    if (node == nullptr) return;
+    if (const auto value = node->value_exact<std::string>()) {
+      into = *value;
+    } else {
+      wrong(*node, key, "a string");
+    }
+  }
+  template <class T>
+  void number(std::string_view key, T& into, int64_t least,
+              int64_t most = std::numeric_limits<int64_t>::max()) {
+    const toml::node* node = get(key);
+    if (node == nullptr) return;
+    const auto value = node->value_exact<int64_t>();
+    if (!value || *value < least || *value > std::min<int64_t>(most, static_cast<int64_t>(limit<T>()))) {
+      wrong(*node, key, fmt::format("a whole number, at least {}", least));
+    } else {
+      into = static_cast<T>(*value);
+    }
+  }
+  void flag(std::string_view key, bool& into) {
+    const toml::node* node = get(key);
+    if (node == nullptr) return;
+    if (const auto value = node->value_exact<bool>()) {
+      into = *value;
+    } else {
+      wrong(*node, key, "true or false");
+    }
+  }
+  void duration(std::string_view key, Duration& into) {
+    const toml::node* node = get(key);
+    if (node == nullptr) return;
+    const auto value = node->value_exact<std::string>();
+    const auto parsed = value ? parse_duration(*value) : std::nullopt;
+    if (parsed) {
+      into = *parsed;
+    } else {
+      wrong(*node, key, "a duration such as \"250ms\" or \"10s\"");
+    }
+  }
+  void seed(std::string_view key, uint64_t& into) {
+    const toml::node* node = get(key);
+    if (node == nullptr) return;
+    if (const auto number = node->value_exact<int64_t>(); number && *number >= 0) {
+      into = static_cast<uint64_t>(*number);
+      return;
+    }
+    const auto text = node->value_exact<std::string>();
+    if (text) {
+      const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), into);
+      if (error == std::errc{} && end == text->data() + text->size()) return;
+    }
+    wrong(*node, key, "a seed from 0 to 18446744073709551615");
+  }
+  void texts(std::string_view key, std::vector<std::string>& into) {
+    const toml::node* node = get(key);
+    if (node == nullptr) return;
+    const toml::array* array = node->as_array();
+    if (array == nullptr) return wrong(*node, key, "a list of strings");
+    into.clear();
+    for (const toml::node& element : *array) {
+      if (const auto value = element.value_exact<std::string>()) {
+        into.push_back(*value);
+      } else {
+        wrong(element, key, "a list of strings");
+      }
+    }
+  }
+  void properties(std::string_view key, Properties& into) {
+    const toml::node* node = get(key);
+    if (node == nullptr) return;
+    const toml::table* table = node->as_table();
+    if (table == nullptr) return wrong(*node, key, "a table of Kafka's configuration keys");
+    for (const auto& [name, value] : *table) {
+      if (const auto text = scalar(value)) {
+        into[std::string(name.str())] = *text;
+      } else {
+        wrong(value, name.str(), "a string, a number or a boolean (quote keys that have dots)");
+      }
+    }
+  }
+  // `each` is called for each table of the array [[key]].
+  template <class F>
+  void tables(std::string_view key, F each) {
+    const toml::node* node = get(key);
+    if (node == nullptr) return;
+    const toml::array* array = node->as_array();
+    if (array == nullptr) return wrong(*node, key, fmt::format("an array of tables, [[{}]]", name_of(key)));
+    for (const toml::node& element : *array) {
+      const toml::table* table = element.as_table();
+      if (table == nullptr) {
+        wrong(element, key, "a table");
+        continue;
+      }
+      Section section(*table, name_of(key), complaint_);
+      each(section);
+      section.finish();
+    }
+  }
+  template <class F>
+  void table(std::string_view key, F body) {
+    const toml::node* node = get(key);
+    if (node == nullptr) return;
+    const toml::table* table = node->as_table();
+    if (table == nullptr) return wrong(*node, key, "a table");
+    Section section(*table, name_of(key), complaint_);
+    body(section);
+    section.finish();
+  }
+  // Everything not asked for, as text.
+  std::map<std::string, std::string> rest() {
+    std::map<std::string, std::string> out;
+    for (const auto& [name, value] : table_) {
+      const std::string key(name.str());
+      if (asked_.contains(key)) continue;
+      asked_.insert(key);
+      if (const auto text = scalar(value)) {
+        out[key] = *text;
+      } else {
+        wrong(value, key, "a string, a number or a boolean");
+      }
+    }
+    return out;
+  }
+  void finish() {
+    for (const auto& [name, value] : table_) {
+      const std::string key(name.str());
+      if (asked_.contains(key)) continue;
+      const auto near = nearest(key, std::vector<std::string>(asked_.begin(), asked_.end()));
+      complaint_.at(name.source(),
+                    fmt::format("unknown key \"{}\"{}{}", key, path_.empty() ? "" : " in " + path_,
+                                near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
+    }
+  }
+  void wrong(const toml::node& node, std::string_view key, std::string_view expected) {
+    complaint_.at(node.source(), fmt::format("{}: expected {}", name_of(key), expected));
+  }
+  void complain(std::string_view key, std::string what) {
+    const toml::node* node = table_.get(key);
+    complaint_.at(node == nullptr ? table_.source() : node->source(), std::move(what));
+  }
+  const toml::table& raw() const { return table_; }
+
+ private:
+  template <class T>
+  static constexpr uint64_t limit() {
+    return static_cast<uint64_t>(std::numeric_limits<T>::max()) >
+                   static_cast<uint64_t>(std::numeric_limits<int64_t>::max())
+               ? static_cast<uint64_t>(std::numeric_limits<int64_t>::max())
+               : static_cast<uint64_t>(std::numeric_limits<T>::max());
+  }
+  static std::optional<std::string> scalar(const toml::node& node) {
+    if (const auto text = node.value_exact<std::string>()) return *text;
+    if (const auto number = node.value_exact<int64_t>()) return std::to_string(*number);
+    if (const auto flag = node.value_exact<bool>()) return *flag ? "true" : "false";
+    return std::nullopt;
+  }
+  std::string name_of(std::string_view key) const {
+    return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
+  }
+
+  const toml::table& table_;
+  std::string path_;
+  Complaint& complaint_;
+  std::set<std::string> asked_;
+};
+
+uint64_t draw_below(uint64_t seed, const std::string& path, uint64_t bound) {
+  __extension__ using Wide = unsigned __int128;
+  return static_cast<uint64_t>((static_cast<Wide>(mix64(seed, hash_text(path))) * bound) >> 64);
+}
+
+// { between = [a, b] } or { one_of = [...] }: the drawn value; null if the table is neither.
+std::unique_ptr<toml::node> drawn(const toml::table& table, const std::string& path, uint64_t seed,
+                                  Complaint& complaint) {
+  if (table.size() != 1) return nullptr;
+  const auto only = table.begin();
+  const std::string_view key = only->first.str();
+  const toml::node& value = only->second;
+  const toml::array* array = value.as_array();
+  if (key == "one_of") {
+    if (array == nullptr || array->empty()) {
+      complaint.at(value.source(), path + ": one_of needs a list of values");
+      return nullptr;
+    }
+    const toml::node& chosen = (*array)[draw_below(seed, path, array->size())];
+    std::unique_ptr<toml::node> copy;
+    chosen.visit([&copy](const auto& node) { copy = std::make_unique<std::decay_t<decltype(node)>>(node); });
+    return copy;
+  }
+  if (key != "between") return nullptr;
+  if (array != nullptr && array->size() == 2) {
+    const auto low = (*array)[0].value_exact<int64_t>();
+    const auto high = (*array)[1].value_exact<int64_t>();
+    if (low && high && *low <= *high) {
+      const auto span = static_cast<uint64_t>(*high - *low) + 1;
+      return std::make_unique<toml::value<int64_t>>(*low +
+                                                    static_cast<int64_t>(draw_below(seed, path, span)));
+    }
+    const Duration first = parse_duration((*array)[0].value_or(std::string_view{})).value_or(Duration{-1});
+    const Duration last = parse_duration((*array)[1].value_or(std::string_view{})).value_or(Duration{-1});
+    if (first.ns >= 0 && first <= last) {
+      // Whole microseconds: enough to differ, and readable.
+      const auto span = static_cast<uint64_t>((last - first).ns / 1000) + 1;
+      const Duration chosen = first + microseconds(static_cast<int64_t>(draw_below(seed, path, span)));
+      return std::make_unique<toml::value<std::string>>(format_duration(chosen));
+    }
+  }
+  complaint.at(value.source(), path + ": between needs two numbers or two durations, the smaller first");
+  return nullptr;
+}
+
+void resolve(toml::node& node, const std::string& path, uint64_t seed, Complaint& complaint);
+
+template <class Container, class Set>
+void resolve_child(Container&, toml::node& child, const std::string& path, uint64_t seed,
+                   Complaint& complaint, Set set) {
+  if (toml::table* table = child.as_table()) {
+    if (auto value = drawn(*table, path, seed, complaint)) return set(*value);
+  }
+  resolve(child, path, seed, complaint);
+}
+
+void resolve(toml::node& node, const std::string& path, uint64_t seed, Complaint& complaint) {
+  if (toml::table* table = node.as_table()) {
+    std::vector<std::string> keys;
+    for (const auto& [key, value] : *table) keys.emplace_back(key.str());
+    for (const std::string& key : keys) {
+      const std::string child_path = path.empty() ? key : path + "." + key;
+      if (child_path == "cluster.shards") continue;  // drawn for each node
+      resolve_child(*table, *table->get(key), child_path, seed, complaint, [&](const toml::node& value) {
+        value.visit([&](const auto& v) { table->insert_or_assign(key, v); });
+      });
+    }
+  } else if (toml::array* array = node.as_array()) {
+    for (size_t i = 0; i < array->size(); ++i) {
+      resolve_child(
+          *array, (*array)[i], path + "." + std::to_string(i), seed, complaint, [&](const toml::node& value) {
+            value.visit(
+                [&](const auto& v) { array->replace(array->cbegin() + static_cast<std::ptrdiff_t>(i), v); });
+          });
+    }
+  }
+}
+
+// ---- --set ----
+
+std::optional<std::vector<std::string>> split_path(std::string_view key) {
+  std::vector<std::string> parts(1);
+  bool quoted = false;
+  for (char c : key) {
+    if (c == '"') {
+      quoted = !quoted;
+    } else if (c == '.' && !quoted) {
+      parts.emplace_back();
+    } else {
+      parts.back().push_back(c);
+    }
+  }
+  if (quoted) return std::nullopt;
+  for (const std::string& part : parts) {
+    if (part.empty()) return std::nullopt;
+  }
+  return parts;
+}
+
+toml::node* element_of(toml::array& array, const std::string& part) {
+  size_t index = 0;
+  const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), index);
+  if (error == std::errc{} && end == part.data() + part.size())
+    return index < array.size() ? &array[index] : nullptr;
+  for (toml::node& element : array) {
+    const toml::table* table = element.as_table();
+    if (table != nullptr && (*table)["name"].value_or(std::string_view{}) == part) return &element;
+  }
+  return nullptr;
+}
+
+bool apply(toml::table& root, const Setting& setting, std::string& why) {
+  const auto parts = split_path(setting.key);
+  if (!parts) {
+    why = fmt::format("--set {}: not a dotted key", setting.key);
+    return false;
+  }
+  toml::node* at = &root;
+  for (size_t i = 0; i + 1 < parts->size(); ++i) {
+    const std::string& part = (*parts)[i];
+    if (toml::array* array = at->as_array()) {
+      at = element_of(*array, part);
+    } else if (toml::table* table = at->as_table()) {
+      if (!table->contains(part)) table->insert(part, toml::table{});
+      at = table->get(part);
+    } else {
+      at = nullptr;
+    }
+    if (at == nullptr) {
+      why = fmt::format("--set {}: there is no \"{}\"", setting.key, part);
+      return false;
+    }
+  }
+  toml::table* table = at->as_table();
+  if (table == nullptr) {
+    why = fmt::format("--set {}: not inside a table", setting.key);
+    return false;
+  }
+  const auto parsed = toml::parse("x = " + setting.value);
+  if (parsed) {
+    parsed.table().get("x")->visit([&](const auto& value) { table->insert_or_assign(parts->back(), value); });
+  } else {
+    table->insert_or_assign(parts->back(), setting.value);
+  }
+  return true;
+}
+
+// ---- the plan ----
+
+void read_node(Section& from, NodePlan& node) {
+  from.number("id", node.id, 0, 100'000);
+  std::vector<std::string> roles = {"broker"};
+  from.texts("roles", roles);
+  node.broker = std::count(roles.begin(), roles.end(), "broker") > 0;
+  node.controller = std::count(roles.begin(), roles.end(), "controller") > 0;
+  if (!node.broker && !node.controller)
+    from.complain("roles", "roles: expected \"broker\", \"controller\" or both");
+  from.number("shards", node.shards, 1, 64);
+  from.text("rack", node.rack);
+  from.properties("config", node.config);
+}
+
+uint32_t shards_of(Section& cluster, int32_t node, uint64_t seed, Complaint& complaint) {
+  const toml::node* shards = cluster.get("shards");
+  if (shards == nullptr) return 1;
+  std::unique_ptr<toml::node> value;
+  if (const toml::table* table = shards->as_table()) {
+    value = drawn(*table, fmt::format("cluster.shards.{}", node), seed, complaint);
+    shards = value.get();
+  }
+  const auto number = shards == nullptr ? std::nullopt : shards->value_exact<int64_t>();
+  if (!number || *number < 1 || *number > 64) {
+    cluster.complain("shards", "cluster.shards: expected a number from 1 to 64");
+    return 1;
+  }
+  return static_cast<uint32_t>(*number);
+}
+
+void read_cluster(Section& from, Plan& plan, Complaint& complaint) {
+  ClusterPlan& cluster = plan.cluster;
+  uint32_t brokers = 0;
+  uint32_t controllers = 0;
+  bool combined = false;
+  std::vector<std::string> racks;
+  from.number("brokers", brokers, 0, 1000);
+  from.number("controllers", controllers, 0, 99);
+  from.flag("combined", combined);
+  from.texts("racks", racks);
+  from.properties("config", cluster.config);
+  const auto add = [&](int32_t id, bool broker, bool controller, size_t nth) {
+    NodePlan node{id, broker, controller, shards_of(from, id, plan.seed, complaint), {}, {}};
+    if (broker && !racks.empty()) node.rack = racks[nth % racks.size()];
+    cluster.nodes.push_back(std::move(node));
+  };
+  for (uint32_t i = 0; i < brokers; ++i)
+    add(static_cast<int32_t>(i + 1), true, combined && i < controllers, i);
+  for (uint32_t i = combined ? brokers : 0; i < controllers; ++i)
+    add(static_cast<int32_t>(i + 101), false, true, i);
+  from.tables("node", [&](Section& section) {
+    NodePlan node;
+    read_node(section, node);
+    cluster.nodes.push_back(std::move(node));
+  });
+}
+
+template <class T>
+void add_counted(std::vector<T>& into, const T& one, uint32_t count) {
+  for (uint32_t i = 1; i <= count; ++i) {
+    into.push_back(one);
+    if (count > 1) into.back().name += "-" + std::to_string(i);
+  }
+}
+
+void read_workload(Section& from, Plan& plan) {
+  from.tables("topic", [&](Section& section) {
+    TopicPlan topic;
+    section.text("name", topic.name);
+    section.number("partitions", topic.partitions, 1, 100'000);
+    section.number("replication", topic.replication, 1, 1000);
+    section.properties("config", topic.config);
+    if (topic.name.empty()) section.complain("name", "topic: a name is missing");
+    plan.topics.push_back(std::move(topic));
+  });
+  from.tables("producer", [&](Section& section) {
+    ProducerPlan producer{"producer", {}, {}, {}, milliseconds(10), 0, 100, false};
+    uint32_t count = 1;
+    section.text("name", producer.name);
+    section.text("topic", producer.topic);
+    section.number("count", count, 0, 10'000);
+    section.duration("starts", producer.starts);
+    section.duration("interval", producer.interval);
+    section.number("records", producer.records, 0);
+    section.number("record_bytes", producer.record_bytes, 8);
+    section.flag("keyed", producer.keyed);
+    section.properties("config", producer.config);
+    add_counted(plan.producers, producer, count);
+  });
+  from.tables("consumer", [&](Section& section) {
+    ConsumerPlan consumer{"consumer", {}, {}, {}, milliseconds(50), 10};
+    uint32_t count = 1;
+    section.text("name", consumer.name);
+    section.text("topic", consumer.topic);
+    section.number("count", count, 0, 10'000);
+    section.duration("starts", consumer.starts);
+    section.duration("interval", consumer.interval);
+    section.number("latest_every", consumer.latest_every, 0);
+    section.properties("config", consumer.config);
+    add_counted(plan.consumers, consumer, count);
+  });
+}
+
+void check_mark(Section& section, const FaultTrigger& trigger) {
+  if (trigger.when.empty()) return;
+  std::vector<std::string> marks;
+  for (size_t i = 0; i < kMarkCount; ++i) marks.emplace_back(mark_name(static_cast<Mark>(i)));
+  if (std::find(marks.begin(), marks.end(), trigger.when) != marks.end()) return;
+  const auto near = nearest(trigger.when, marks);
+  section.complain(
+      "when", fmt::format("fault.when: no mark \"{}\"{}", trigger.when,
+                          near ? fmt::format("; did you mean \"{}\"?", *near) : "; see ksim list marks"));
+}
+
+void read_fault(Section& section, Plan& plan, const Vocabulary& words) {
+  FaultPlan fault;
+  section.text("kind", fault.kind);
+  section.text("target", fault.target);
+  if (section.has("at")) {
+    Duration at{0};
+    section.duration("at", at);
+    fault.trigger.at = at;
+  }
+  section.text("when", fault.trigger.when);
+  section.number("nth", fault.trigger.nth, 1);
+  section.duration("delay", fault.trigger.delay);
+  if (section.has("lasts")) {
+    Duration lasts{0};
+    section.duration("lasts", lasts);
+    fault.lasts = lasts;
+  }
+  if (fault.trigger.at.has_value() == !fault.trigger.when.empty()) {
+    section.complain("kind", "fault: give either at = \"10s\" or when = \"a.mark\"");
+  }
+  check_mark(section, fault.trigger);
+  const auto word = std::find_if(words.faults.begin(), words.faults.end(),
+                                 [&](const FaultWord& w) { return w.kind == fault.kind; });
+  if (word == words.faults.end()) {
+    std::vector<std::string> kinds;
+    for (const FaultWord& known : words.faults) kinds.emplace_back(known.kind);
+    const auto near = nearest(fault.kind, kinds);
+    section.complain(
+        "kind", fmt::format("fault.kind: no fault \"{}\"{}", fault.kind,
+                            near ? fmt::format("; did you mean \"{}\"?", *near) : "; see ksim list faults"));
+    static_cast<void>(section.rest());
+    return;
+  }
+  for (std::string_view parameter : word->parameters) static_cast<void>(section.get(parameter));
+  for (std::string_view parameter : word->parameters) {
+    const toml::node* node = section.raw().get(parameter);
+    if (node == nullptr) continue;
+    if (const auto text = node->value_exact<std::string>()) {
+      fault.parameters[std::string(parameter)] = *text;
+    } else if (const auto number = node->value_exact<int64_t>()) {
+      fault.parameters[std::string(parameter)] = std::to_string(*number);
+    } else {
+      section.wrong(*node, parameter, "a string or a number");
+    }
+  }
+  plan.faults.push_back(std::move(fault));
+}
+
+void one_of(Section& section, std::string_view key, const std::string& value,
+            const std::vector<std::string>& allowed) {
+  if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return;
+  section.complain(key, fmt::format("{}: \"{}\" is not one of {}", key, value, fmt::join(allowed, ", ")));
+}
+
+void read_buggify(Section& from, Plan& plan) {
+  const toml::node* node = from.get("buggify");
+  if (node == nullptr) return;
+  if (node->value_or(std::string_view{}) == "drawn") {
+    // Each site is active in a quarter of the runs.
+    for (size_t i = 0; i < kSiteCount; ++i) {
+      const std::string name(site_name(static_cast<Site>(i)));
+      if (draw_below(plan.seed, "buggify." + name, 4) == 0) plan.buggify.push_back(name);
+    }
+    return;
+  }
+  from.texts("buggify", plan.buggify);
+}
+
+void check_whole(Section& root, const Plan& plan) {
+  std::set<int32_t> ids;
+  int32_t brokers = 0;
+  for (const NodePlan& node : plan.cluster.nodes) {
+    if (!ids.insert(node.id).second)
+      root.complain("cluster", fmt::format("cluster: two nodes have the id {}", node.id));
+    if (node.broker) ++brokers;
+  }
+  std::set<std::string> topics;
+  for (const TopicPlan& topic : plan.topics) {
+    topics.insert(topic.name);
+    if (topic.replication > brokers) {
+      root.complain("topic", fmt::format("topic {}: replication {} needs as many brokers, there are {}",
+                                         topic.name, topic.replication, brokers));
+    }
+  }
+  const auto check = [&](std::string_view what, const std::string& name, const std::string& topic) {
+    if (!topics.contains(topic))
+      root.complain(what, fmt::format("{} {}: no topic \"{}\"", what, name, topic));
+  };
+  for (const ProducerPlan& producer : plan.producers) check("producer", producer.name, producer.topic);
+  for (const ConsumerPlan& consumer : plan.consumers) check("consumer", consumer.name, consumer.topic);
+}
+
+Plan read_plan(const toml::table& table, uint64_t seed, const std::string& name, const Vocabulary& words,
+               Complaint& complaint) {
+  Plan plan;
+  plan.seed = seed;
+  plan.scenario = name;
+  plan.explore.micro_seed = mix64(seed, hash_text("explore.micro_seed"));
+  Section root(table, {}, complaint);
+  root.text("scenario", plan.scenario);
+  root.text("about", plan.about);
+  root.seed("seed", plan.seed);
+  root.duration("duration", plan.duration);
+  root.duration("settle", plan.settle);
+  root.text("limits", plan.limits);
+  one_of(root, "limits", plan.limits, {"production", "tiny"});
+  read_buggify(root, plan);
+  root.table("cluster", [&](Section& section) { read_cluster(section, plan, complaint); });
+  read_workload(root, plan);
+  root.tables("fault", [&](Section& section) { read_fault(section, plan, words); });
+  root.table("network", [&](Section& section) {
+    section.text("latency", plan.network.latency);
+    one_of(section, "latency", plan.network.latency, {"local", "datacenter", "regional", "wide"});
+    section.duration("retransmission_timeout", plan.network.retransmission_timeout);
+  });
+  root.table("disk", [&](Section& section) {
+    section.text("latency", plan.disk.latency);
+    one_of(section, "latency", plan.disk.latency, {"none", "ssd", "cloud", "spinning"});
+    section.number("capacity_bytes", plan.disk.capacity_bytes, 0);
+  });
+  root.table("explore", [&](Section& section) {
+    section.text("policy", plan.explore.policy);
+    one_of(section, "policy", plan.explore.policy, {"random", "change_points", "fifo"});
+    section.number("change_points", plan.explore.change_points, 0);
+    section.seed("micro_seed", plan.explore.micro_seed);
+  });
+  root.finish();
+  check_whole(root, plan);
+  return plan;
+}
+
+Result<Plan> make(std::string_view text, const std::string& name, std::optional<uint64_t> seed,
+                  const std::vector<Setting>& settings, const Vocabulary& words) {
+  Complaint complaint(name);
+  toml::parse_result parsed = toml::parse(text, name);
+  if (!parsed) {
+    complaint.at(parsed.error().source(), std::string(parsed.error().description()));
+    return fail(ErrorCode::INVALID_REQUEST, complaint.text());
+  }
+  toml::table& table = parsed.table();
+  for (const Setting& setting : settings) {
+    std::string why;
+    if (!apply(table, setting, why)) return fail(ErrorCode::INVALID_REQUEST, why);
+  }
+  if (seed) resolve(table, {}, *seed, complaint);
+  std::string scenario = name;
+  if (const size_t slash = scenario.rfind('/'); slash != std::string::npos)
+    scenario = scenario.substr(slash + 1);
+  if (scenario.ends_with(".toml")) scenario.resize(scenario.size() - 5);
+  Plan plan = read_plan(table, seed.value_or(1), scenario, words, complaint);
+  if (complaint.any()) return fail(ErrorCode::INVALID_REQUEST, complaint.text());
+  return plan;
+}
+
+}  // namespace
+
+Result<Plan> draw_plan(std::string_view text, const std::string& name, uint64_t seed,
+                       const std::vector<Setting>& settings, const Vocabulary& words) {
+  return make(text, name, seed, settings, words);
+}
+
+Result<Plan> parse_plan(std::string_view text, const std::string& name, const std::vector<Setting>& settings,
+                        const Vocabulary& words) {
+  return make(text, name, std::nullopt, settings, words);
+}
+
+}  // namespace ksim::sim

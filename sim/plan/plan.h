@@ -1,0 +1,137 @@
+#pragma once
+// A Plan is everything a run depends on, as plain data: run(Plan) is a function. `ksim scenario --print-plan`
+// prints it as TOML and `--plan FILE` runs such a file. A scenario is the same notation in which a value may
+// be left to the seed: `{ between = [1, 4] }` or `{ one_of = ["random", "fifo"] }`.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/base/units.h"
+
+namespace ksim::sim {
+
+using Properties = std::map<std::string, std::string>;  // Kafka's keys
+
+struct NodePlan {
+  int32_t id = 0;
+  bool broker = true;
+  bool controller = false;
+  uint32_t shards = 1;
+  std::string rack;   // empty: none
+  Properties config;  // over the cluster's
+};
+
+struct ClusterPlan {
+  std::vector<NodePlan> nodes;
+  Properties config;  // server.properties of every node
+};
+
+struct TopicPlan {
+  std::string name;
+  int32_t partitions = 1;
+  int32_t replication = 1;
+  Properties config;
+};
+
+struct ProducerPlan {
+  std::string name;
+  std::string topic;
+  Properties config;     // producer configuration: acks, enable.idempotence, linger.ms, ...
+  Duration starts{0};    // after the topics exist
+  Duration interval{0};  // mean time between two sends
+  uint32_t records = 0;  // 0: until the workload's end
+  uint32_t record_bytes = 100;
+  bool keyed = false;
+};
+
+struct ConsumerPlan {
+  std::string name;
+  std::string topic;
+  Properties config;
+  Duration starts{0};
+  Duration interval{0};  // between two polls
+  // Every n-th poll asks ListOffsets(latest) of one partition as well; 0: never.
+  uint32_t latest_every = 10;
+};
+
+// When a fault begins: at a time, or on the n-th time a mark is reached, a moment later.
+struct FaultTrigger {
+  std::optional<Duration> at;
+  std::string when;  // a mark's name
+  uint32_t nth = 1;
+  Duration delay{0};
+};
+
+struct FaultPlan {
+  std::string kind;
+  std::string target;  // "broker-1", "leader(orders-0)", "controller", "all", ...
+  FaultTrigger trigger;
+  std::optional<Duration> lasts;  // none: until the run heals everything
+  std::map<std::string, std::string> parameters;
+};
+
+struct NetworkPlan {
+  std::string latency = "datacenter";  // a named table
+  Duration retransmission_timeout = seconds(15);
+};
+
+struct DiskPlan {
+  std::string latency = "ssd";
+  uint64_t capacity_bytes = 0;  // 0: unlimited
+};
+
+struct ExplorePlan {
+  std::string policy = "random";  // random, change_points, fifo
+  uint32_t change_points = 3;
+  uint64_t micro_seed = 0;
+};
+
+struct Plan {
+  std::string scenario;
+  std::string about;
+  uint64_t seed = 1;
+  Duration duration = seconds(30);  // of workload and faults
+  Duration settle = seconds(120);   // how long healing may take
+  std::string limits = "production";
+  std::vector<std::string> buggify;  // active sites
+  ClusterPlan cluster;
+  std::vector<TopicPlan> topics;
+  std::vector<ProducerPlan> producers;
+  std::vector<ConsumerPlan> consumers;
+  std::vector<FaultPlan> faults;
+  NetworkPlan network;
+  DiskPlan disk;
+  ExplorePlan explore;
+};
+
+// The words that a plan may use and that are defined elsewhere.
+struct FaultWord {
+  std::string_view kind;
+  std::vector<std::string_view> parameters;
+};
+struct Vocabulary {
+  std::vector<FaultWord> faults;
+};
+
+// One `--set key=value`; the key is a dotted path ("cluster.config.log.segment.bytes" does not work, quote
+// it: cluster.config."log.segment.bytes"), numbers index arrays ("fault.0.at").
+struct Setting {
+  std::string key;
+  std::string value;
+};
+
+// A scenario's text, drawn with a seed. `name` is shown in messages and becomes the plan's scenario unless
+// the text names one. Errors: INVALID_REQUEST with "NAME:LINE:COLUMN: what is wrong".
+Result<Plan> draw_plan(std::string_view text, const std::string& name, uint64_t seed,
+                       const std::vector<Setting>& settings, const Vocabulary& words);
+// A plan's text: nothing is left to the seed, which it names itself.
+Result<Plan> parse_plan(std::string_view text, const std::string& name, const std::vector<Setting>& settings,
+                        const Vocabulary& words);
+std::string print_plan(const Plan& plan);
+
+}  // namespace ksim::sim
