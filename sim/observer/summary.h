@@ -1,5 +1,5 @@
 #pragma once
-// What a run was, in numbers and lines: made by the Observer, shown by report.h.
+// What a run was, in numbers and lines: made by the RunObserver, shown by report.h.
 
 #include <cstdint>
 #include <map>

@@ -1,4 +1,4 @@
-#include "sim/observer/observer.h"
+#include "sim/observer/run_observer.h"
 
 #include <nlohmann/json.hpp>
 
@@ -32,7 +32,7 @@ class ObserverTest : public testing::Test {
     observer.on_send_completed(number, completed);
   }
   NoDisks disks;
-  Observer observer{disks, {false, true}};
+  RunObserver observer{disks, {false, true}};
   PartitionId partition = observer.names().id("orders", 0);
   SendOp op;
 };

@@ -1,4 +1,4 @@
-#include "sim/observer/observer.h"
+#include "sim/observer/run_observer.h"
 
 #include <algorithm>
 
@@ -15,7 +15,7 @@ constexpr Duration kPatience = seconds(1);
 
 }  // namespace
 
-Observer::Observer(const DiskPeek& disks, ObserverOptions options) : view_(disks, names_) {
+RunObserver::RunObserver(const DiskPeek& disks, ObserverOptions options) : view_(disks, names_) {
   if (options.checkers) {
     for (const CheckerKind& kind : checker_kinds()) checkers_.push_back(kind.make(view_, verdicts_));
   }
@@ -25,7 +25,7 @@ Observer::Observer(const DiskPeek& disks, ObserverOptions options) : view_(disks
   }
 }
 
-void Observer::on_event(int32_t node, uint32_t incarnation, Instant at, const Event& event) {
+void RunObserver::on_event(int32_t node, uint32_t incarnation, Instant at, const Event& event) {
   const NodeEvent note{node, incarnation, at, &event};
   if (recorder_) recorder_->event(note);
   note_timeline(note);
@@ -34,7 +34,7 @@ void Observer::on_event(int32_t node, uint32_t incarnation, Instant at, const Ev
   for (const auto& checker : checkers_) checker->on_event(note);
 }
 
-void Observer::note_timeline(const NodeEvent& note) {
+void RunObserver::note_timeline(const NodeEvent& note) {
   const Event& event = *note.event;
   if (const auto* e = std::get_if<PartitionChanged>(&event)) {
     const PartitionId id = names_.id(e->topic, e->partition);
@@ -75,7 +75,7 @@ void Observer::note_timeline(const NodeEvent& note) {
   }
 }
 
-void Observer::note_throughput(const NodeEvent& note) {
+void RunObserver::note_throughput(const NodeEvent& note) {
   const Event& event = *note.event;
   if (const auto* e = std::get_if<BecameLeader>(&event)) {
     leading_[{note.node, fmt::format("{}-{}", e->topic, e->partition)}] = true;
@@ -90,7 +90,7 @@ void Observer::note_throughput(const NodeEvent& note) {
   }
 }
 
-void Observer::on_node(int32_t node, NodeFault fault, Instant at) {
+void RunObserver::on_node(int32_t node, NodeFault fault, Instant at) {
   view_.on_node(node, fault, at);
   for (const auto& checker : checkers_) checker->on_node(node, fault, at);
   if (fault != NodeFault::started) {
@@ -98,7 +98,7 @@ void Observer::on_node(int32_t node, NodeFault fault, Instant at) {
   }
 }
 
-int64_t Observer::on_fault(std::string kind, std::string target, Instant at, std::string cause,
+int64_t RunObserver::on_fault(std::string kind, std::string target, Instant at, std::string cause,
                            std::string effect) {
   ++counts_.faults;
   timeline_.push_back({at, "fault", fmt::format("{} {}", kind, target), effect.empty() ? cause : effect});
@@ -107,28 +107,28 @@ int64_t Observer::on_fault(std::string kind, std::string target, Instant at, std
   return static_cast<int64_t>(faults_.size());
 }
 
-void Observer::on_fault_ended(int64_t fault, Instant at, std::string effect) {
+void RunObserver::on_fault_ended(int64_t fault, Instant at, std::string effect) {
   FaultRow& row = faults_.at(static_cast<size_t>(fault - 1));
   row.ended = at;
   if (!effect.empty()) row.effect += (row.effect.empty() ? "" : "; ") + effect;
   timeline_.push_back({at, "healed", fmt::format("{} {}", row.kind, row.target), std::move(effect)});
 }
 
-void Observer::on_mark(Mark mark, Instant at) {
+void RunObserver::on_mark(Mark mark, Instant at) {
   MarkRow& row = marks_.at(static_cast<size_t>(mark));
   if (row.reached++ == 0) row.first = at;
 }
 
-void Observer::on_violation(std::string code, Instant at, std::string subject, std::string message) {
+void RunObserver::on_violation(std::string code, Instant at, std::string subject, std::string message) {
   verdicts_.violation(code, at, subject, std::move(message));
 }
 
-void Observer::on_session(const ProducerSession& session) {
+void RunObserver::on_session(const ProducerSession& session) {
   sessions_[session.session] = session;
   for (const auto& checker : checkers_) checker->on_session(session);
 }
 
-int64_t Observer::on_send_invoked(const SendOp& op) {
+int64_t RunObserver::on_send_invoked(const SendOp& op) {
   ++counts_.sent;
   ++open_sends_;
   Pressure& pressure = pressure_[op.partition];
@@ -145,7 +145,7 @@ int64_t Observer::on_send_invoked(const SendOp& op) {
   return number;
 }
 
-void Observer::on_send_completed(int64_t number, const SendOp& op) {
+void RunObserver::on_send_completed(int64_t number, const SendOp& op) {
   --open_sends_;
   Pressure& pressure = pressure_[op.partition];
   --pressure.open;
@@ -175,7 +175,7 @@ void Observer::on_send_completed(int64_t number, const SendOp& op) {
   for (const auto& checker : checkers_) checker->on_send_completed(op);
 }
 
-std::string Observer::holders_of(PartitionId id, int64_t offset) const {
+std::string RunObserver::holders_of(PartitionId id, int64_t offset) const {
   const PartitionTruth* truth = view_.partition(id);
   if (truth == nullptr || offset < 0) return {};
   std::vector<int32_t> holders;
@@ -185,7 +185,7 @@ std::string Observer::holders_of(PartitionId id, int64_t offset) const {
   return join_ids(holders);
 }
 
-void Observer::on_consumed(const Consumed& record) {
+void RunObserver::on_consumed(const Consumed& record) {
   ++counts_.read;
   if (recorder_) {
     recorder_->op({fmt::format("consumer-{}", record.consumer), record.consumer, "poll",
@@ -195,7 +195,7 @@ void Observer::on_consumed(const Consumed& record) {
   for (const auto& checker : checkers_) checker->on_consumed(record);
 }
 
-void Observer::on_position(const PositionSet& set) {
+void RunObserver::on_position(const PositionSet& set) {
   if (recorder_) {
     recorder_->op({fmt::format("consumer-{}", set.consumer), set.consumer, "seek",
                    to_string(names_.name(set.partition)), 0, std::nullopt, set.at, set.at, Outcome::ok,
@@ -204,7 +204,7 @@ void Observer::on_position(const PositionSet& set) {
   for (const auto& checker : checkers_) checker->on_position(set);
 }
 
-void Observer::on_latest(const LatestOffset& answer) {
+void RunObserver::on_latest(const LatestOffset& answer) {
   if (recorder_) {
     recorder_->op({fmt::format("client-{}", answer.client), answer.client, "list_offsets",
                    to_string(names_.name(answer.partition)), 0, std::nullopt, answer.invoked,
@@ -213,11 +213,11 @@ void Observer::on_latest(const LatestOffset& answer) {
   for (const auto& checker : checkers_) checker->on_latest(answer);
 }
 
-void Observer::on_belief(const LeaderBelief& belief) {
+void RunObserver::on_belief(const LeaderBelief& belief) {
   for (const auto& checker : checkers_) checker->on_belief(belief);
 }
 
-void Observer::settle_records(RunSummary& summary) {
+void RunObserver::settle_records(RunSummary& summary) {
   std::map<RecordId, int64_t> committed;
   std::map<PartitionId, uint64_t> per_partition;
   for (PartitionId id : view_.partitions()) {
@@ -265,7 +265,7 @@ void Observer::settle_records(RunSummary& summary) {
   }
 }
 
-RunSummary Observer::finish(Instant at) {
+RunSummary RunObserver::finish(Instant at) {
   for (const auto& checker : checkers_) checker->at_end(at);
   RunSummary summary;
   summary.ended = at;

@@ -22,9 +22,9 @@ struct ObserverOptions {
   bool record = false;
 };
 
-class Observer {
+class RunObserver {
  public:
-  Observer(const DiskPeek& disks, ObserverOptions options);
+  RunObserver(const DiskPeek& disks, ObserverOptions options);
 
   PartitionNames& names() { return names_; }
   ClusterView& view() { return view_; }
