@@ -137,6 +137,8 @@ Wake Scheduler::park_inner(Deadline deadline, const char* reason, bool cancellab
   ENSURE(!in_catch_block(), "a wait in a catch block");
   if (cancellable) deliver_cancel(fiber);
   fiber.reason_ = reason;
+  fiber.deadline_ = deadline;
+  fiber.uncancellable_ = !cancellable;
   fiber.timed_out_ = false;
   fiber.state_ = Fiber::State::parked;
   if (!deadline.is_never()) {
@@ -165,7 +167,20 @@ void Scheduler::wake(Fiber& fiber) {
 void Scheduler::cancel(Fiber& fiber) {
   if (fiber.cancel_requested_) return;
   fiber.cancel_requested_ = true;
-  if (fiber.state_ == Fiber::State::parked && fiber.shield_depth_ == 0) wake(fiber);
+  if (fiber.state_ == Fiber::State::parked && fiber.shield_depth_ == 0 && !fiber.uncancellable_) wake(fiber);
+}
+
+bool Scheduler::can_wait() const {
+  return current_ != nullptr && current_->no_switch_depth_ == 0 && std::uncaught_exceptions() == 0 &&
+         !in_catch_block();
+}
+
+void Scheduler::requeue_timers(FiberGroup& group) {
+  for (Fiber* fiber = group.first_; fiber != nullptr; fiber = fiber->group_next_) {
+    if (!fiber->timer_.armed()) continue;
+    timers_.remove(fiber->timer_);
+    timers_.add(fiber->timer_, policy_.queue_time(*fiber, fiber->deadline_), policy_.timer_tie(*fiber));
+  }
 }
 
 void Scheduler::make_ready(Fiber& fiber) {

@@ -100,6 +100,7 @@ class Fiber {
   Fiber* group_previous_ = nullptr;
   Fiber* group_next_ = nullptr;
   const char* reason_ = "";
+  Deadline deadline_ = Instant::never();  // of the wait it is in, on its node's clock
   uint64_t wake_count_ = 0;
   uint64_t timer_count_ = 0;
   uint64_t exception_globals_[2] = {0, 0};
@@ -109,6 +110,7 @@ class Fiber {
   bool cancel_requested_ = false;
   bool cancel_delivered_ = false;
   bool killed_ = false;
+  bool uncancellable_ = false;  // in a wait that cancel() must not end
   uint32_t shield_depth_ = 0;
   uint32_t no_switch_depth_ = 0;
 };
@@ -157,6 +159,8 @@ class Scheduler {
   void sleep_until(Deadline deadline) { static_cast<void>(park(deadline, "sleep")); }
   void yield() { static_cast<void>(park(Instant{0}, "yield")); }  // a deadline long past
   Fiber* current() const { return current_; }
+  // False where a wait would be a bug: outside fibers, during unwinding, in catch blocks, under NoSwitch.
+  bool can_wait() const;
 
   // ---- from anywhere on this thread ----
   void wake(Fiber& fiber);  // nothing happens unless it is parked
@@ -169,6 +173,8 @@ class Scheduler {
   void run(const std::function<bool()>& stop);
   // Gives back a fiber that admit() took.
   void make_ready(Fiber& fiber);
+  // The group's clock has changed its rate: asks the policy again where each waiting deadline stands.
+  void requeue_timers(FiberGroup& group);
   // Crash: ends every fiber of the group, newest first, by throwing FiberCancelled at its wait, shields
   // notwithstanding. The world must have cut the group's Env before: what still runs must have no effect.
   void kill(FiberGroup& group);

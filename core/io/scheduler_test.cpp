@@ -127,6 +127,24 @@ TEST_F(SchedulerTest, KillRunsOutAnOperationThatCannotBeRecalled) {
   EXPECT_EQ(log, "write ended ");
 }
 
+TEST_F(SchedulerTest, CancelDoesNotEndAWaitThatCannotBeRecalled) {
+  Scope inner(scheduler, group);
+  inner.spawn("disk", [&] {
+    EXPECT_EQ(scheduler.park_uncancellable(Instant{} + milliseconds(5), "disk"), Wake::timed_out);
+    log += "write ended ";
+    scheduler.yield();
+    log += "never";
+  });
+  scope.spawn("closer", [&] {
+    scheduler.sleep_until(Instant{} + milliseconds(1));
+    inner.close();
+    log += "closed";
+  });
+  run();
+  EXPECT_EQ(log, "write ended closed");
+  EXPECT_EQ(policy.time.ms(), 5);
+}
+
 TEST_F(SchedulerTest, WaitingTwiceAfterCancellationIsABug) {
   Scope inner(scheduler, group);
   inner.spawn("stubborn", [&] {

@@ -1,0 +1,47 @@
+#include "sim/clock/node_clock.h"
+
+#include "core/base/assert.h"
+
+namespace ksim::sim {
+namespace {
+__extension__ using Wide = __int128;
+}
+
+int64_t NodeClock::gained_ns(int64_t elapsed_ns) const {
+  // Division rounds towards zero; virtual time never runs before base_world_ns_, so this is a floor for
+  // fast clocks and a ceiling for slow ones, monotone in both cases.
+  return static_cast<int64_t>(static_cast<Wide>(elapsed_ns) * drift_ppb_ / 1'000'000'000);
+}
+
+Instant NodeClock::world_time(Instant local) const {
+  if (local.is_never()) return local;
+  if (local.ns <= base_local_ns_) return {base_world_ns_};
+  const int64_t wanted = local.ns - base_local_ns_;
+  int64_t world_ns = 0;
+  if (drift_ppb_ == 0) {
+    if (wanted > Instant::never().ns - base_world_ns_) return Instant::never();
+    world_ns = base_world_ns_ + wanted;
+  } else {
+    const Wide elapsed = static_cast<Wide>(wanted) * 1'000'000'000 / (1'000'000'000 + drift_ppb_);
+    if (elapsed > Instant::never().ns / 2) return Instant::never();
+    world_ns = base_world_ns_ + static_cast<int64_t>(elapsed);
+    while (local_ns(world_ns) < local.ns) ++world_ns;
+    while (local_ns(world_ns - 1) >= local.ns) --world_ns;
+  }
+  return {world_ns};
+}
+
+void NodeClock::set_start(Duration start) {
+  start_ns_ = start.ns;
+  base_local_ns_ = start.ns;
+  base_world_ns_ = 0;
+}
+
+void NodeClock::set_drift(int32_t ppb) {
+  ENSURE(ppb >= -kMaxDriftPpb && ppb <= kMaxDriftPpb, "a clock drifts by at most 5 %");
+  base_local_ns_ = local_ns(world_);
+  base_world_ns_ = world_;
+  drift_ppb_ = ppb;
+}
+
+}  // namespace ksim::sim

@@ -1,0 +1,143 @@
+#include "sim/disk/device.h"
+
+#include <algorithm>
+
+namespace ksim::sim {
+
+DiskProfile DiskProfile::ssd() {
+  DiskProfile profile;
+  profile.sync = {{{{500'000, 120'000}, {950'000, 400'000}, {995'000, 3'000'000}, {1'000'000, 40'000'000}}}};
+  profile.read = {{{{500'000, 90'000}, {950'000, 300'000}, {995'000, 2'000'000}, {1'000'000, 20'000'000}}}};
+  profile.names = {{{{900'000, 60'000}, {990'000, 1'000'000}, {1'000'000, 20'000'000}}}};
+  return profile;
+}
+
+DiskProfile DiskProfile::spinning() {
+  DiskProfile profile;
+  profile.sync = {{{{500'000, 8'000'000}, {950'000, 20'000'000}, {1'000'000, 200'000'000}}}};
+  profile.read = {{{{500'000, 6'000'000}, {950'000, 15'000'000}, {1'000'000, 100'000'000}}}};
+  profile.names = {{{{900'000, 2'000'000}, {1'000'000, 60'000'000}}}};
+  profile.bytes_per_second = 120'000'000;
+  return profile;
+}
+
+DiskProfile DiskProfile::instant() {
+  DiskProfile profile;
+  profile.sync.points[0] = profile.read.points[0] = profile.names.points[0] = {1'000'000, 0};
+  profile.cold_read_per_mille = profile.slow_write_per_mille = profile.slow_names_per_mille = 0;
+  profile.bytes_per_second = 0;
+  return profile;
+}
+
+Device::InFlight::InFlight(Device& device, Fiber& fiber) : device_(device), fiber_(fiber) {
+  next_ = device.first_;
+  if (next_ != nullptr) next_->previous_ = this;
+  device.first_ = this;
+}
+
+Device::InFlight::~InFlight() {
+  device_.ground_.scheduler.cancel_timer(*this);
+  (previous_ == nullptr ? device_.first_ : previous_->next_) = next_;
+  if (next_ != nullptr) next_->previous_ = previous_;
+}
+
+void Device::InFlight::fire() { device_.ground_.scheduler.wake(fiber_); }
+
+void Device::set_trouble(DiskTrouble trouble) {
+  trouble_ = std::move(trouble);
+  for (InFlight* it = first_; it != nullptr; it = it->next_) ground_.scheduler.wake(it->fiber_);
+}
+
+uint64_t Device::free_bytes() const {
+  const uint64_t capacity = std::min(profile_.capacity_bytes, trouble_.capacity_bytes);
+  const uint64_t used = image_.used_bytes();
+  return used >= capacity ? 0 : capacity - used;
+}
+
+bool Device::fails(DiskCall call, std::string_view path) const {
+  for (const DiskTrouble::Failing& failing : trouble_.failing) {
+    const bool kind = call == DiskCall::read    ? failing.reads
+                      : call == DiskCall::write ? failing.writes
+                      : call == DiskCall::sync  ? failing.syncs
+                                                : failing.writes;
+    if (kind && path.find(failing.path_part) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
+int64_t Device::service_ns(DiskCall call, uint64_t key, uint64_t n, uint64_t bytes) const {
+  const uint64_t bits = ground_.random.draw(SimStream::disk_latency, key, n);
+  const LatencyTable* table = nullptr;
+  uint32_t chance = 1000;
+  switch (call) {
+    case DiskCall::read:
+      table = &profile_.read;
+      chance = profile_.cold_read_per_mille;
+      break;
+    case DiskCall::write:
+      table = &profile_.names;
+      chance = profile_.slow_write_per_mille;
+      break;
+    case DiskCall::sync:
+      table = &profile_.sync;
+      break;
+    case DiskCall::names:
+      table = &profile_.names;
+      chance = profile_.slow_names_per_mille;
+      break;
+  }
+  // A device in trouble is met more often: its queue is full and its cache no longer hides it.
+  const bool stalled = ground_.now() < trouble_.stalled_until;
+  if (stalled && call != DiskCall::read) chance = 1000;
+  if (trouble_.slow_per_mille > 1000) chance = std::min<uint32_t>(1000, chance * 4);
+  if (below(bits, 1000) >= chance) return 0;
+  int64_t ns = table->sample_ns(mix64(bits, n));
+  if (profile_.bytes_per_second > 0) {
+    ns += static_cast<int64_t>(bytes * 1'000 / (profile_.bytes_per_second / 1'000'000 + 1));
+  }
+  ns = scale_per_mille(ns, trouble_.slow_per_mille);
+  return stalled ? std::max<int64_t>(ns, 1) : ns;
+}
+
+bool Device::wait(Life& life, InFlight& operation, int64_t ns, uint64_t bytes) {
+  // One device: transfers queue behind one another, the rest of their times overlaps.
+  Instant start = ground_.now();
+  if (bytes > 0 && profile_.bytes_per_second > 0) {
+    const auto transfer = static_cast<int64_t>(bytes * 1'000 / (profile_.bytes_per_second / 1'000'000 + 1));
+    start = std::max(start, busy_until_);
+    busy_until_ = start + nanoseconds(scale_per_mille(transfer, trouble_.slow_per_mille));
+  }
+  const Instant finish = start + nanoseconds(ns);
+  for (;;) {
+    const Instant until = std::max(finish, trouble_.stalled_until);
+    if (ground_.now() >= until) return true;
+    ground_.scheduler.cancel_timer(operation);
+    ground_.scheduler.add_timer(operation, until, ground_.policy.tie(operation.fiber_.key()));
+    static_cast<void>(ground_.scheduler.park_uncancellable(Instant::never(), "disk"));
+    if (!life.alive()) return life.enter();
+  }
+}
+
+void Device::process_died(uint64_t life_key) {
+  std::vector<InFlight*> writes;
+  for (InFlight* it = first_; it != nullptr; it = it->next_) {
+    if (it->file != nullptr) writes.push_back(it);
+  }
+  for (InFlight* write : writes) {
+    const uint64_t bits = ground_.random.draw(SimStream::disk_torn_write, mix64(life_key, write->file->key),
+                                              write->file->operations);
+    // The kernel copies page by page and a killed process leaves between two pages.
+    const uint64_t pages = write->size_bytes / kPageBytes + 1;
+    uint64_t n = std::min(write->size_bytes, below(bits, pages + 1) * kPageBytes);
+    if (write->file->content.cost_of(write->offset, n) > free_bytes()) n = 0;
+    image_.write(*write->file, write->offset, write->from, n);
+    write->file = nullptr;
+  }
+}
+
+void Device::power_lost(uint64_t occasion) {
+  image_.power_loss(ground_.random, occasion);
+  busy_until_ = Instant{0};
+}
+
+}  // namespace ksim::sim

@@ -1,0 +1,100 @@
+#pragma once
+// The disk of one node: what it holds (Image), how long it takes, and what is wrong with it. It survives the
+// incarnations of the node.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/io/scheduler.h"
+#include "sim/disk/image.h"
+#include "sim/ground.h"
+#include "sim/latency.h"
+
+namespace ksim::sim {
+
+struct DiskProfile {
+  // Of the device, before bandwidth: a sync, a read that misses the page cache, a change of names.
+  LatencyTable sync;
+  LatencyTable read;
+  LatencyTable names;
+  uint32_t cold_read_per_mille = 20;   // reads that miss the page cache
+  uint32_t slow_write_per_mille = 5;   // writes that wait for the device
+  uint32_t slow_names_per_mille = 50;  // changes of names that wait for the journal
+  uint64_t bytes_per_second = 500'000'000;
+  uint64_t capacity_bytes = 1ULL << 40;
+
+  static DiskProfile ssd();
+  static DiskProfile spinning();
+  static DiskProfile instant();  // nothing ever waits: for tests of logic
+};
+
+// What is wrong with the disk; faults set and heal it, the stored bytes stay as they are.
+struct DiskTrouble {
+  Instant stalled_until{0};        // nothing that needs the device ends before
+  uint32_t slow_per_mille = 1000;  // scales every time of the device
+  uint64_t capacity_bytes = ~0ULL;
+  struct Failing {
+    std::string path_part;  // of the paths it strikes; empty: all
+    bool reads = false;
+    bool writes = false;
+    bool syncs = false;
+  };
+  std::vector<Failing> failing;
+};
+
+enum class DiskCall : uint8_t { read, write, sync, names };
+
+class Device {
+ public:
+  Device(Ground& ground, uint64_t key, const DiskProfile& profile)
+      : ground_(ground), profile_(profile), image_(key, ground.memory.pages, ground.policy.time_ns()) {}
+
+  Image& image() { return image_; }
+  const DiskProfile& profile() const { return profile_; }
+  const DiskTrouble& trouble() const { return trouble_; }
+  // Sets what is wrong from now on; operations in flight feel it as well.
+  void set_trouble(DiskTrouble trouble);
+  uint64_t free_bytes() const;
+  bool fails(DiskCall call, std::string_view path) const;
+
+  // One operation that waits for the device, on the stack of its fiber.
+  class InFlight final : public Timer {
+   public:
+    InFlight(Device& device, Fiber& fiber);
+    ~InFlight();
+    void fire() override;
+    // A write whose bytes have not been copied yet: a crash of the process may leave a part of it.
+    FileNode* file = nullptr;
+    uint64_t offset = 0;
+    std::span<const Bytes> from;
+    uint64_t size_bytes = 0;
+
+   private:
+    friend class Device;
+    Device& device_;
+    Fiber& fiber_;
+    InFlight* previous_ = nullptr;
+    InFlight* next_ = nullptr;
+  };
+
+  // How long the n-th operation on `key` takes at the device; 0: it is done at once, in memory.
+  int64_t service_ns(DiskCall call, uint64_t key, uint64_t n, uint64_t bytes) const;
+  // Waits until a service of `ns`, with `bytes` to transfer, has ended. False: the process has died.
+  bool wait(Life& life, InFlight& operation, int64_t ns, uint64_t bytes);
+
+  // The process has died: each write in flight has left a seeded part.
+  void process_died(uint64_t life_key);
+  void power_lost(uint64_t occasion);
+
+ private:
+  Ground& ground_;
+  DiskProfile profile_;
+  DiskTrouble trouble_;
+  Image image_;
+  Instant busy_until_{0};
+  InFlight* first_ = nullptr;  // newest first
+};
+
+}  // namespace ksim::sim

@@ -1,0 +1,167 @@
+#include "sim/net/conn.h"
+
+#include <algorithm>
+
+#include "sim/net/sim_network.h"
+
+namespace ksim::sim {
+
+Conn::Conn(Fabric& fabric, Host& client, Host& server, uint16_t client_port, uint16_t port, uint64_t key)
+    : fabric_(fabric),
+      key_(key),
+      ports_{client_port, port},
+      up_(*this, 0),
+      down_(*this, 1),
+      handshake_(*this),
+      rst_{{*this, 0}, {*this, 1}} {
+  ends_[0].host = &client;
+  ends_[0].boot = client.boot;
+  ends_[0].held = true;
+  ends_[1].host = &server;
+  ends_[1].boot = server.boot;
+  ends_[1].closed = true;  // until the handshake arrives
+}
+
+Conn::~Conn() {
+  Scheduler& scheduler = fabric_.ground().scheduler;
+  scheduler.cancel_timer(handshake_);
+  for (Rst& rst : rst_) scheduler.cancel_timer(rst);
+}
+
+void Conn::wake(size_t side) {
+  Scheduler& scheduler = fabric_.ground().scheduler;
+  if (ends_[side].reader != nullptr) scheduler.wake(*ends_[side].reader);
+  if (ends_[side].writer != nullptr) scheduler.wake(*ends_[side].writer);
+}
+
+void Conn::close(size_t side) {
+  End& end = ends_[side];
+  if (end.closed) return;
+  if (!end.gone()) out(side).finish();
+  end.closed = true;
+  in(side).discard();
+  wake(side);
+}
+
+void Conn::abort(size_t side) {
+  End& end = ends_[side];
+  if (end.closed) return;
+  const bool told = !end.gone();
+  end.closed = true;
+  out(side).drop();
+  in(side).discard();
+  wake(side);
+  if (told) reset_peer_of(side);
+}
+
+void Conn::orphan(size_t side) {
+  End& end = ends_[side];
+  if (end.closed) return;
+  if (in(side).available() > 0) {
+    abort(side);
+  } else {
+    close(side);
+  }
+}
+
+void Conn::power_lost(size_t side) {
+  out(side).drop();
+  in(side).discard();
+  ends_[side].closed = true;
+  fabric_.ground().scheduler.cancel_timer(rst_[side]);
+  if (side == 0) fabric_.ground().scheduler.cancel_timer(handshake_);
+}
+
+void Conn::release(size_t side) {
+  ends_[side].held = false;
+  if (!ends_[0].held && !ends_[1].held) fabric_.forget(*this);
+}
+
+void Conn::reset_peer_of(size_t side) {
+  Rst& rst = rst_[1 - side];
+  if (ends_[1 - side].gone() || rst.armed()) return;
+  Ground& ground = fabric_.ground();
+  const uint64_t entity = mix64(key_, side, 11);
+  ground.scheduler.add_timer(
+      rst, fabric_.arrival(*ends_[side].host, *ends_[1 - side].host, entity, ends_[side].boot, 0),
+      ground.policy.tie(entity));
+}
+
+void Conn::Rst::fire() {
+  // A reset is sent once. If it is lost, the next segment that arrives provokes another.
+  if (conn.fabric_.open(*conn.ends_[1 - side].host, *conn.ends_[side].host)) conn.fail(side);
+}
+
+void Conn::fail(size_t side) {
+  End& end = ends_[side];
+  if (end.gone()) return;
+  end.reset = true;
+  out(side).drop();
+  wake(side);
+}
+
+// ---- the handshake ----
+
+void Conn::start(Fiber& waiting) {
+  connecting_ = &waiting;
+  hello_since_ = fabric_.ground().now();
+  travel(0, Hello::syn);
+}
+
+void Conn::travel(size_t from, Hello what) {
+  hello_ = what;
+  Ground& ground = fabric_.ground();
+  const uint64_t entity = mix64(key_, from, 13);
+  ground.scheduler.add_timer(handshake_,
+                             fabric_.arrival(*ends_[from].host, *ends_[1 - from].host, entity, ++hellos_, 0),
+                             ground.policy.tie(entity));
+}
+
+void Conn::try_hello_again() {
+  Ground& ground = fabric_.ground();
+  if (ground.now() - hello_since_ >= fabric_.profile().connect_give_up) {
+    hello_ = Hello::timed_out;
+    if (connecting_ != nullptr) ground.scheduler.wake(*connecting_);
+    return;
+  }
+  hello_ = Hello::syn;  // after one second, then doubled: what arrives then was sent then
+  const int64_t pause = 1'000LL << std::min(hello_retries_++, 6U);
+  ground.scheduler.add_timer(handshake_, ground.now() + milliseconds(pause),
+                             ground.policy.tie(mix64(key_, 13)));
+}
+
+void Conn::shake() {
+  const size_t from = hello_ == Hello::syn ? 0 : 1;
+  if (!fabric_.open(*ends_[from].host, *ends_[1 - from].host)) {
+    try_hello_again();
+    return;
+  }
+  if (hello_ == Hello::syn) {
+    syn_arrived();
+    return;
+  }
+  hello_ = hello_ == Hello::answer ? Hello::open : Hello::refused;
+  if (connecting_ != nullptr) fabric_.ground().scheduler.wake(*connecting_);
+}
+
+void Conn::syn_arrived() {
+  End& server = ends_[1];
+  if (!server.closed && !server.forgotten()) {  // its answer was lost
+    travel(1, Hello::answer);
+    return;
+  }
+  server.boot = server.host->boot;
+  SimListener* listener = fabric_.listener_for(*server.host, ports_[1], key_);
+  if (listener == nullptr) {
+    travel(1, Hello::refusal);
+  } else if (listener->queued() >= fabric_.profile().backlog) {
+    try_hello_again();
+  } else {
+    server.closed = false;
+    server.held = true;
+    travel(1, Hello::answer);
+    listener->arrived(*this);
+  }
+}
+
+}  // namespace ksim::sim

@@ -1,0 +1,111 @@
+#pragma once
+// The network between simulated hosts: links with delay, bandwidth and trouble, and the kernels' side of
+// TCP. A connection is two ordered byte streams; a segment that cannot get through is held and sent again
+// with growing pauses, until its sender gives up. Nobody is told of a host that lost power: its connections
+// stay half open until somebody sends on them.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/io/network.h"
+#include "sim/ground.h"
+#include "sim/latency.h"
+#include "sim/net/byte_queue.h"
+
+namespace ksim::sim {
+
+struct NetProfile {
+  LatencyTable one_way;   // between two hosts
+  LatencyTable loopback;  // within one
+  uint64_t bytes_per_second = 1'250'000'000;
+  uint64_t capacity_bytes = 256 * 1024;     // written but not yet read, for each direction
+  uint32_t split_per_mille = 150;           // writes that arrive in pieces
+  Duration give_up = seconds(60);           // unacknowledged for so long: the sender's kernel resets
+  Duration connect_give_up = seconds(127);  // Linux: six retries of a SYN
+  size_t backlog = 256;
+
+  static NetProfile rack();
+  static NetProfile wide();
+  static NetProfile instant();
+};
+
+// What is wrong with the way from one host to another.
+struct LinkTrouble {
+  bool blocked = false;
+  int64_t extra_latency_ns = 0;
+  uint32_t slow_per_mille = 1000;  // scales latency and transfer time
+};
+
+class Fabric;
+class Conn;
+class SimListener;
+
+// The network stack of a node. It survives the incarnations of the process.
+class Host {
+ public:
+  Host(std::string name_, size_t index_, uint64_t key_) : name(std::move(name_)), index(index_), key(key_) {}
+  const std::string name;
+  const size_t index;
+  const uint64_t key;
+  bool powered = false;
+  uint64_t boot = 0;  // counts power losses: a stack of an older boot knows nothing
+
+ private:
+  friend class Fabric;
+  friend class Conn;
+  std::multimap<uint16_t, SimListener*> listeners_;             // several shards may share a port
+  std::map<std::pair<uint64_t, uint64_t>, uint32_t> connects_;  // (server, purpose) -> count, this life
+  std::vector<Conn*> conns_;                                    // oldest first
+  uint16_t next_port_ = 40'000;
+};
+
+class Fabric {
+ public:
+  Fabric(Ground& ground, const NetProfile& profile) : ground_(ground), profile_(profile) {}
+  Fabric(const Fabric&) = delete;
+  Fabric& operator=(const Fabric&) = delete;
+
+  // Ends every connection; nobody holds one any more, and no host is known afterwards.
+  void clear();
+  void add_host(Host& host);
+  Host* find(std::string_view name) const;
+  const std::vector<Host*>& hosts() const { return hosts_; }
+
+  LinkTrouble& trouble(const Host& from, const Host& to) { return links_[place(from, to)].trouble; }
+  bool open(const Host& from, const Host& to) const {
+    return from.powered && to.powered && !links_[place(from, to)].trouble.blocked;
+  }
+
+  // The process is gone, its kernel is not: it ends every connection and stops listening.
+  void process_died(Host& host);
+  void power_lost(Host& host);
+
+  // ---- for connections ----
+  Ground& ground() { return ground_; }
+  const NetProfile& profile() const { return profile_; }
+  // When something that leaves now arrives; `n` counts what `key` sends.
+  Instant arrival(const Host& from, const Host& to, uint64_t key, uint64_t n, uint64_t bytes);
+  Conn* make(Host& client, Host& server, uint16_t port, std::string_view purpose, uint64_t life_key);
+  void forget(Conn& conn);
+  IoError bind(Host& host, uint16_t& port, SimListener& listener);
+  void unbind(Host& host, uint16_t port, SimListener& listener);
+  SimListener* listener_for(Host& host, uint16_t port, uint64_t conn_key) const;
+
+ private:
+  struct Link {
+    LinkTrouble trouble;
+    Instant free_at{0};
+  };
+  size_t place(const Host& from, const Host& to) const { return from.index * hosts_.size() + to.index; }
+
+  Ground& ground_;
+  NetProfile profile_;
+  std::vector<Host*> hosts_;
+  std::vector<Link> links_;
+};
+
+}  // namespace ksim::sim

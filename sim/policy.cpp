@@ -1,0 +1,82 @@
+#include "sim/policy.h"
+
+#include "sim/cpu.h"
+
+namespace ksim::sim {
+namespace {
+
+// What one resume costs: mostly nothing or a few microseconds, seldom a preemption, now and then a stall.
+constexpr LatencyTable kResumeCost{{{{400'000, 0},
+                                     {700'000, 2'000},
+                                     {980'000, 8'000},
+                                     {998'500, 60'000},
+                                     {999'900, 800'000},
+                                     {1'000'000, 12'000'000}}}};
+
+}  // namespace
+
+SimPolicy::SimPolicy(const Exploration& exploration, const KeyedRandom& random, Digest& digest)
+    : exploration_(exploration), random_(random), digest_(digest) {
+  // Instants near 0 stand for "long past" in deadlines: the world begins after them.
+  time_ns_ = seconds(1).ns;
+}
+
+uint64_t SimPolicy::wake_priority(const Fiber& fiber) {
+  switch (exploration_.order) {
+    case Order::fifo:
+      return ++wakes_;
+    case Order::few_changes: {
+      // A priority holds for 32 to 287 wake-ups of its fiber, an own number and phase for each fiber.
+      const uint64_t own = random_.draw(SimStream::wake_priority, fiber.key(), ~0ULL);
+      const uint64_t period = 32 + (own & 0xff);
+      return random_.draw(SimStream::wake_priority, fiber.key(),
+                          (fiber.wake_count() + (own >> 8) % period) / period);
+    }
+    case Order::random:
+      break;
+  }
+  return random_.draw(SimStream::wake_priority, fiber.key(), fiber.wake_count());
+}
+
+uint64_t SimPolicy::timer_tie(const Fiber& fiber) {
+  return random_.draw(SimStream::timer_tie, fiber.key(), fiber.timer_count());
+}
+
+Instant SimPolicy::queue_time(const Fiber& fiber, Instant deadline) {
+  return static_cast<const Cpu*>(fiber.group().world)->clock().world_time(deadline);
+}
+
+bool SimPolicy::admit(Fiber& fiber) {
+  if (!static_cast<Cpu*>(fiber.group().world)->admit(fiber)) return false;
+  ++resumes_;
+  if (++resumes_at_instant_ > exploration_.livelock_resumes && livelock_.empty()) livelock_ = fiber.name();
+  if (digest_.wants_name(fiber.key())) [[unlikely]] {
+    digest_.name(fiber.key(), fiber.group().name() + "/" + fiber.name());
+  }
+  digest_.fold(Fold::resume, fiber.key(), static_cast<uint64_t>(time_ns_));
+  return true;
+}
+
+void SimPolicy::resumed(Fiber& fiber) {
+  int64_t cost_ns = 0;
+  if (exploration_.cost_per_mille > 0) {
+    cost_ns = kResumeCost.sample_ns(random_.draw(SimStream::resume_cost, fiber.key(), fiber.wake_count()));
+    cost_ns = scale_per_mille(cost_ns, exploration_.cost_per_mille);
+  }
+  static_cast<Cpu*>(fiber.group().world)->ran(cost_ns);
+}
+
+bool SimPolicy::idle(Instant next_timer) {
+  if (next_timer.is_never()) return false;
+  if (next_timer.ns > time_ns_) {
+    time_ns_ = next_timer.ns;
+    resumes_at_instant_ = 0;
+  }
+  return true;
+}
+
+void SimPolicy::fiber_failed(Fiber& fiber, std::string_view what) {
+  if (on_failure) on_failure(fiber, what);
+}
+
+}  // namespace ksim::sim

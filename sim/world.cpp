@@ -1,0 +1,86 @@
+#include "sim/world.h"
+
+#include <algorithm>
+
+#include "core/base/hash.h"
+
+namespace ksim::sim {
+
+struct World::Call final : Timer {
+  Call(World& w, std::function<void()> f) : world(w), what(std::move(f)) {}
+  void fire() override {
+    std::function<void()> body = std::move(what);
+    std::erase_if(world.calls_, [this](const std::unique_ptr<Call>& call) { return call.get() == this; });
+    body();
+  }
+  World& world;
+  std::function<void()> what;
+};
+
+World::World(const WorldSetup& setup, RunMemory& memory)
+    : setup_(setup),
+      random_(setup.seed),
+      digest_(setup.seed),
+      policy_(setup.exploration, random_, digest_),
+      scheduler_(policy_, memory.stacks),
+      ground_{policy_, scheduler_, digest_, random_, memory},
+      fabric_(ground_, setup.net) {
+  policy_.on_failure = [this](Fiber& fiber, std::string_view what) { fiber_failed(fiber, what); };
+}
+
+World::~World() {
+  for (const std::unique_ptr<Call>& call : calls_) scheduler_.cancel_timer(*call);
+  for (const std::unique_ptr<SimNode>& node : nodes_) {
+    if (!node->running()) continue;
+    node->cut();
+    node->bury();
+  }
+  fabric_.clear();
+}
+
+SimNode& World::add_node(const NodeSetup& setup) {
+  ENSURE(find(setup.name) == nullptr, "two nodes of one name");
+  nodes_.push_back(std::make_unique<SimNode>(*this, nodes_.size(), setup));
+  return *nodes_.back();
+}
+
+SimNode* World::find(std::string_view name) {
+  for (const std::unique_ptr<SimNode>& node : nodes_) {
+    if (node->name() == name) return node.get();
+  }
+  return nullptr;
+}
+
+void World::at(Instant when, uint64_t key, std::function<void()> what) {
+  calls_.push_back(std::make_unique<Call>(*this, std::move(what)));
+  scheduler_.add_timer(*calls_.back(), std::max(when, now()), random_.draw(SimStream::timer_tie, key, 1));
+}
+
+void World::run_until(Instant end) {
+  struct End final : Timer {
+    explicit End(bool& f) : flag(f) {}
+    void fire() override { flag = true; }
+    bool& flag;
+  };
+  bool ended = false;
+  End timer(ended);
+  scheduler_.add_timer(timer, end, ~0ULL);
+  scheduler_.run([&] {
+    if (!policy_.livelock().empty()) halted_ = true;
+    return ended || halted_;
+  });
+  scheduler_.cancel_timer(timer);
+}
+
+void World::fiber_failed(Fiber& fiber, std::string_view what) {
+  for (const std::unique_ptr<SimNode>& node : nodes_) {
+    for (size_t shard = 0; node->running() && shard < node->shard_count(); ++shard) {
+      if (&node->env(shard).group != &fiber.group() || !node->alive()) continue;
+      if (observer_ != nullptr) observer_->failed(*node, fiber.name(), what);
+      node->crash();
+      return;
+    }
+  }
+}
+
+}  // namespace ksim::sim
