@@ -24,7 +24,7 @@ class LifeHooks final : public Hooks, public Events {
   LifeHooks(World& world, SimNode& node, Life& life) : world_(world), node_(node), life_(life) {}
 
   void reached(Mark mark, std::string_view subject) override {
-    if (life_.alive() && world_.observer() != nullptr) world_.observer()->reached(node_, mark, subject);
+    if (life_.alive() && world_.watcher() != nullptr) world_.watcher()->reached(node_, mark, subject);
   }
   bool buggify(Site site, uint32_t per_mille) override {
     if (!life_.alive() || !world_.site_active(site)) return false;
@@ -34,7 +34,7 @@ class LifeHooks final : public Hooks, public Events {
     return below(bits, 1000) < per_mille;
   }
   void emit(const Event& event) override {
-    if (life_.alive() && world_.observer() != nullptr) world_.observer()->event(node_, event);
+    if (life_.alive() && world_.watcher() != nullptr) world_.watcher()->event(node_, event);
   }
 
  private:
@@ -135,12 +135,12 @@ void SimNode::start(const ProcessFactory& factory, size_t shards) {
 void SimNode::main_ended() {
   if (!life_->life.alive() || --life_->mains_running > 0) return;
   // The process exits: whatever it left open its kernel closes.
-  Observer* observer = world_.observer();
+  WorldWatcher* watcher = world_.watcher();
   world_.digest().fold(Fold::node_exit, key(), incarnation_);
   cut();
   world_.fabric().process_died(host_);
   schedule_burial();
-  if (observer != nullptr) observer->exited(*this);
+  if (watcher != nullptr) watcher->exited(*this);
 }
 
 void SimNode::stop() {

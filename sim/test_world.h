@@ -35,10 +35,10 @@ class FunctionProcess final : public Process {
   Body body_;
 };
 
-class TestWorld : private Observer {
+class TestWorld : private WorldWatcher {
  public:
   explicit TestWorld(uint64_t seed = 1) : TestWorld(setup_of(seed)) {}
-  explicit TestWorld(const WorldSetup& setup) : world_(setup, memory_) { world_.observe(this); }
+  explicit TestWorld(const WorldSetup& setup) : world_(setup, memory_) { world_.watch(this); }
 
   World& world() { return world_; }
   RunMemory& memory() { return memory_; }

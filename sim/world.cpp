@@ -76,7 +76,7 @@ void World::fiber_failed(Fiber& fiber, std::string_view what) {
   for (const std::unique_ptr<SimNode>& node : nodes_) {
     for (size_t shard = 0; node->running() && shard < node->shard_count(); ++shard) {
       if (&node->env(shard).group != &fiber.group() || !node->alive()) continue;
-      if (observer_ != nullptr) observer_->failed(*node, fiber.name(), what);
+      if (watcher_ != nullptr) watcher_->failed(*node, fiber.name(), what);
       node->crash();
       return;
     }

@@ -35,9 +35,9 @@ using ProcessFactory = std::function<std::unique_ptr<Process>(const std::vector<
 
 // What the world tells of its nodes. Called in the middle of things: it must neither park nor change the
 // world, other than by World::later().
-class Observer {
+class WorldWatcher {
  public:
-  virtual ~Observer() = default;
+  virtual ~WorldWatcher() = default;
   virtual void event(SimNode& node, const Event& event) = 0;
   virtual void reached(SimNode& node, Mark mark, std::string_view subject) = 0;
   // A broken invariant, or another exception that left a fiber. The node is crashed next.
@@ -167,8 +167,8 @@ class World {
   Scheduler& scheduler() { return scheduler_; }
   uint64_t resumes() const { return policy_.resumes(); }
   void trace(DigestTrace* trace) { digest_.attach(trace, &policy_.time_ns()); }
-  void observe(Observer* observer) { observer_ = observer; }
-  Observer* observer() { return observer_; }
+  void watch(WorldWatcher* watcher) { watcher_ = watcher; }
+  WorldWatcher* watcher() { return watcher_; }
   bool site_active(Site site) const {
     const auto index = static_cast<size_t>(site);
     return index < setup_.active_sites.size() && setup_.active_sites[index];
@@ -186,7 +186,7 @@ class World {
   Scheduler scheduler_;
   Ground ground_;
   Fabric fabric_;
-  Observer* observer_ = nullptr;
+  WorldWatcher* watcher_ = nullptr;
   std::vector<std::unique_ptr<SimNode>> nodes_;
   std::vector<std::unique_ptr<Call>> calls_;
   bool halted_ = false;
