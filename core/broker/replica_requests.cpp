@@ -1,0 +1,231 @@
+// What requests do with the partitions of a shard.
+
+#include <algorithm>
+
+#include "core/broker/replica_manager.h"
+
+namespace ksim::broker {
+
+// ---- produce ----
+
+class ReplicaManager::DelayedProduce final : public DelayedOperation {
+ public:
+  DelayedProduce(const ReplicaManager& manager, AppendResults results,
+                 std::function<void(AppendResults)> done)
+      : manager_(manager), results_(std::move(results)), done_(std::move(done)) {
+    for (const AppendResult& result : results_) waiting_.push_back(result.error == ErrorCode::NONE);
+  }
+  std::vector<PartitionKey> keys() const {
+    std::vector<PartitionKey> keys;
+    for (size_t i = 0; i < results_.size(); ++i) {
+      if (waiting_[i]) keys.push_back(results_[i].key);
+    }
+    return keys;
+  }
+
+ private:
+  bool satisfied() override {
+    bool all = true;
+    for (size_t i = 0; i < results_.size(); ++i) {
+      if (!waiting_[i]) continue;
+      AppendResult& result = results_[i];
+      const auto partition = manager_.find(result.key);
+      const std::optional<ErrorCode> answer =
+          partition.ok() ? (*partition)->acknowledged(result.required_offset, result.appended_epoch)
+                         : std::optional(partition.error());
+      if (!answer) {
+        all = false;
+        continue;
+      }
+      waiting_[i] = false;
+      result.error = *answer;
+      if (*answer == ErrorCode::NOT_LEADER_OR_FOLLOWER) result.leader = manager_.hint(result.key);
+    }
+    return all;
+  }
+  void on_complete(End end) override {
+    if (end == End::dropped) return;
+    for (size_t i = 0; i < results_.size(); ++i) {
+      if (waiting_[i]) results_[i].error = ErrorCode::REQUEST_TIMED_OUT;
+    }
+    done_(std::move(results_));
+  }
+
+  const ReplicaManager& manager_;
+  AppendResults results_;
+  std::vector<bool> waiting_;
+  std::function<void(AppendResults)> done_;
+};
+
+AppendResult ReplicaManager::append_one(AppendItem& item, int16_t acks, storage::AppendOrigin origin) {
+  AppendResult result;
+  result.key = item.key;
+  const auto found = find(item.key);
+  if (!found.ok()) {
+    result.error = found.error();
+    if (result.error == ErrorCode::NOT_LEADER_OR_FOLLOWER) result.leader = hint(item.key);
+    return result;
+  }
+  Partition& partition = **found;
+  const MutableBytes records = item.frame.writable().subspan(item.offset, item.size_bytes);
+  auto appended = partition.append(records, acks, origin, item.guard);
+  if (!appended.ok()) {
+    ProduceFailure failure = std::move(appended).error();
+    result.error = failure.code;
+    result.message = std::move(failure.message);
+    result.record_errors = std::move(failure.record_errors);
+    if (result.error == ErrorCode::NOT_LEADER_OR_FOLLOWER) result.leader = hint(item.key);
+    return result;
+  }
+  result.base_offset = appended->info.first_offset;
+  result.log_append_time_ms = appended->log_append_time_ms;
+  result.log_start_offset = appended->info.log_start_offset;
+  result.required_offset = appended->info.last_offset + 1;
+  result.appended_epoch = appended->leader_epoch;
+  return result;
+}
+
+AppendResults ReplicaManager::append(std::vector<AppendItem> items, int16_t acks,
+                                     storage::AppendOrigin origin) {
+  AppendResults results;
+  results.reserve(items.size());
+  for (AppendItem& item : items) results.push_back(append_one(item, acks, origin));
+  run_actions();
+  return results;
+}
+
+void ReplicaManager::await_acks(AppendResults appended, Deadline deadline,
+                                std::function<void(AppendResults)> done) {
+  auto operation = std::make_shared<DelayedProduce>(*this, std::move(appended), std::move(done));
+  const std::vector<PartitionKey> keys = operation->keys();
+  if (!produces_.try_complete_else_watch(operation, keys, deadline)) duty_.watch(deadline);
+}
+
+// ---- fetch ----
+
+std::vector<ReadResult> ReplicaManager::read(const std::vector<ReadItem>& items, const ReadParams& params) {
+  std::vector<ReadResult> results;
+  results.reserve(items.size());
+  for (const ReadItem& item : items) {
+    ReadResult& result = results.emplace_back();
+    result.index = item.index;
+    const auto found = find(item.key);
+    if (found.ok()) {
+      const std::shared_ptr<Partition> partition = *found;  // survives its removal while the disk is read
+      result.outcome = partition->read(item.ask, params, item.min_one_batch);
+    } else {
+      result.outcome.error = found.error();
+    }
+    if (result.outcome.error == ErrorCode::NOT_LEADER_OR_FOLLOWER ||
+        result.outcome.error == ErrorCode::FENCED_LEADER_EPOCH)
+      result.leader = hint(item.key);
+  }
+  run_actions();
+  return results;
+}
+
+class FetchWatch final : public DelayedOperation {
+ public:
+  FetchWatch(const ReplicaManager& manager, std::vector<WatchItem> items, const ReadParams& params,
+             uint64_t min_bytes, std::function<void()> ready)
+      : manager_(manager),
+        items_(std::move(items)),
+        params_(params),
+        min_bytes_(min_bytes),
+        ready_(std::move(ready)) {}
+
+ private:
+  bool satisfied() override {
+    bool advanced = false;
+    uint64_t bytes = 0;
+    for (const WatchItem& item : items_) {
+      const auto partition = manager_.find(item.key);
+      if (!partition.ok()) return true;
+      const ReadProgress progress = (*partition)->progress(item.wait, params_);
+      if (progress.complete) return true;
+      advanced = advanced || progress.advanced;
+      bytes += progress.bytes_at_most;
+    }
+    return advanced && bytes >= min_bytes_;
+  }
+  void on_complete(End end) override {
+    if (end == End::condition) ready_();
+  }
+
+  const ReplicaManager& manager_;
+  std::vector<WatchItem> items_;
+  ReadParams params_;
+  uint64_t min_bytes_;
+  std::function<void()> ready_;
+};
+
+std::shared_ptr<FetchWatch> ReplicaManager::watch(std::vector<WatchItem> items, const ReadParams& params,
+                                                  uint64_t min_bytes, std::function<void()> ready) {
+  std::vector<PartitionKey> keys;
+  for (const WatchItem& item : items) keys.push_back(item.key);
+  auto operation = std::make_shared<FetchWatch>(*this, std::move(items), params, min_bytes, std::move(ready));
+  // Without a deadline of its own: the fetch that waits has one, and withdraws this.
+  static_cast<void>(fetches_.try_complete_else_watch(operation, keys, Instant::never()));
+  return operation;
+}
+
+void ReplicaManager::unwatch(const std::shared_ptr<FetchWatch>& watch) { fetches_.withdraw(watch); }
+
+// ---- offsets and records ----
+
+OffsetAnswer ReplicaManager::list_offset(const PartitionKey& key, int64_t timestamp_ms,
+                                         ListIsolation isolation, std::optional<int32_t> current_leader_epoch,
+                                         bool leader_only) {
+  const auto found = find(key);
+  if (!found.ok()) {
+    OffsetAnswer answer;
+    answer.error = found.error();
+    return answer;
+  }
+  const std::shared_ptr<Partition> partition = *found;
+  return partition->offset_for_timestamp(timestamp_ms, isolation, current_leader_epoch, leader_only);
+}
+
+class ReplicaManager::DelayedDelete final : public DelayedOperation {
+ public:
+  DelayedDelete(std::shared_ptr<Partition> partition, int64_t offset, Scheduler& scheduler)
+      : partition_(std::move(partition)), offset_(offset), ended_(scheduler) {}
+  Condition& ended() { return ended_; }
+  Result<int64_t> result() const {
+    if (timed_out_) return fail(ErrorCode::REQUEST_TIMED_OUT, partition_->name());
+    return partition_->low_watermark();
+  }
+
+ private:
+  bool satisfied() override {
+    const Result<int64_t> low = partition_->low_watermark();
+    return !low.ok() || *low >= offset_;
+  }
+  void on_complete(End end) override {
+    timed_out_ = end != End::condition;
+    ended_.notify_all();
+  }
+
+  std::shared_ptr<Partition> partition_;
+  int64_t offset_;
+  bool timed_out_ = false;
+  Condition ended_;
+};
+
+Result<int64_t> ReplicaManager::delete_records(const PartitionKey& key, int64_t offset, Deadline deadline) {
+  const auto found = find(key);
+  if (!found.ok()) return fail(found.error());
+  const std::shared_ptr<Partition> partition = *found;
+  TRY_ASSIGN(const int64_t target, partition->delete_records(offset));
+  run_actions();
+  auto operation = std::make_shared<DelayedDelete>(partition, target, env_.scheduler);
+  const PartitionKey keys[] = {key};
+  if (!deletes_.try_complete_else_watch(operation, keys, deadline)) {
+    duty_.watch(deadline);
+    while (!operation->completed())
+      static_cast<void>(operation->ended().wait(Instant::never(), "delete records"));
+  }
+  return operation->result();
+}
+
+}  // namespace ksim::broker
