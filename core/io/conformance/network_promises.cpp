@@ -128,6 +128,33 @@ Promise orderly_close_delivers_what_was_written() {
                                                          })};
 }
 
+Promise orderly_close_delivers_to_a_peer_that_still_talks() {
+  return {"orderly_close_delivers_to_a_peer_that_still_talks", [](World& world) {
+            size_t written = 0;
+            bool closed = false;
+            connected(
+                [&](Env& env, Connection& end) {
+                  while (!closed) env.sleep(milliseconds(1));
+                  send(env, end, "nobody reads this");
+                  env.sleep(milliseconds(5));
+                  EXPECT_EQ(read_to_end(env, end).size(), written);
+                },
+                [&](Env& env, Connection& end) {
+                  const ByteBuffer block(1'000'000);
+                  const Bytes from(block);
+                  for (;;) {
+                    const IoResult<size_t> n = end.write_some(std::span(&from, 1), soon(env));
+                    if (!n.ok()) break;
+                    written += *n;
+                    ASSERT_LT(written, 1'000'000'000U);
+                  }
+                  end.close();
+                  closed = true;
+                  env.sleep(milliseconds(50));
+                })(world);
+          }};
+}
+
 Promise abort_resets_the_peer() {
   return {"abort_resets_the_peer",
           connected(
@@ -514,6 +541,7 @@ std::vector<Promise> network_promises() {
       end_of_stream_stays(),
       exact_reads_tell_an_end_from_a_break(),
       orderly_close_delivers_what_was_written(),
+      orderly_close_delivers_to_a_peer_that_still_talks(),
       abort_resets_the_peer(),
       a_writer_meets_the_reset_too(),
       destroying_a_connection_aborts_it(),
