@@ -6,16 +6,22 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
 
 namespace ksim {
 
+struct TransparentLess {
+  template <class A, class B>
+  bool operator()(const A& a, const B& b) const {
+    return a < b;
+  }
+};
+
 // `Less` must be transparent where lookups use another type than K. A map is written by one owner; copies
 // may be read by other threads at the same time.
-template <class K, class V, class Less = std::less<>>
+template <class K, class V, class Less = TransparentLess>
 class PersistentMap {
  public:
   using Entry = std::pair<K, V>;
