@@ -206,7 +206,7 @@ Result<void> MetadataDelta::on(const wire::TopicRecord& record) {
   topic->name = std::string(record.name);
   topic->id = record.topic_id;
   image_.topics.by_name.set(topic->name, topic->id);
-  image_.topics.by_id.set(topic->id, std::move(topic));
+  image_.topics.by_id.set(record.topic_id, std::move(topic));
   changed_topics_[record.topic_id].created = true;
   touched_ = true;
   return {};
@@ -216,7 +216,7 @@ void MetadataDelta::put_partition(const TopicRef& topic, int32_t index, Partitio
   auto next = std::make_shared<TopicImage>(*topic);
   next->partitions.set(index, std::make_shared<const PartitionRegistration>(std::move(partition)));
   changed_topics_[topic->id].partitions.insert(index);
-  image_.topics.by_id.set(next->id, std::move(next));
+  image_.topics.by_id.set(topic->id, std::move(next));
   touched_ = true;
 }
 
