@@ -27,8 +27,8 @@ struct Splice {
 class Writer final {
  public:
   Writer() = default;
-  Writer(const Writer&) = delete;
-  Writer& operator=(const Writer&) = delete;
+  Writer(Writer&&) = default;
+  Writer& operator=(Writer&&) = default;
 
   bool ok() const { return !failed_; }
   Result<void> status() const;
