@@ -83,9 +83,6 @@ struct WatchItem {
   PartitionKey key;
   ReadWait wait;
 };
-// A fetch's part on this shard, waiting. Dropping it ends the wait.
-class FetchWatch;
-
 struct CheckpointEntry {
   std::shared_ptr<storage::Log> log;
   int64_t high_watermark = 0;
@@ -130,11 +127,11 @@ class ReplicaManager final : public PartitionHost {
   // not wait; `done` may run at once.
   void await_acks(AppendResults appended, Deadline deadline, std::function<void(AppendResults)> done);
   std::vector<ReadResult> read(const std::vector<ReadItem>& items, const ReadParams& params);  // waits
-  // Calls `ready` once, when the items together may have `min_bytes` more to read or one of them must be
-  // answered. Does not wait; `ready` may run at once. Keep what is returned for as long as there is interest.
-  std::shared_ptr<FetchWatch> watch(std::vector<WatchItem> items, const ReadParams& params,
-                                    uint64_t min_bytes, std::function<void()> ready);
-  void unwatch(const std::shared_ptr<FetchWatch>& watch);
+  // Calls `ready` once, when the items together may have `min_bytes` to read, or one of them must be
+  // answered. Does not wait; `ready` may run at once. Ends with it, or with unwatch().
+  uint64_t watch(std::vector<WatchItem> items, const ReadParams& params, uint64_t min_bytes,
+                 Deadline deadline, std::function<void()> ready);
+  void unwatch(uint64_t watch);
   OffsetAnswer list_offset(const PartitionKey& key, int64_t timestamp_ms, ListIsolation isolation,
                            std::optional<int32_t> current_leader_epoch, bool leader_only);  // waits
   // Rule D59: the low watermark once it has reached `offset`. Waits, at most until the deadline.
@@ -159,6 +156,7 @@ class ReplicaManager final : public PartitionHost {
     const MetadataImageRef& image_;
   };
   class DelayedProduce;
+  class DelayedFetch;
   class DelayedDelete;
 
   void remove(const PartitionKey& key);
@@ -186,6 +184,8 @@ class ReplicaManager final : public PartitionHost {
   Purgatory<PartitionKey> produces_;
   Purgatory<PartitionKey> fetches_;
   Purgatory<PartitionKey> deletes_;
+  std::map<uint64_t, std::shared_ptr<DelayedFetch>> watches_;
+  uint64_t last_watch_ = 0;
   PurgatoryDuty duty_;
   Scope scope_;
 };

@@ -124,11 +124,12 @@ std::vector<ReadResult> ReplicaManager::read(const std::vector<ReadItem>& items,
   return results;
 }
 
-class FetchWatch final : public DelayedOperation {
+class ReplicaManager::DelayedFetch final : public DelayedOperation {
  public:
-  FetchWatch(const ReplicaManager& manager, std::vector<WatchItem> items, const ReadParams& params,
-             uint64_t min_bytes, std::function<void()> ready)
+  DelayedFetch(ReplicaManager& manager, uint64_t id, std::vector<WatchItem> items, const ReadParams& params,
+               uint64_t min_bytes, std::function<void()> ready)
       : manager_(manager),
+        id_(id),
         items_(std::move(items)),
         params_(params),
         min_bytes_(min_bytes),
@@ -149,27 +150,36 @@ class FetchWatch final : public DelayedOperation {
     return advanced && bytes >= min_bytes_;
   }
   void on_complete(End end) override {
+    manager_.watches_.erase(id_);
     if (end == End::condition) ready_();
   }
 
-  const ReplicaManager& manager_;
+  ReplicaManager& manager_;
+  uint64_t id_;
   std::vector<WatchItem> items_;
   ReadParams params_;
   uint64_t min_bytes_;
   std::function<void()> ready_;
 };
 
-std::shared_ptr<FetchWatch> ReplicaManager::watch(std::vector<WatchItem> items, const ReadParams& params,
-                                                  uint64_t min_bytes, std::function<void()> ready) {
+uint64_t ReplicaManager::watch(std::vector<WatchItem> items, const ReadParams& params, uint64_t min_bytes,
+                               Deadline deadline, std::function<void()> ready) {
   std::vector<PartitionKey> keys;
   for (const WatchItem& item : items) keys.push_back(item.key);
-  auto operation = std::make_shared<FetchWatch>(*this, std::move(items), params, min_bytes, std::move(ready));
-  // Without a deadline of its own: the fetch that waits has one, and withdraws this.
-  static_cast<void>(fetches_.try_complete_else_watch(operation, keys, Instant::never()));
-  return operation;
+  const uint64_t id = ++last_watch_;
+  auto operation =
+      std::make_shared<DelayedFetch>(*this, id, std::move(items), params, min_bytes, std::move(ready));
+  watches_.emplace(id, operation);
+  if (!fetches_.try_complete_else_watch(operation, keys, deadline)) duty_.watch(deadline);
+  return id;
 }
 
-void ReplicaManager::unwatch(const std::shared_ptr<FetchWatch>& watch) { fetches_.withdraw(watch); }
+void ReplicaManager::unwatch(uint64_t watch) {
+  const auto found = watches_.find(watch);
+  if (found == watches_.end()) return;
+  fetches_.withdraw(found->second);
+  watches_.erase(found);
+}
 
 // ---- offsets and records ----
 

@@ -69,6 +69,8 @@ class ShardExecutor {
 
   size_t self() const { return env_.mailboxes.self(); }
   size_t count() const { return env_.mailboxes.shard_count(); }
+  // For use in what runs on that shard.
+  ShardExecutor* peer(size_t shard) const { return peers_[shard]; }
 
   // Runs `task` on `shard`, in order for each pair of shards; on this shard at once. Does not wait.
   void post(size_t shard, Task task);

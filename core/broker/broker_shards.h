@@ -1,0 +1,78 @@
+#pragma once
+// Requests that reach over the shards of a broker, as the shard of their connection sees them: it takes a
+// request apart by the shards of its partitions, lets each do its part and puts the answers together in the
+// order of the request. Lives on one shard; there is one for each.
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "core/broker/replica_manager.h"
+#include "core/broker/shard_executor.h"
+
+namespace ksim::broker {
+
+// The replica managers of a broker by shard. Each is only touched on its own shard.
+using ReplicaManagers = std::vector<ReplicaManager*>;
+
+struct FetchRequestParts {
+  std::vector<ReadItem> items;  // in the order in which they are answered; index is their place here
+  ReadParams params;
+  uint64_t max_bytes = 0;  // of the whole answer
+  uint64_t min_bytes = 1;
+  Duration max_wait;
+};
+
+class BrokerShards {
+ public:
+  BrokerShards(const Env& env, ShardExecutor& executor, const ReplicaManagers& managers)
+      : env_(env), executor_(executor), managers_(managers) {}
+
+  ShardExecutor& executor() { return executor_; }
+  size_t shard_of(const PartitionKey& key) const { return broker::shard_of(key, executor_.count()); }
+  // Of this shard: its image is the one a request here works with.
+  ReplicaManager& local() { return *managers_[executor_.self()]; }
+
+  // Runs fn(ReplicaManager&) on the shard of `key`; waits for its value.
+  template <class F>
+  auto on_partition(const PartitionKey& key, F fn) {
+    const size_t shard = shard_of(key);
+    ReplicaManager* manager = managers_[shard];
+    return executor_.call(shard, [manager, fn = std::move(fn)]() mutable { return fn(*manager); });
+  }
+
+  // Returns when all items are in their logs or refused: the next request of the connection may start.
+  // `done` runs on this shard, with the results in the order of the items: now, or for acks=-1 perhaps later.
+  void produce(std::vector<AppendItem> items, int16_t acks, Duration timeout, storage::AppendOrigin origin,
+               std::function<void(AppendResults)> done);
+
+  // Reads; waits for more as asked (rule D30). Results in the order of the items.
+  std::vector<ReadResult> fetch(FetchRequestParts request);
+
+ private:
+  // The answers of one produce as they come in from its shards.
+  struct ProduceGather {
+    AppendResults results;
+    size_t missing = 0;
+    std::function<void(AppendResults)> done;
+  };
+  void gathered(uint64_t produce, const std::vector<size_t>& places, AppendResults part);
+
+  struct FetchSignal;
+  class Watches;
+  std::vector<std::vector<size_t>> by_shard(const std::vector<ReadItem>& items) const;
+  std::vector<ReadResult> read_all(const FetchRequestParts& request, bool update_follower);
+  ReadResult read_again(const FetchRequestParts& request, const ReadItem& item, uint64_t max_bytes,
+                        bool min_one_batch);
+  void apply_limits(const FetchRequestParts& request, std::vector<ReadResult>& results);
+  void wait_for_more(const FetchRequestParts& request, const std::vector<ReadResult>& results,
+                     Deadline deadline);
+
+  const Env& env_;
+  ShardExecutor& executor_;
+  const ReplicaManagers& managers_;
+  std::map<uint64_t, ProduceGather> gathers_;
+  uint64_t last_gather_ = 0;
+};
+
+}  // namespace ksim::broker
