@@ -399,7 +399,7 @@ void connections_have_names(World& world) {
                  accepted.push_back(std::move(*connection));
                }
                EXPECT_EQ(keys.size(), 3U);
-               done = true;
+               while (!done) env.sleep(milliseconds(1));
              },
              [&](Env& env) {
                while (port == 0) env.sleep(milliseconds(1));
@@ -413,7 +413,7 @@ void connections_have_names(World& world) {
                  made.push_back(std::move(*connection));
                }
                EXPECT_EQ(keys.size(), 3U);
-               while (!done) env.sleep(milliseconds(1));
+               done = true;
              }});
 }
 
