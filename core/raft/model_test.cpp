@@ -16,6 +16,7 @@ class Model {
   explicit Model(uint64_t seed, std::string* log) : seed_(seed), cluster_(mix64(seed, 77), log) {
     NodeConfig config;
     config.timers.append_linger = milliseconds(below(2) == 0 ? 0 : 25);
+    if (below(2) == 0) config.max_fetch_bytes = 1;  // one batch at a time
     const auto voters = static_cast<int32_t>(below(10) == 0 ? 1 : below(4) == 0 ? 5 : 3);
     observers_ = static_cast<int32_t>(below(2));
     std::vector<ReplicaKey> keys;
@@ -63,6 +64,8 @@ class Model {
   void act() {
     const uint64_t dice = below(1000);
     const int32_t id = any_node();
+    // From time to time one node hears nobody and nobody hears it.
+    if (faults_per_mille_ > 0 && below(60) == 0) isolated_ = below(2) == 0 ? any_node() : kNoNode;
     if (dice < faults_per_mille_) return fault(id);
     if (!node(id).running()) {
       if (below(10) == 0) cluster_.start(id);
@@ -97,7 +100,8 @@ class Model {
     if (flights.empty()) return;
     const size_t chosen = below(3) == 0 ? below(flights.size()) : 0;
     const uint64_t fate = below(1000);
-    if (fate < faults_per_mille_ * 2) {
+    const bool cut = flights[chosen].from == isolated_ || flights[chosen].to == isolated_;
+    if (cut || fate < faults_per_mille_ * 2) {
       const Flight lost = flights[chosen];
       cluster_.drop(chosen);
       // Sometimes the asker learns of it.
@@ -165,24 +169,41 @@ class Model {
   int32_t observers_ = 0;
   uint64_t faults_per_mille_ = 0;
   uint64_t records_ = 0;
+  int32_t isolated_ = kNoNode;
 };
+
+template <class Action>
+size_t performed(Model& model) {
+  size_t count = 0;
+  for (auto& [id, replica] : model.cluster().replicas()) {
+    for (const auto& [kind, times] : replica->performed()) {
+      if (kind == DiskAction(Action{}).index()) count += times;
+    }
+  }
+  return count;
+}
 
 TEST(Model, InvariantsHoldOverRandomSchedules) {
   constexpr uint64_t kSeeds = 3000;
+  constexpr int kActions = 800;
   size_t elections = 0;
   int64_t committed = 0;
+  size_t truncations = 0;
+  size_t installed = 0;
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     try {
       Model model(seed, nullptr);
-      model.run(600);
+      model.run(kActions);
       model.heal();
       elections += model.cluster().checker().elections();
       committed += model.cluster().checker().committed();
+      truncations += performed<TruncateLog>(model);
+      installed += performed<InstallSnapshot>(model);
     } catch (const AssertionFailed& failed) {
       std::string log;
       try {
         Model again(seed, &log);
-        again.run(600);
+        again.run(kActions);
         again.heal();
       } catch (const AssertionFailed&) {
         constexpr size_t kTail = 6000;
@@ -194,6 +215,10 @@ TEST(Model, InvariantsHoldOverRandomSchedules) {
   // The schedules must not be idle: else the test could not fail.
   EXPECT_GT(elections, kSeeds * 2);
   EXPECT_GT(committed, static_cast<int64_t>(kSeeds) * 10);
+  EXPECT_GT(truncations, kSeeds / 10);
+  EXPECT_GT(installed, kSeeds / 30);
+  RecordProperty("truncations", static_cast<int>(truncations));
+  RecordProperty("snapshots_installed", static_cast<int>(installed));
 }
 
 }  // namespace

@@ -147,12 +147,11 @@ PersistNumber Node::persist(DiskAction action) {
   DiskInFlight entry{};
   if (std::holds_alternative<FlushLog>(action)) entry.flushes_to = log_.end_offset();
   entry.stores_chunk = std::holds_alternative<StoreSnapshotChunk>(action);
-  // What is cut off is not flushed any more by a flush that was issued before the cut.
-  if (const auto* cut = std::get_if<TruncateLog>(&action)) {
-    for (DiskInFlight& earlier : disk_) {
-      if (earlier.flushes_to) earlier.flushes_to = std::min(*earlier.flushes_to, cut->offset);
-    }
-  }
+  // A fetch goes out only once all is flushed, and only its answer cuts: so no flush can end after the cut
+  // and speak of what is gone.
+  const bool cuts =
+      std::holds_alternative<TruncateLog>(action) || std::holds_alternative<InstallSnapshot>(action);
+  ENSURE(!cuts || !flush_in_flight_, "a log is cut while it is being flushed");
   const bool appends =
       std::holds_alternative<AppendAsLeader>(action) || std::holds_alternative<AppendAsFollower>(action);
   entry.number = out_.persist(std::move(action));

@@ -86,12 +86,14 @@ void Node::prospective_lost(Step& s) {
   }
 }
 
-// Rule B18.
+// Rule B18, but for the cap: Kafka draws from a range that doubles and then cuts the result off, so that
+// after some retries all rivals wait for exactly as long and split their votes again. Here the range is cut.
 void Node::candidate_lost(Step& s) {
   auto& candidate = std::get<Candidate>(state_);
-  const uint64_t bound = uint64_t{1} << std::min<uint32_t>(21, election_retries_);
-  const Duration backoff = milliseconds(100) * static_cast<int64_t>(s.draws.below(bound));
-  candidate.backoff_until = s.now + std::min(backoff, config_.timers.election_backoff_max);
+  const Duration doubled = milliseconds(100) * (int64_t{1} << std::min<uint32_t>(21, election_retries_));
+  const Duration range = std::min(doubled, config_.timers.election_backoff_max);
+  candidate.backoff_until =
+      s.now + Duration{static_cast<int64_t>(s.draws.below(static_cast<uint64_t>(range.ns)))};
 }
 
 Instant Node::ask_for_votes(Step& s, const Tally& tally, bool pre_vote) {

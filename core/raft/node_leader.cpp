@@ -133,6 +133,9 @@ void Node::handle(Step& s, uint64_t ticket, EndQuorumEpochRequest& request) {
   if (auto* follower = std::get_if<Follower>(&state_);
       follower != nullptr && follower->leader_id == request.leader_id) {
     follower->fetch_deadline = s.now + successor_backoff(request.preferred_candidates);
+    // Its leader is gone by its own word: this voter has no reason any more to refuse pre-votes (rule B11),
+    // and the handover need not wait for its timer. Kafka waits.
+    follower->has_fetched = false;
   }
   reply(ticket, stamped<EndQuorumEpochResponse>(ErrorCode::NONE));
 }

@@ -89,9 +89,6 @@ void Node::install_snapshot(Follower& follower, int64_t size_bytes) {
   ENSURE_F(id.offset >= high_watermark_, "a snapshot up to {} under the high watermark {}", id.offset,
            high_watermark_);
   const PersistNumber installed = persist(InstallSnapshot{id});
-  for (DiskInFlight& op : disk_) {
-    if (op.flushes_to) op.flushes_to = std::min(*op.flushes_to, id.offset);
-  }
   log_.reset_to_snapshot(id, size_bytes);
   last_append_ = installed;
   follower.snapshot.reset();

@@ -68,6 +68,11 @@ void Checker::disk_changed(const Replica& node) {
   }
 }
 
+void Checker::forget(int32_t node) {
+  stored_epochs_.erase(node);
+  std::erase_if(votes_, [&](const auto& entry) { return entry.first.second == node; });
+}
+
 void Checker::replied(const Replica& node, const Response& response) {
   const auto* vote = std::get_if<VoteResponse>(&response);
   if (vote == nullptr || !vote->vote_granted) return;

@@ -22,6 +22,9 @@ class Checker {
   void disk_changed(const Replica& node);
   void replied(const Replica& node, const Response& response);
 
+  // Its disk was replaced: what it stored and voted is forgotten, which the fault budget has to allow for.
+  void forget(int32_t node);
+
   int64_t committed() const { return committed_end_; }
   size_t elections() const { return leaders_.size(); }
 

@@ -107,6 +107,7 @@ void Replica::step(Input input, uint64_t draw) { gate_.add(node_->step(std::move
 std::string Replica::perform_disk_op() {
   const std::optional<DiskOp> op = gate_.begin_disk_op();
   if (!op) return {};
+  ++performed_[op->action.index()];
   std::visit([&](const auto& action) { apply(action); }, op->action);
   return describe(op->action);
 }
@@ -152,6 +153,8 @@ RecordBytes Replica::read(const ReadRange& range) const {
   for (const StoredBatch& batch : written_.log) {
     if (batch.last_offset < range.from || batch.base_offset >= range.to) continue;
     const std::string bytes = encode(batch);
+    // At least one batch, however small the limit.
+    if (!text.empty() && text.size() + bytes.size() > static_cast<size_t>(range.max_bytes)) break;
     records.batches.push_back(
         {batch.base_offset, batch.last_offset, batch.epoch, static_cast<uint32_t>(bytes.size())});
     text += bytes;

@@ -61,6 +61,8 @@ class Replica {
   std::optional<Outward> take_ready() { return gate_.take_ready(); }
   // Performs the next operation without telling the node; the description of it, empty if there is none.
   std::string perform_disk_op();
+  // How often each kind of DiskAction was performed, by its index.
+  const std::map<size_t, size_t>& performed() const { return performed_; }
   bool disk_op_unacknowledged() const { return gate_.performing(); }
   // Tells the node that the operation performed last is done.
   void acknowledge_disk_op(uint64_t draw);
@@ -94,6 +96,7 @@ class Replica {
   DiskImage written_;
   DiskImage durable_;
   std::string part_;
+  std::map<size_t, size_t> performed_;
 };
 
 }  // namespace ksim::raft

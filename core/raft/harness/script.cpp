@@ -83,7 +83,10 @@ class Script {
   }
   void start() { cluster_.start(node()); }
   void crash() { cluster_.crash(node()); }
-  void wipe() { cluster_.replica(node()).wipe(); }
+  void wipe() {
+    cluster_.replica(node()).wipe();
+    cluster_.checker().forget(node());
+  }
   void power_loss() { cluster_.lose_power(node(), static_cast<size_t>(number(option("keep", "0")))); }
   void tick() { cluster_.advance(node(), milliseconds(number(word(2)))); }
   void deadline() {
@@ -266,7 +269,9 @@ std::string run_transcript(std::string_view text) {
       try {
         result = script.run(line);
       } catch (const AssertionFailed& failed) {
-        return out + "violated: " + failed.what() + "\n";
+        // The commands that were to follow stay.
+        return out + "violated: " + failed.what() + "\n" +
+               std::string(text.substr(std::min(at, text.size())));
       }
       out += result.empty() ? "ok\n" : result;
       in_output = true;
