@@ -1,0 +1,124 @@
+#include "core/client/metadata_cache.h"
+
+#include <gtest/gtest.h>
+
+#include "core/client/testing.h"
+
+namespace ksim::client {
+namespace {
+
+using testing::TestMetadata;
+
+constexpr Uuid kId{1, 1};
+constexpr Uuid kOtherId{1, 2};
+const TopicPartition kFirst{"t", 0};
+
+Instant at(int64_t ms) { return Instant{ms * 1'000'000}; }
+
+struct MetadataCacheTest : ::testing::Test {
+  MetadataCacheTest() : cache(300'000, {100, 1000}) { cache.want_topic("t", at(0)); }
+  bool take(const TestMetadata& metadata, int64_t now_ms, int16_t version = 12) {
+    return cache.update(metadata.response, version, at(now_ms), 200);
+  }
+  MetadataCache cache;
+};
+
+TEST_F(MetadataCacheTest, older_leader_epochs_are_not_taken) {  // K2
+  ASSERT_TRUE(take({"t", kId, {{1, 5}}}, 0));
+  EXPECT_EQ(cache.leader(kFirst), (LeaderAndEpoch{1, 5}));
+  take({"t", kId, {{2, 4}}}, 1);
+  EXPECT_EQ(cache.leader(kFirst), (LeaderAndEpoch{1, 5}));
+  take({"t", kId, {{2, 6}}}, 2);
+  EXPECT_EQ(cache.leader(kFirst), (LeaderAndEpoch{2, 6}));
+  EXPECT_EQ(cache.last_seen_epoch(kFirst), 6);
+}
+
+TEST_F(MetadataCacheTest, a_new_topic_of_the_name_starts_over_and_the_old_one_does_not_come_back) {
+  take({"t", kId, {{1, 5}}}, 0);
+  take({"t", kOtherId, {{2, 0}}}, 1);
+  EXPECT_EQ(cache.leader(kFirst), (LeaderAndEpoch{2, 0}));
+  take({"t", kId, {{1, 4}}}, 2);  // a broker that is behind
+  EXPECT_EQ(cache.leader(kFirst), (LeaderAndEpoch{2, 0}));
+}
+
+TEST_F(MetadataCacheTest, epochs_of_old_versions_are_not_trusted) {
+  take({"t", kId, {{1, 5}}}, 0, 8);
+  EXPECT_EQ(cache.leader(kFirst), (LeaderAndEpoch{1, std::nullopt}));
+}
+
+TEST_F(MetadataCacheTest, an_epoch_seen_elsewhere_unseats_the_leader_and_asks_again) {
+  take({"t", kId, {{1, 5}}}, 0);
+  EXPECT_FALSE(cache.update_requested());
+  cache.saw_epoch(kFirst, 5);
+  EXPECT_FALSE(cache.update_requested());
+  cache.saw_epoch(kFirst, 7);
+  EXPECT_TRUE(cache.update_requested());
+  EXPECT_FALSE(cache.leader(kFirst).has_leader());
+  take({"t", kId, {{1, 6}}}, 1);
+  EXPECT_FALSE(cache.leader(kFirst).has_leader());
+  take({"t", kId, {{2, 7}}}, 2);
+  EXPECT_EQ(cache.leader(kFirst), (LeaderAndEpoch{2, 7}));
+}
+
+TEST_F(MetadataCacheTest, leaders_out_of_other_answers) {  // G24
+  take({"t", kId, {{1, 5}}}, 0);
+  EXPECT_FALSE(cache.update_leader(kFirst, {2, 5}, nullptr));
+  EXPECT_FALSE(cache.update_leader(kFirst, {9, 6}, nullptr));
+  EXPECT_TRUE(cache.update_leader(kFirst, {2, 6}, nullptr));
+  EXPECT_EQ(cache.leader(kFirst), (LeaderAndEpoch{2, 6}));
+  const BrokerNode newcomer{9, {"nine", 9}, {}};
+  EXPECT_TRUE(cache.update_leader(kFirst, {9, 7}, &newcomer));
+  EXPECT_EQ(cache.node(9)->endpoint.host, "nine");
+}
+
+TEST_F(MetadataCacheTest, errors_keep_the_epochs_seen) {
+  take({"t", kId, {{1, 5}}}, 0);
+  TestMetadata gone("t", kId, {});
+  gone.response.topics[0].error_code = static_cast<int16_t>(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+  take(gone, 1);
+  EXPECT_EQ(cache.topic_error("t"), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+  EXPECT_TRUE(cache.update_requested());
+  take({"t", kId, {{2, 4}}}, 2);
+  EXPECT_FALSE(cache.leader(kFirst).has_leader());
+  EXPECT_EQ(cache.partition_count("t"), 1);
+}
+
+// Rule G35.
+TEST_F(MetadataCacheTest, when_it_asks) {
+  EXPECT_LE(cache.next_update(), at(0));
+  cache.update_failed(at(0), 200);
+  EXPECT_EQ(cache.next_update(), at(100));
+  cache.update_failed(at(100), 200);
+  EXPECT_EQ(cache.next_update(), at(300));
+  take({"t", kId, {{1, 5}}}, 300);
+  EXPECT_EQ(cache.next_update(), at(300'300));
+  cache.request_update();
+  EXPECT_EQ(cache.next_update(), at(300));
+  take({"t", kId, {{1, 5}}}, 400);  // the same again, although asked for
+  cache.request_update();
+  take({"t", kId, {{1, 5}}}, 500);
+  cache.request_update();
+  EXPECT_EQ(cache.next_update(), at(600));
+  cache.want_topic("u", at(600));
+  EXPECT_TRUE(cache.update_requested());
+}
+
+TEST_F(MetadataCacheTest, answers_without_brokers_count_as_failed) {  // G36
+  wire::MetadataResponse empty;
+  EXPECT_FALSE(cache.update(empty, 12, at(0), 200));
+  EXPECT_EQ(cache.next_update(), at(100));
+}
+
+TEST_F(MetadataCacheTest, unused_topics_are_forgotten_once_answered) {
+  cache.forget_unused(at(400'000), milliseconds(300'000));
+  EXPECT_TRUE(cache.is_wanted("t"));
+  take({"t", kId, {{1, 5}}}, 0);
+  cache.forget_unused(at(299'999), milliseconds(300'000));
+  EXPECT_TRUE(cache.is_wanted("t"));
+  cache.forget_unused(at(300'000), milliseconds(300'000));
+  EXPECT_FALSE(cache.is_wanted("t"));
+  EXPECT_EQ(cache.topic("t"), nullptr);
+}
+
+}  // namespace
+}  // namespace ksim::client

@@ -1,0 +1,498 @@
+#include "core/client/producer_core.h"
+
+#include <deque>
+#include <map>
+#include <set>
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "core/client/testing.h"
+
+namespace ksim::client {
+namespace {
+
+using testing::TestDelivery;
+using testing::TestMetadata;
+using testing::TestRandom;
+
+constexpr Uuid kId{1, 1};
+
+Instant at(int64_t ms) { return Instant{ms * 1'000'000}; }
+
+// A core with its time and metadata; records carry their number as value.
+struct Harness {
+  explicit Harness(ProducerConfig c = {}, uint64_t seed = 1)
+      : config(std::move(c)),
+        random(seed),
+        metadata(300'000, {100, 1000}),
+        core(config, metadata, random, 7) {
+    metadata.want_topic("t", at(0));
+    set_leader(0, 0);
+  }
+  void set_leader(int32_t node, int32_t epoch) {
+    metadata.update(TestMetadata("t", kId, {{node, epoch}}).response, 12, now, 0);
+  }
+  std::shared_ptr<TestDelivery> send(size_t value_bytes = 10) {
+    auto delivery = std::make_shared<TestDelivery>();
+    std::string value = std::to_string(deliveries.size()) + ":" + std::string(value_bytes, 'v');
+    RecordInput input;
+    input.timestamp_ms = 1;
+    input.value = as_bytes(value);
+    ProducerRecord record;
+    record.topic = "t";
+    record.partition = 0;
+    int64_t used = 0;
+    auto appended = core.append(record, input, delivery, now, 0, used);
+    if (!appended.done) {
+      appended = core.append(record, input, delivery, now, appended.memory_needed, used);
+      memory -= used;
+    }
+    EXPECT_TRUE(appended.done);
+    deliveries.push_back(delivery);
+    return delivery;
+  }
+  // The brokers know the producer; until then one batch is in flight at a time.
+  void introduce() {
+    send();
+    pass(config.linger_ms);
+    answer(round().at(0), ErrorCode::NONE, 0);
+    deliveries.clear();
+  }
+  void pass(int64_t ms) { now = now + milliseconds(ms); }
+  // One round of the sender, towards the current leader.
+  std::vector<ProduceAttempt> round() {
+    core.begin_round(now);
+    if (core.needs_producer_id()) core.set_producer_id({42 + ids++, 0});
+    std::vector<ProduceAttempt> attempts;
+    for (const int32_t node : core.ready(now, false).nodes)
+      for (ProduceAttempt& attempt : core.drain(node, now)) attempts.push_back(std::move(attempt));
+    complete();
+    return attempts;
+  }
+  void answer(const ProduceAttempt& attempt, ErrorCode error, int64_t base_offset = -1) {
+    ProduceAnswer a;
+    a.error = error;
+    a.base_offset = base_offset;
+    core.handle(attempt, a, now);
+    complete();
+  }
+  void lose(const ProduceAttempt& attempt, ErrorCode error = ErrorCode::NETWORK_EXCEPTION) {
+    ProduceAnswer a;
+    a.error = error;
+    a.answered = false;
+    core.handle(attempt, a, now);
+    complete();
+  }
+  void complete() {
+    for (ProducerCore::Completion& done : core.take_completions()) done.delivery->complete(done.result);
+    memory += core.take_released_memory();
+  }
+
+  ProducerConfig config;
+  TestRandom random;
+  MetadataCache metadata;
+  ProducerCore core;
+  Instant now = at(0);
+  int64_t memory = 0;
+  int64_t ids = 0;
+  std::vector<std::shared_ptr<TestDelivery>> deliveries;
+};
+
+// Rule G8: a batch leaves when it is full or has lingered.
+TEST(ProducerCore, lingers_then_sends) {
+  Harness h;
+  const auto delivery = h.send();
+  EXPECT_TRUE(h.round().empty());
+  EXPECT_EQ(h.core.ready(h.now, false).next_check, at(5));
+  h.pass(5);
+  const auto attempts = h.round();
+  ASSERT_EQ(attempts.size(), 1U);
+  const BatchView batch(attempts[0].batch->bytes());
+  EXPECT_TRUE(batch.check().ok());
+  EXPECT_EQ(batch.producer_id(), 42);
+  EXPECT_EQ(batch.base_sequence(), 0);
+  h.answer(attempts[0], ErrorCode::NONE, 100);
+  EXPECT_EQ(delivery->completions, 1);
+  EXPECT_EQ(delivery->result.outcome, Outcome::written);
+  EXPECT_EQ(delivery->result.offset, 100);
+  EXPECT_EQ(h.memory, 0);
+  EXPECT_TRUE(h.core.all_done());
+}
+
+TEST(ProducerCore, full_batches_do_not_linger) {
+  Harness h;
+  h.introduce();
+  for (int i = 0; i < 3; ++i) h.send(9000);
+  EXPECT_EQ(h.round().size(), 1U);
+  EXPECT_EQ(h.round().size(), 1U);
+  EXPECT_TRUE(h.round().empty());                                           // the last one is not full
+  EXPECT_TRUE(h.core.ready(h.now, true).nodes == std::vector<int32_t>{0});  // memory is exhausted
+}
+
+// Rules G12, G13: retried batches keep their sequences and go one at a time, the lowest first.
+TEST(ProducerCore, the_first_batch_goes_alone) {
+  Harness h;
+  h.config.linger_ms = 0;
+  h.send();
+  const auto a = h.round();
+  h.send();
+  EXPECT_TRUE(h.round().empty());
+  h.answer(a[0], ErrorCode::NONE, 0);
+  EXPECT_EQ(h.round().size(), 1U);
+}
+
+TEST(ProducerCore, retries_in_order_with_the_same_sequences) {
+  Harness h;
+  h.config.linger_ms = 0;
+  h.introduce();
+  h.send();
+  const auto a = h.round();
+  h.send();
+  const auto b = h.round();
+  h.send();
+  const auto c = h.round();
+  ASSERT_EQ(c.size(), 1U);
+  h.lose(a[0]);
+  h.lose(c[0]);
+  h.lose(b[0]);
+  EXPECT_TRUE(h.round().empty());  // back-off
+  h.pass(200);
+  auto again = h.round();
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(again[0].batch, a[0].batch);
+  EXPECT_TRUE(h.round().empty());
+  h.answer(again[0], ErrorCode::NONE, 0);
+  again = h.round();
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(BatchView(again[0].batch->bytes()).base_sequence(), 2);
+  h.answer(again[0], ErrorCode::DUPLICATE_SEQUENCE_NUMBER);  // G20
+  EXPECT_EQ(h.deliveries[1]->result.outcome, Outcome::written);
+  EXPECT_EQ(h.deliveries[1]->result.offset, -1);
+  again = h.round();
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(BatchView(again[0].batch->bytes()).base_sequence(), 3);
+}
+
+TEST(ProducerCore, a_new_leader_ends_the_back_off) {
+  Harness h;
+  h.config.linger_ms = 0;
+  h.send();
+  const auto a = h.round();
+  h.answer(a[0], ErrorCode::NOT_LEADER_OR_FOLLOWER);
+  EXPECT_TRUE(h.core.take_metadata_wish());
+  EXPECT_TRUE(h.round().empty());
+  h.set_leader(1, 1);
+  EXPECT_EQ(h.round().size(), 1U);
+}
+
+// Rules G25, G26.
+TEST(ProducerCore, outcomes) {
+  const auto outcome = [](std::vector<ErrorCode> errors, int16_t acks = -1) {
+    ProducerConfig config;
+    config.linger_ms = 0;
+    config.acks = acks;
+    config.enable_idempotence = acks == -1;
+    config.retries = static_cast<int32_t>(errors.size()) - 1;
+    Harness h(config);
+    const auto delivery = h.send();
+    for (const ErrorCode error : errors) {
+      h.pass(2000);
+      const auto attempts = h.round();
+      if (attempts.empty()) break;
+      if (error == ErrorCode::NETWORK_EXCEPTION || error == ErrorCode::REQUEST_TIMED_OUT)
+        h.lose(attempts[0], error);
+      else
+        h.answer(attempts[0], error);
+    }
+    EXPECT_EQ(delivery->completions, 1);
+    return delivery->result.outcome;
+  };
+  EXPECT_EQ(outcome({ErrorCode::INVALID_RECORD}), Outcome::not_written);
+  EXPECT_EQ(outcome({ErrorCode::TOPIC_AUTHORIZATION_FAILED}), Outcome::not_written);
+  EXPECT_EQ(outcome({ErrorCode::NETWORK_EXCEPTION}), Outcome::unknown);
+  EXPECT_EQ(outcome({ErrorCode::REQUEST_TIMED_OUT}), Outcome::unknown);
+  EXPECT_EQ(outcome({ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND}), Outcome::unknown);
+  EXPECT_EQ(outcome({ErrorCode::NOT_LEADER_OR_FOLLOWER}), Outcome::unknown);
+  EXPECT_EQ(outcome({ErrorCode::NOT_LEADER_OR_FOLLOWER}, 1), Outcome::not_written);
+  EXPECT_EQ(outcome({ErrorCode::NOT_ENOUGH_REPLICAS, ErrorCode::NOT_ENOUGH_REPLICAS}), Outcome::not_written);
+  EXPECT_EQ(outcome({ErrorCode::NETWORK_EXCEPTION, ErrorCode::NOT_ENOUGH_REPLICAS}), Outcome::unknown);
+  EXPECT_EQ(outcome({ErrorCode::NETWORK_EXCEPTION, ErrorCode::INVALID_RECORD}), Outcome::unknown);
+  EXPECT_EQ(outcome({ErrorCode::UNKNOWN_SERVER_ERROR}), Outcome::unknown);
+}
+
+TEST(ProducerCore, delivery_timeout) {
+  Harness h;
+  h.config.linger_ms = 0;
+  h.metadata.update(TestMetadata("t", kId, {{-1, 1}}).response, 12, h.now, 0);
+  const auto unsent = h.send();
+  EXPECT_TRUE(h.round().empty());
+  h.pass(119'999);
+  h.round();
+  EXPECT_EQ(unsent->completions, 0);
+  h.pass(1);
+  h.round();
+  EXPECT_EQ(unsent->result.outcome, Outcome::not_written);
+  h.set_leader(0, 2);
+  const auto sent = h.send();
+  const auto attempts = h.round();
+  ASSERT_EQ(attempts.size(), 1U);
+  h.pass(120'000);
+  h.round();
+  EXPECT_EQ(sent->result.outcome, Outcome::unknown);
+  h.lose(attempts[0]);
+  EXPECT_EQ(sent->completions, 1);
+  EXPECT_EQ(h.memory, 0);
+}
+
+// Rule G15.
+TEST(ProducerCore, too_large_batches_are_split) {
+  Harness h;
+  for (int i = 0; i < 4; ++i) h.send(3000);
+  h.pass(5);
+  auto attempts = h.round();
+  ASSERT_EQ(attempts.size(), 1U);
+  h.answer(attempts[0], ErrorCode::MESSAGE_TOO_LARGE);
+  int32_t next = 0;
+  for (int i = 0; i < 4; ++i) {
+    attempts = h.round();
+    if (attempts.empty()) break;
+    const BatchView view(attempts[0].batch->bytes());
+    EXPECT_EQ(view.base_sequence(), next);
+    next += view.record_count();
+    h.answer(attempts[0], ErrorCode::NONE, view.base_sequence());
+  }
+  EXPECT_EQ(next, 4);
+  for (size_t i = 0; i < 4; ++i) EXPECT_EQ(h.deliveries[i]->result.offset, static_cast<int64_t>(i));
+  EXPECT_EQ(h.memory, 0);
+}
+
+TEST(ProducerCore, one_record_that_is_too_large_fails) {
+  Harness h;
+  const auto delivery = h.send();
+  h.pass(5);
+  h.answer(h.round()[0], ErrorCode::MESSAGE_TOO_LARGE);
+  EXPECT_EQ(delivery->result.error, ErrorCode::MESSAGE_TOO_LARGE);
+  EXPECT_EQ(delivery->result.outcome, Outcome::not_written);
+}
+
+// Rules G17, G19, G22: what follows a batch that failed for good starts over under a new epoch.
+TEST(ProducerCore, a_definite_failure_bumps_the_epoch) {
+  Harness h;
+  h.config.linger_ms = 0;
+  h.introduce();
+  h.send();
+  const auto a = h.round();
+  h.send();
+  const auto b = h.round();
+  h.answer(a[0], ErrorCode::INVALID_RECORD);
+  h.answer(b[0], ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+  h.pass(200);
+  const auto again = h.round();
+  ASSERT_EQ(again.size(), 1U);
+  const BatchView view(again[0].batch->bytes());
+  EXPECT_EQ(view.producer_epoch(), 1);
+  EXPECT_EQ(view.base_sequence(), 0);
+  EXPECT_TRUE(view.check().ok());
+}
+
+// Rule G19's second half.
+TEST(ProducerCore, a_bump_without_proof_fails_what_is_behind_as_unknown) {
+  Harness h;
+  h.config.linger_ms = 0;
+  h.introduce();
+  h.send();
+  const auto a = h.round();
+  h.send();
+  const auto b = h.round();
+  h.lose(a[0]);
+  h.lose(b[0]);
+  h.pass(200);
+  auto again = h.round();
+  ASSERT_EQ(again.size(), 1U);
+  h.answer(again[0], ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+  h.round();
+  EXPECT_EQ(h.deliveries[0]->result.outcome, Outcome::unknown);
+  EXPECT_EQ(h.deliveries[1]->result.outcome, Outcome::unknown);
+  h.send();
+  again = h.round();
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(BatchView(again[0].batch->bytes()).producer_epoch(), 1);
+}
+
+TEST(ProducerCore, without_idempotence_one_in_flight_keeps_the_order) {
+  ProducerConfig config;
+  config.max_in_flight_requests_per_connection = 1;
+  config.enable_idempotence = false;
+  config.linger_ms = 0;
+  Harness h(config);
+  h.send();
+  ASSERT_EQ(h.round().size(), 1U);
+  h.send();
+  EXPECT_TRUE(h.round().empty());  // muted while one is in flight (rule G14)
+}
+
+TEST(ProducerCore, fatal_errors_fail_everything) {
+  Harness h;
+  h.config.linger_ms = 0;
+  h.send();
+  const auto a = h.round();
+  h.send();
+  h.answer(a[0], ErrorCode::CLUSTER_AUTHORIZATION_FAILED);
+  EXPECT_EQ(h.deliveries[1]->result.outcome, Outcome::not_written);
+  EXPECT_TRUE(h.core.fatal_error());
+}
+
+// ---- a broker with Kafka's rules for sequences (D15), and a network that loses and delays ----
+
+struct ModelBroker {
+  struct Entry {
+    int16_t epoch = -1;
+    int32_t last_sequence = -1;
+    std::deque<std::array<int64_t, 3>> batches;  // first sequence, last sequence, base offset
+  };
+  std::vector<std::string> log;
+  std::map<int64_t, Entry> producers;
+
+  ProduceAnswer append(const ByteBuffer& bytes) {
+    const BatchView batch(bytes);
+    ProduceAnswer answer;
+    Entry& entry = producers[batch.producer_id()];
+    for (const auto& known : entry.batches) {
+      if (batch.producer_epoch() == entry.epoch && batch.base_sequence() == known[0] &&
+          batch.last_sequence() == known[1]) {
+        answer.base_offset = known[2];
+        return answer;
+      }
+    }
+    if (batch.producer_epoch() < entry.epoch) {
+      answer.error = ErrorCode::INVALID_PRODUCER_EPOCH;
+    } else if (entry.epoch != -1 && batch.producer_epoch() > entry.epoch && batch.base_sequence() != 0) {
+      answer.error = ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER;
+    } else if (entry.epoch == batch.producer_epoch() &&
+               batch.base_sequence() != add_sequence(entry.last_sequence, 1)) {
+      answer.error = ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER;
+    } else {
+      if (entry.epoch != batch.producer_epoch()) entry.batches.clear();
+      entry.epoch = batch.producer_epoch();
+      entry.last_sequence = batch.last_sequence();
+      answer.base_offset = static_cast<int64_t>(log.size());
+      entry.batches.push_back({batch.base_sequence(), batch.last_sequence(), answer.base_offset});
+      if (entry.batches.size() > 5) entry.batches.pop_front();
+      RecordCursor records(batch);
+      for (RecordView record; *records.next(record);) {
+        const std::string value(as_text(*record.value));
+        log.push_back(value.substr(0, value.find(':')));
+      }
+    }
+    return answer;
+  }
+};
+
+struct Sent {
+  ProduceAttempt attempt;
+  ByteBuffer bytes;
+  bool processed = false;
+  ProduceAnswer answer;
+};
+using Wire = std::deque<Sent>;
+
+// P1, P2 and the honesty of outcomes under lost answers, requests that arrive after their connection was
+// given up, refusals, and time-outs.
+RC_GTEST_PROP(ProducerCore, never_twice_never_out_of_order_never_a_wrong_outcome, (uint64_t seed)) {
+  ProducerConfig config;
+  config.linger_ms = 0;
+  config.batch_size = 60 + static_cast<int64_t>(seed % 3) * 60;
+  config.delivery_timeout_ms = 40'000;
+  config.retries = *rc::gen::element(std::numeric_limits<int32_t>::max(), 3);
+  Harness h(config, seed);
+  ModelBroker broker;
+  Wire connection;
+  std::vector<Wire> abandoned;
+  const auto process = [&](Wire& wire) {
+    for (Sent& sent : wire) {
+      if (sent.processed) continue;
+      sent.processed = true;
+      sent.answer = broker.append(sent.bytes);
+      return;
+    }
+  };
+  const auto steps = *rc::gen::container<std::vector<int>>(rc::gen::inRange(0, 100));
+  for (const int step : steps) {
+    h.pass(step % 7 == 0 ? 1500 : 30);
+    if (step < 25) {
+      h.send(static_cast<size_t>(step));
+    } else if (step < 50) {
+      if (connection.size() < 5)
+        for (ProduceAttempt& attempt : h.round())
+          connection.push_back({attempt, to_buffer(attempt.batch->bytes()), false, {}});
+    } else if (step < 68) {
+      process(connection);
+    } else if (step < 83) {
+      if (!connection.empty() && connection.front().processed) {
+        const Sent sent = std::move(connection.front());
+        connection.pop_front();
+        h.core.handle(sent.attempt, sent.answer, h.now);
+        h.complete();
+      }
+    } else if (step < 87) {
+      Wire lost = std::exchange(connection, {});
+      for (const Sent& sent : lost) h.lose(sent.attempt);
+      abandoned.push_back(std::move(lost));
+    } else if (step < 91) {
+      if (!abandoned.empty()) process(abandoned[static_cast<size_t>(step) % abandoned.size()]);
+    } else if (step < 95) {  // the broker refuses the next one, with or without having written it
+      if (!connection.empty() && !connection.front().processed) {
+        Sent& sent = connection.front();
+        sent.processed = true;
+        if (step == 91) static_cast<void>(broker.append(sent.bytes));
+        sent.answer.error = step == 91   ? ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
+                            : step == 92 ? ErrorCode::NOT_ENOUGH_REPLICAS
+                            : step == 93 ? ErrorCode::MESSAGE_TOO_LARGE
+                                         : ErrorCode::INVALID_RECORD;
+      }
+    } else if (step < 97) {
+      h.pass(15'000);
+    } else {
+      h.core.begin_round(h.now);
+      h.complete();
+    }
+  }
+  for (Wire& wire : abandoned)
+    for (size_t i = 0; i < wire.size(); ++i) process(wire);
+  // The rest goes well.
+  for (int i = 0; i < 1000 && !h.core.all_done(); ++i) {
+    h.pass(500);
+    for (ProduceAttempt& attempt : h.round())
+      connection.push_back({attempt, to_buffer(attempt.batch->bytes()), false, {}});
+    while (!connection.empty()) {
+      process(connection);
+      const Sent sent = std::move(connection.front());
+      connection.pop_front();
+      h.core.handle(sent.attempt, sent.answer, h.now);
+      h.complete();
+    }
+  }
+  RC_ASSERT(h.core.all_done());
+  RC_ASSERT(h.memory == 0);
+  std::map<std::string, size_t> position;
+  for (size_t i = 0; i < broker.log.size(); ++i) RC_ASSERT(position.emplace(broker.log[i], i).second);
+  size_t last = 0;
+  for (size_t i = 0; i < h.deliveries.size(); ++i) {
+    const TestDelivery& delivery = *h.deliveries[i];
+    RC_ASSERT(delivery.completions == 1);
+    const auto found = position.find(std::to_string(i));
+    if (delivery.result.outcome == Outcome::written) {
+      RC_ASSERT(found != position.end());
+      RC_ASSERT(delivery.result.offset == -1 ||
+                delivery.result.offset == static_cast<int64_t>(found->second));
+    }
+    if (delivery.result.outcome == Outcome::not_written) RC_ASSERT(found == position.end());
+    if (found == position.end()) continue;
+    RC_ASSERT(found->second >= last);
+    last = found->second;
+  }
+}
+
+}  // namespace
+}  // namespace ksim::client
