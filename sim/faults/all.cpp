@@ -1,0 +1,56 @@
+#include "sim/faults/all.h"
+
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "sim/plan/words.h"
+
+namespace ksim::sim {
+std::vector<FaultKind> fault_kinds() {
+  return {crash_fault(),
+          power_loss_fault(),
+          pause_fault(),
+          stop_fault(),
+          rolling_restart_fault(),
+          partition_fault(),
+          partition_one_way_fault(),
+          latency_fault(),
+          slow_disk_fault(),
+          stall_disk_fault(),
+          full_disk_fault()};
+}
+
+std::optional<FaultKind> find_fault(std::string_view name) {
+  for (const FaultKind& kind : fault_kinds()) {
+    if (kind.name == name) return kind;
+  }
+  return std::nullopt;
+}
+
+Vocabulary fault_vocabulary() {
+  Vocabulary words;
+  for (const FaultKind& kind : fault_kinds()) words.faults.push_back({kind.name, kind.parameters});
+  return words;
+}
+
+std::string join_names(const std::vector<SimNode*>& nodes) {
+  std::string text;
+  for (const SimNode* node : nodes) text += (text.empty() ? "" : ", ") + node->name();
+  return text;
+}
+
+Duration parameter(const FaultPlan& plan, std::string_view name, Duration otherwise) {
+  const auto it = plan.parameters.find(std::string(name));
+  return it == plan.parameters.end() ? otherwise : parse_duration(it->second).value_or(otherwise);
+}
+
+uint64_t parameter(const FaultPlan& plan, std::string_view name, uint64_t otherwise) {
+  const auto it = plan.parameters.find(std::string(name));
+  if (it == plan.parameters.end()) return otherwise;
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(it->second.data(), it->second.data() + it->second.size(), value);
+  return error == std::errc{} ? value : otherwise;
+}
+
+}  // namespace ksim::sim

@@ -1,0 +1,45 @@
+// crash: the process dies at once (kill -9); the page cache survives. It is started again when the fault
+// ends.
+
+#include <fmt/format.h>
+
+#include "sim/faults/all.h"
+
+namespace ksim::sim {
+namespace {
+
+class Crashed final : public ActiveFault {
+ public:
+  explicit Crashed(std::vector<SimNode*> nodes) : nodes_(std::move(nodes)) {}
+  std::string end(FaultStage& stage) override {
+    for (SimNode* node : nodes_) stage.start(*node);
+    return "started " + join_names(nodes_);
+  }
+
+ private:
+  std::vector<SimNode*> nodes_;
+};
+
+Began begin(FaultStage& stage, const FaultPlan&, const std::vector<SimNode*>& targets, uint64_t) {
+  std::vector<SimNode*> nodes;
+  std::string effect;
+  for (SimNode* node : targets) {
+    if (!node->alive()) continue;
+    effect += fmt::format("{}{} died{}", effect.empty() ? "" : "; ", node->name(), stage.role_of(*node));
+    stage.crash(*node);
+    nodes.push_back(node);
+  }
+  if (nodes.empty()) return {};
+  return {std::make_unique<Crashed>(std::move(nodes)), std::move(effect)};
+}
+
+}  // namespace
+
+FaultKind crash_fault() {
+  return {"crash",
+          "the process dies at once; what it wrote stays in the page cache; started again at the end",
+          {},
+          begin};
+}
+
+}  // namespace ksim::sim

@@ -1,0 +1,62 @@
+#pragma once
+// Faults are a removable layer over a run. A kind is one file here and one line in all.cpp: it says what its
+// words mean, and begins and ends itself on the world through FaultStage.
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/plan/plan.h"
+#include "sim/world.h"
+
+namespace ksim::sim {
+
+// What a fault may do and ask. Implemented by the runner.
+class FaultStage {
+ public:
+  virtual ~FaultStage() = default;
+  virtual World& world() = 0;
+  // The nodes that a plan's target means now: "broker-2", "leader(orders-0)", "follower(orders-0)",
+  // "controller" (the active one), "any controller", "any broker", "brokers", "controllers", "all",
+  // "rack a". `fault` keys the draw of "any ...". Empty: there is none now.
+  virtual std::vector<SimNode*> resolve(const std::string& target, uint64_t fault) = 0;
+  // Starts the node's process, once the node is down.
+  virtual void start(SimNode& node) = 0;
+  virtual void crash(SimNode& node) = 0;
+  virtual void power_loss(const std::vector<SimNode*>& nodes) = 0;
+  // Asks the process to stop in order.
+  virtual void stop(SimNode& node) = 0;
+  // Every other node of the cluster, brokers and controllers; with_clients adds the clients' nodes.
+  virtual std::vector<SimNode*> others(const SimNode& node, bool with_clients) = 0;
+  // What the cluster knows of a node, for the words of an effect: "led 2 partitions".
+  virtual std::string role_of(const SimNode& node) = 0;
+};
+
+// A fault that has begun. end() undoes it; called at most once, by its time or when the run heals everything.
+class ActiveFault {
+ public:
+  virtual ~ActiveFault() = default;
+  virtual std::string end(FaultStage& stage) = 0;  // what healing did, may be empty
+};
+
+struct Began {
+  std::unique_ptr<ActiveFault> active;  // null: it had no effect, or is over at once
+  std::string effect;                   // empty: it had none
+};
+
+struct FaultKind {
+  std::string_view name;
+  std::string_view text;
+  std::vector<std::string_view> parameters;
+  Began (*begin)(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNode*>& targets,
+                 uint64_t key);
+};
+
+std::string join_names(const std::vector<SimNode*>& nodes);
+// A parameter of the plan as a duration or number; the default if it is missing or malformed.
+Duration parameter(const FaultPlan& plan, std::string_view name, Duration otherwise);
+uint64_t parameter(const FaultPlan& plan, std::string_view name, uint64_t otherwise);
+
+}  // namespace ksim::sim

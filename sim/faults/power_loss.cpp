@@ -1,0 +1,43 @@
+// power_loss: machines lose their power at the same instant. What was not synced is lost, kept, reordered or
+// torn by a draw; their connections stay half open. They are switched on again when the fault ends.
+
+#include <fmt/format.h>
+
+#include "sim/faults/all.h"
+
+namespace ksim::sim {
+namespace {
+
+class Dark final : public ActiveFault {
+ public:
+  explicit Dark(std::vector<SimNode*> nodes) : nodes_(std::move(nodes)) {}
+  std::string end(FaultStage& stage) override {
+    for (SimNode* node : nodes_) stage.start(*node);
+    return "started " + join_names(nodes_);
+  }
+
+ private:
+  std::vector<SimNode*> nodes_;
+};
+
+Began begin(FaultStage& stage, const FaultPlan&, const std::vector<SimNode*>& targets, uint64_t) {
+  std::vector<SimNode*> nodes;
+  std::string effect;
+  for (SimNode* node : targets) {
+    if (!node->alive()) continue;
+    effect +=
+        fmt::format("{}{} lost power{}", effect.empty() ? "" : "; ", node->name(), stage.role_of(*node));
+    nodes.push_back(node);
+  }
+  if (nodes.empty()) return {};
+  stage.power_loss(nodes);
+  return {std::make_unique<Dark>(std::move(nodes)), std::move(effect)};
+}
+
+}  // namespace
+
+FaultKind power_loss_fault() {
+  return {"power_loss", "machines lose power together: unsynced data is lost, reordered or torn", {}, begin};
+}
+
+}  // namespace ksim::sim

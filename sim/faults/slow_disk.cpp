@@ -1,0 +1,44 @@
+// slow_disk: everything the disk does takes `factor` times as long.
+
+#include <fmt/format.h>
+
+#include "sim/faults/all.h"
+
+namespace ksim::sim {
+namespace {
+
+class Troubled final : public ActiveFault {
+ public:
+  explicit Troubled(std::vector<SimNode*> nodes) : nodes_(std::move(nodes)) {}
+  std::string end(FaultStage&) override {
+    for (SimNode* node : nodes_) {
+      DiskTrouble trouble = node->device().trouble();
+      trouble.slow_per_mille = 1000;
+      node->device().set_trouble(trouble);
+    }
+    return {};
+  }
+
+ private:
+  std::vector<SimNode*> nodes_;
+};
+
+Began begin(FaultStage&, const FaultPlan& plan, const std::vector<SimNode*>& targets, uint64_t) {
+  if (targets.empty()) return {};
+  const auto factor = static_cast<uint32_t>(parameter(plan, "factor", uint64_t{100}));
+  for (SimNode* node : targets) {
+    DiskTrouble trouble = node->device().trouble();
+    trouble.slow_per_mille = factor * 1000;
+    node->device().set_trouble(trouble);
+  }
+  return {std::make_unique<Troubled>(targets),
+          fmt::format("disk of {} {} times as slow", join_names(targets), factor)};
+}
+
+}  // namespace
+
+FaultKind slow_disk_fault() {
+  return {"slow_disk", "everything the disk does takes `factor` times as long", {"factor"}, begin};
+}
+
+}  // namespace ksim::sim

@@ -1,0 +1,44 @@
+// stall_disk: the disk stops answering; what waits for it goes on when the fault ends.
+
+#include <fmt/format.h>
+
+#include "sim/faults/all.h"
+
+namespace ksim::sim {
+namespace {
+
+class Troubled final : public ActiveFault {
+ public:
+  explicit Troubled(std::vector<SimNode*> nodes) : nodes_(std::move(nodes)) {}
+  std::string end(FaultStage&) override {
+    for (SimNode* node : nodes_) {
+      DiskTrouble trouble = node->device().trouble();
+      trouble.stalled_until = Instant{0};
+      node->device().set_trouble(trouble);
+    }
+    return {};
+  }
+
+ private:
+  std::vector<SimNode*> nodes_;
+};
+
+Began begin(FaultStage&, const FaultPlan&, const std::vector<SimNode*>& targets, uint64_t) {
+  if (targets.empty()) return {};
+  // Until end() says otherwise: far beyond any run.
+  for (SimNode* node : targets) {
+    DiskTrouble trouble = node->device().trouble();
+    trouble.stalled_until = Instant{0} + seconds(1'000'000);
+    node->device().set_trouble(trouble);
+  }
+  return {std::make_unique<Troubled>(targets),
+          fmt::format("disk of {} stopped answering", join_names(targets))};
+}
+
+}  // namespace
+
+FaultKind stall_disk_fault() {
+  return {"stall_disk", "the disk stops answering until the fault ends", {}, begin};
+}
+
+}  // namespace ksim::sim

@@ -1,0 +1,45 @@
+// stop: SIGTERM, a controlled shutdown; started again when the fault ends.
+
+#include <fmt/format.h>
+
+#include "sim/faults/all.h"
+
+namespace ksim::sim {
+namespace {
+
+class Stopped final : public ActiveFault {
+ public:
+  explicit Stopped(std::vector<SimNode*> nodes) : nodes_(std::move(nodes)) {}
+  std::string end(FaultStage& stage) override {
+    for (SimNode* node : nodes_) stage.start(*node);
+    return "started " + join_names(nodes_);
+  }
+
+ private:
+  std::vector<SimNode*> nodes_;
+};
+
+Began begin(FaultStage& stage, const FaultPlan&, const std::vector<SimNode*>& targets, uint64_t) {
+  std::vector<SimNode*> nodes;
+  std::string effect;
+  for (SimNode* node : targets) {
+    if (!node->alive()) continue;
+    effect += fmt::format("{}{} was asked to stop{}", effect.empty() ? "" : "; ", node->name(),
+                          stage.role_of(*node));
+    stage.stop(*node);
+    nodes.push_back(node);
+  }
+  if (nodes.empty()) return {};
+  return {std::make_unique<Stopped>(std::move(nodes)), std::move(effect)};
+}
+
+}  // namespace
+
+FaultKind stop_fault() {
+  return {"stop",
+          "the process is asked to stop in order (controlled shutdown) and started again at the end",
+          {},
+          begin};
+}
+
+}  // namespace ksim::sim
