@@ -1,0 +1,87 @@
+#pragma once
+// Requests of this broker to whoever is the active controller now (rules D6, D44, W3).
+
+#include <memory>
+#include <optional>
+
+#include "core/io/env.h"
+#include "core/io/sync.h"
+#include "core/rpc/connection.h"
+
+namespace ksim::broker {
+
+struct ControllerNode {
+  int32_t id = -1;
+  Endpoint endpoint;
+
+  bool operator==(const ControllerNode& other) const { return id == other.id && endpoint == other.endpoint; }
+};
+
+// What this node believes to be the active controller. One for each shard, told by the one where raft lives.
+class ActiveController {
+ public:
+  explicit ActiveController(Scheduler& scheduler) : changed_(scheduler) {}
+  void set(std::optional<ControllerNode> node) {
+    node_ = std::move(node);
+    changed_.notify_all();
+  }
+  const std::optional<ControllerNode>& get() const { return node_; }
+  // False at the deadline; true also means that it may be the same again.
+  bool wait(Deadline deadline) { return changed_.wait(deadline, "active controller"); }
+
+ private:
+  std::optional<ControllerNode> node_;
+  Condition changed_;
+};
+
+// One connection, opened again wherever the controller is. Fibers of its shard may call at the same time.
+class ControllerChannel {
+ public:
+  struct Options {
+    std::string_view purpose;  // a literal; names the connection
+    std::string client_id;
+    Duration request_timeout = seconds(30);  // controller.socket.timeout.ms
+    Duration retry_backoff = milliseconds(50);
+  };
+  ControllerChannel(const Env& env, ActiveController& active, Options options)
+      : env_(env), active_(active), options_(std::move(options)), opening_(env.scheduler) {}
+
+  // Sends to the active controller, and again to the next one after NOT_CONTROLLER or a lost connection,
+  // until the deadline (REQUEST_TIMED_OUT). So a request may be carried out more than once. Waits.
+  template <class Request>
+  Result<rpc::Reply<typename Request::Response>> call(const Request& request, Deadline deadline) {
+    for (;;) {
+      TRY_ASSIGN(std::shared_ptr<rpc::RpcConnection> connection, connect(deadline));
+      const Deadline reply_by = std::min(deadline, env_.after(options_.request_timeout));
+      auto reply = connection->call(request, reply_by);
+      if (reply.ok() && !refused(**reply)) return reply;
+      if (!reply.ok() && reply.error().code == ErrorCode::UNSUPPORTED_VERSION) return reply;
+      drop(connection);
+      TRY(pause(deadline));
+    }
+  }
+  // The controller the next request would go to has proved not to be one.
+  void forget_connection() { connection_.reset(); }
+
+ private:
+  template <class Response>
+  static bool refused(const Response& response) {
+    if constexpr (requires { response.error_code; }) {
+      return response.error_code == static_cast<int16_t>(ErrorCode::NOT_CONTROLLER);
+    } else {
+      return false;
+    }
+  }
+  Result<std::shared_ptr<rpc::RpcConnection>> connect(Deadline deadline);
+  void drop(const std::shared_ptr<rpc::RpcConnection>& connection);
+  Result<void> pause(Deadline deadline);
+
+  const Env& env_;
+  ActiveController& active_;
+  Options options_;
+  Mutex opening_;
+  std::shared_ptr<rpc::RpcConnection> connection_;
+  ControllerNode connected_to_;
+};
+
+}  // namespace ksim::broker
