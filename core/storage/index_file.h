@@ -50,18 +50,20 @@ class IndexFile {
   }
   IoResult<void> load() {
     if (loaded_) return {};
-    TRY_ASSIGN(std::vector<Entry> read, read_entries(0, saved_));
-    if (!loaded_) {  // another reader may have been faster
-      entries_ = std::move(read);
-      loaded_ = true;
-    }
+    auto read = read_entries(0, saved_);
+    if (loaded_) return {};  // another fiber was faster, and may have changed the file since
+    if (!read.ok()) return fail(read.error());
+    entries_ = std::move(*read);
+    loaded_ = true;
     return {};
   }
   IoResult<std::optional<Entry>> last() {
     if (count() == 0) return std::optional<Entry>{};
     if (loaded_) return std::optional<Entry>{entries_.back()};
-    TRY_ASSIGN(const std::vector<Entry> read, read_entries(saved_ - 1, 1));
-    return std::optional<Entry>{read.front()};
+    const auto read = read_entries(saved_ - 1, 1);
+    if (loaded_) return entries_.empty() ? std::optional<Entry>{} : std::optional<Entry>{entries_.back()};
+    if (!read.ok()) return fail(read.error());
+    return std::optional<Entry>{read->front()};
   }
 
   void append(const Entry& entry) {
@@ -84,15 +86,23 @@ class IndexFile {
     if (saved_ == entry_count && !shrink_ && !replace_) return {};
     TRY(open());
     if (saved_ < entry_count) {
-      ByteBuffer bytes((entry_count - saved_) * Entry::kBytes);
-      for (size_t i = saved_; i < entry_count; ++i) {
-        entries_[i].store(bytes.data() + (i - saved_) * Entry::kBytes);
-      }
-      TRY(write_fully(*file_, saved_ * Entry::kBytes, bytes));
+      TRY(write_fully(*file_, saved_ * Entry::kBytes, encode(saved_)));
     }
     if (shrink_) TRY(file_->truncate(entry_count * Entry::kBytes));
     saved_ = entry_count;
     shrink_ = false;
+    return {};
+  }
+  // The same for an index of a segment that counts as flushed: all of it or none of it survives a crash,
+  // since nobody would rebuild it. Durable when this returns.
+  IoResult<void> save_atomically(bool even_if_empty) {
+    if (count() == 0 && !even_if_empty) return remove_file();
+    TRY(load());
+    TRY(write_file_atomically(disk_, path_, encode(0)));
+    saved_ = entries_.size();
+    shrink_ = replace_ = false;
+    on_disk_ = true;
+    file_.reset();
     return {};
   }
   // Saves, and syncs what was saved since the last time. The handle is given up: it is not needed for
@@ -119,6 +129,13 @@ class IndexFile {
     replace_ = false;
     on_disk_ = true;
     return {};
+  }
+  ByteBuffer encode(size_t first) const {
+    ByteBuffer bytes((entries_.size() - first) * Entry::kBytes);
+    for (size_t i = first; i < entries_.size(); ++i) {
+      entries_[i].store(bytes.data() + (i - first) * Entry::kBytes);
+    }
+    return bytes;
   }
   IoResult<void> remove_file() {
     if (!on_disk_) return {};
@@ -149,7 +166,7 @@ class IndexFile {
   bool shrink_ = false;  // the file may have more than those
   bool replace_ = true;  // what the file has is of no use
   bool on_disk_ = false;
-  FileRef file_;         // open from a save to the sync that follows it
+  FileRef file_;  // open from a save to the sync that follows it
 };
 
 }  // namespace ksim::storage

@@ -36,7 +36,7 @@ class LogKeeper {
   virtual ~LogKeeper() = default;
   // A segment was closed; flush(up_to) is due, on a fiber of the keeper's. Does not wait.
   virtual void flush_soon(const std::shared_ptr<Log>& log, int64_t up_to) = 0;
-  // Files that were renamed to .deleted, to be removed `delay_ms` from now. Does not wait.
+  // Files that were renamed to .deleted, to be removed `delay_ms` from now (rule A71). Does not wait.
   virtual void remove_later(std::vector<std::string> paths, int64_t delay_ms) = 0;
   // The recovery point, or the log start offset, is about to become what the arguments say; returns when no
   // crash can bring the older value back.
@@ -89,6 +89,7 @@ class Log : public std::enable_shared_from_this<Log> {
   int64_t last_stable_offset() const;
   std::optional<int64_t> first_unstable_offset() const;
   int64_t recovery_point() const { return recovery_point_; }
+  Instant last_flush() const { return last_flush_; }
   bool empty() const { return log_start_offset_ == log_end_.offset; }
   uint64_t size_bytes() const;
   size_t segment_count() const { return segments_.size(); }
@@ -182,29 +183,80 @@ class Log : public std::enable_shared_from_this<Log> {
 
  private:
   friend class LogLoader;
-  struct Analysis;
+  struct Analysis {
+    int64_t first_offset = -1;
+    int64_t last_offset = -1;
+    int64_t max_timestamp_ms = -1;
+    int64_t append_time_ms = -1;
+    int32_t last_epoch = -1;
+    size_t size_bytes = 0;
+  };
+  using Segments = std::map<int64_t, std::shared_ptr<Segment>>;
   Log(const Env& env, LogOpen options);
 
-  // ---- append ----
-  Result<Analysis> analyze(Bytes batches, AppendOrigin origin, int32_t leader_epoch) const;
-  Result<AppendInfo> append_locked(Bytes batches, const Analysis& analysis, AppendOrigin origin,
-                                   const ProducerCheck& check);
+  // ---- failures ----
+  Result<void> check_usable() const;
+  // Marks this log failed if the error is the disk's.
+  Failure<Error> failure(Error error);
+  Failure<Error> disk_failure(IoError cause, std::string_view what);
+
+  // ---- appends; the lock is held ----
+  Result<ProducerCheck> check_producer(Bytes batches, AppendOrigin origin, uint64_t guard);
+  Analysis analyze(Bytes batches) const;
+  Result<Analysis> validate_fetched(Bytes batches, int32_t leader_epoch) const;
+  Result<AppendInfo> append_locked(Bytes batches, const Analysis& analysis);
   Result<void> note_epochs(Bytes batches);
-  Result<void> roll_if_due(const Analysis& analysis, uint64_t size_bytes);
-  Result<void> apply_to_producers(Bytes batches, uint64_t position);
+  Result<void> apply_to_producers(Bytes batches, Segment& segment, uint64_t position);
   Result<void> roll_locked(int64_t base_offset);
+  Result<std::shared_ptr<Segment>> create_segment(int64_t base_offset);
+
+  // ---- producers ----
+  Result<void> load_producers(ProducerState& state, int64_t end_offset);
+  Result<void> replay(ProducerState& state, int64_t end_offset);
+  Result<void> restore_batches(int64_t producer_id);
+  Result<void> take_snapshot();
+  Result<void> remove_snapshot(int64_t offset);
+  Result<void> remove_snapshots_outside(int64_t above, int64_t up_to);
+
+  // ---- marks ----
+  std::shared_ptr<Segment> segment_at(int64_t offset) const;  // whose base is at or below; may be null
+  std::shared_ptr<Segment> segment_after(int64_t base_offset) const;
+  const std::shared_ptr<Segment>& active() const { return segments_.rbegin()->second; }
+  void set_log_end(int64_t offset);
+  void set_high_watermark(const LogOffsetMetadata& mark);
+  Result<void> raise_log_start(int64_t offset, LogStartReason reason);
+  Result<LogOffsetMetadata> resolved(LogOffsetMetadata mark);
+  Result<void> read_from(const LogOffsetMetadata& end, uint64_t max_bytes, bool min_one_batch,
+                         bool with_aborted, LogRead& read);
+  Failure<Error> read_failure(const Segment& segment, Error error);
+
+  // ---- truncation, retention, flush; the lock is held, but for flush_segments ----
+  Result<void> lower_persisted(int64_t recovery_point, int64_t log_start);
+  Result<void> truncate_fully_locked(int64_t offset, int64_t log_start);
+  Result<void> delete_segments(const std::vector<std::shared_ptr<Segment>>& doomed, bool each_durable);
+  Result<size_t> count_expired(int64_t now_ms) const;
+  Result<void> flush_segments(int64_t up_to);
+  Result<void> save_epochs();
 
   const Env& env_;
   LogOpen options_;
   std::string name_;
+  // Taken in this order. lock_: whoever changes the log. flush_lock_: whoever writes or removes files of
+  // segments that are not appended to; a flush holds only this one, so that appends go on meanwhile.
   Mutex lock_;
-  std::map<int64_t, std::shared_ptr<Segment>> segments_;
+  Mutex flush_lock_;
+  Segments segments_;  // never empty once open
   EpochCache epochs_;
+  bool epochs_saved_ = true;
   ProducerState producers_;
+  std::vector<int64_t> snapshots_;  // offsets of the producer snapshots on disk, rising
   int64_t log_start_offset_ = 0;
   int64_t recovery_point_ = 0;
   LogOffsetMetadata log_end_;
   LogOffsetMetadata high_watermark_;
+  Instant last_flush_;
+  uint64_t truncations_ = 0;  // a flush that overlaps one must not raise the recovery point
+  uint64_t segments_drawn_ = 0;
   bool failed_ = false;
   bool closed_ = false;
 };

@@ -78,8 +78,8 @@ class ProducerState {
   // The sequence of `batch` does not continue what is known, but it may be one of the batches that a snapshot
   // did not keep (rule A35).
   bool needs_older_batches(const BatchView& batch) const;
-  // Batches of the producer's current epoch below the oldest one known, oldest first, at most four.
-  void add_older_batches(int64_t producer_id, const std::vector<BatchMetadata>& older);
+  // What the log has of the producer's current epoch, oldest first: then its cache is whole.
+  void set_batches(int64_t producer_id, const std::vector<BatchMetadata>& batches);
   // Rules D15, D18-D20. Failures: INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_TXN_STATE,
   // TRANSACTION_COORDINATOR_FENCED, CORRUPT_MESSAGE for a marker that cannot be read.
   Result<ProducerCheck> check(const BatchView& batch, AppendOrigin origin, uint64_t guard,

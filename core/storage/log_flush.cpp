@@ -1,0 +1,58 @@
+// Flush and close (rules A70, W15).
+
+#include "core/storage/log.h"
+#include "core/storage/segment.h"
+
+namespace ksim::storage {
+
+Result<void> Log::flush(int64_t up_to) {
+  MutexLock flush_lock(flush_lock_);
+  TRY(check_usable());
+  return flush_segments(up_to);
+}
+
+// The flush lock is held, the log's lock perhaps not: appends go on, segments are rolled. Of the active
+// segment only the batches are synced: after an unclean stop it gets new indexes anyway (rule A78), and a
+// roll sees to it that no closed segment relies on that.
+Result<void> Log::flush_segments(int64_t up_to) {
+  if (up_to <= recovery_point_) return {};
+  const uint64_t truncations = truncations_;
+  const Segments segments = segments_;
+  bool new_names = false;
+  for (const auto& [base, segment] : segments) {
+    if (base >= up_to) break;
+    new_names = new_names || base >= recovery_point_;
+    if (!segment->needs_sync()) continue;
+    const auto synced = segment == segments.rbegin()->second ? segment->sync_batches() : segment->sync();
+    if (!synced.ok()) return disk_failure(synced.error(), "flushing a segment");
+  }
+  if (new_names) {
+    const auto synced = env_.disk.sync_dir(options_.path);
+    if (!synced.ok()) return disk_failure(synced.error(), "syncing its directory");
+  }
+  last_flush_ = env_.now();
+  if (truncations == truncations_ && up_to > recovery_point_) recovery_point_ = up_to;
+  return {};
+}
+
+Result<void> Log::close() {
+  MutexLock lock(lock_);
+  TRY(check_usable());
+  MutexLock flush_lock(flush_lock_);
+  active()->close_indexes();
+  if (auto taken = take_snapshot(); !taken.ok()) return failure(std::move(taken).error());
+  for (const auto& [base, segment] : segments_) {
+    const auto synced = segment->sync();
+    if (!synced.ok()) return disk_failure(synced.error(), "flushing a segment");
+  }
+  if (!epochs_saved_) {
+    if (auto saved = save_epochs(); !saved.ok()) return failure(std::move(saved).error());
+  }
+  const auto named = env_.disk.sync_dir(options_.path);
+  if (!named.ok()) return disk_failure(named.error(), "syncing its directory");
+  recovery_point_ = log_end_.offset;
+  closed_ = true;
+  return {};
+}
+
+}  // namespace ksim::storage
