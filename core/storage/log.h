@@ -111,7 +111,8 @@ class Log : public std::enable_shared_from_this<Log> {
   // `batches`: one or more whole batches of magic 2 that have passed validation (record/validator.h). Sets
   // base offsets and leader epoch in place, then writes. With a producer id there must be exactly one batch.
   // `guard` is what start_verification() gave (rule D18). Failures: KAFKA_STORAGE_ERROR,
-  // RECORD_LIST_TOO_LARGE, and those of rules D15, D18 and D20.
+  // RECORD_LIST_TOO_LARGE, NOT_LEADER_OR_FOLLOWER if a later leader's records are there, and those of rules
+  // D15, D18 and D20.
   Result<AppendInfo> append_as_leader(MutableBytes batches, int32_t leader_epoch,
                                       AppendOrigin origin = AppendOrigin::client, uint64_t guard = 0);
   // `batches` as fetched; a cut last batch is left out, and so is everything from the first batch whose

@@ -55,6 +55,10 @@ Result<AppendInfo> Log::append_as_leader(MutableBytes batches, int32_t leader_ep
     return fail(ErrorCode::RECORD_LIST_TOO_LARGE,
                 std::to_string(batches.size()) + " bytes are more than a segment of " + name_ + " holds");
   }
+  if (epochs_.latest_epoch().value_or(-1) > leader_epoch) {
+    return fail(ErrorCode::NOT_LEADER_OR_FOLLOWER,
+                name_ + " has records of a later leader than epoch " + std::to_string(leader_epoch));
+  }
   TRY_ASSIGN(const ProducerCheck check, check_producer(batches, origin, guard));
   if (check.duplicate) {
     AppendInfo info;

@@ -1,0 +1,378 @@
+#include "core/storage/log.h"
+
+#include "core/storage/test_log.h"
+
+namespace ksim::storage {
+namespace {
+
+constexpr int32_t kAnyEpoch = std::numeric_limits<int32_t>::max();
+
+struct Fixture {
+  explicit Fixture(Env& e) : env(e) {
+    EXPECT_TRUE(env.disk.make_dir("d").ok());
+    EXPECT_TRUE(env.disk.make_dir("d/orders-0").ok());
+    config.verify_transactions = false;
+    config.producer_id_expiration_ms = std::numeric_limits<int64_t>::max();
+  }
+  std::shared_ptr<Log> open(bool clean = false) {
+    LogOpen options;
+    options.path = "d/orders-0";
+    options.topic_partition = {"orders", 0};
+    options.topic_id = Uuid{7, 7};
+    options.config = config;
+    options.clean = clean;
+    options.recovery_point = keeper.recovery_point;
+    options.log_start_offset = keeper.log_start;
+    options.keeper = &keeper;
+    auto opened = Log::open(env, options);
+    EXPECT_TRUE(opened.ok()) << (opened.ok() ? "" : to_string(opened.error()));
+    log = opened.ok() ? *opened : nullptr;
+    return log;
+  }
+  Result<AppendInfo> append(const TestBatch& spec = {}, int32_t epoch = 0) {
+    ByteBuffer batch = make_batch(spec);
+    return log->append_as_leader(batch, epoch);
+  }
+  Result<AppendInfo> append_marker(int64_t producer_id, int16_t epoch, bool commit) {
+    ByteBuffer batch = make_marker(producer_id, epoch, commit);
+    return log->append_as_leader(batch, 0, AppendOrigin::coordinator);
+  }
+  void fill(int32_t batches, int32_t epoch = 0) {
+    for (int32_t i = 0; i < batches; ++i) {
+      TestBatch spec;
+      spec.timestamp_ms = 1000 + log->log_end_offset();
+      spec.value = std::string(100, 'x');
+      const auto done = append(spec, epoch);
+      ASSERT_TRUE(done.ok()) << to_string(done.error());
+    }
+  }
+  Env& env;
+  TestKeeper keeper;
+  LogConfig config;
+  std::shared_ptr<Log> log;
+};
+
+TEST(Log, AppendsAndReads) {
+  on_node(1, [](Env& env) {
+    Fixture f(env);
+    f.open();
+    EXPECT_EQ(f.log->log_end_offset(), 0);
+    const auto first = f.append({.records = 3, .value = "a"}, 4);
+    ASSERT_TRUE(first.ok());
+    EXPECT_EQ(first->first_offset, 0);
+    EXPECT_EQ(first->last_offset, 2);
+    const auto second = f.append({.records = 2, .value = "b"}, 4);
+    ASSERT_TRUE(second.ok());
+    EXPECT_EQ(second->first_offset, 3);
+    EXPECT_EQ(f.log->log_end_offset(), 5);
+    EXPECT_EQ(f.log->latest_epoch(), 4);
+
+    auto read = f.log->read(1, 1 << 20, FetchIsolation::log_end, true);
+    ASSERT_TRUE(read.ok());
+    const auto bytes = bytes_of(*read);
+    BatchCursor cursor(bytes);
+    BatchView batch;
+    ASSERT_TRUE(*cursor.next(batch));
+    EXPECT_EQ(batch.base_offset(), 0);
+    EXPECT_EQ(batch.leader_epoch(), 4);
+    EXPECT_TRUE(batch.check().ok());
+    ASSERT_TRUE(*cursor.next(batch));
+    EXPECT_EQ(batch.base_offset(), 3);
+    EXPECT_FALSE(*cursor.next(batch));
+
+    read = f.log->read(3, 1 << 20, FetchIsolation::high_watermark, true);
+    ASSERT_TRUE(read.ok());
+    EXPECT_EQ(read->size_bytes, 0U);
+    EXPECT_EQ(f.log->update_high_watermark(3), 3);
+    read = f.log->read(0, 1 << 20, FetchIsolation::high_watermark, true);
+    ASSERT_TRUE(read.ok());
+    EXPECT_EQ(read->size_bytes, make_batch({.records = 3, .value = "a"}).size());
+    EXPECT_EQ(f.log->read(6, 1, FetchIsolation::log_end, true).error().code, ErrorCode::OFFSET_OUT_OF_RANGE);
+  });
+}
+
+TEST(Log, FirstBatchComesWholeOrCut) {
+  on_node(1, [](Env& env) {
+    Fixture f(env);
+    f.open();
+    f.fill(2);
+    const size_t one = make_batch({.value = std::string(100, 'x')}).size();
+    auto read = f.log->read(0, 10, FetchIsolation::log_end, true);
+    ASSERT_TRUE(read.ok());
+    EXPECT_EQ(read->size_bytes, one);
+    EXPECT_FALSE(read->first_batch_cut);
+    read = f.log->read(0, 10, FetchIsolation::log_end, false);
+    ASSERT_TRUE(read.ok());
+    EXPECT_EQ(read->size_bytes, 10U);
+    EXPECT_TRUE(read->first_batch_cut);
+  });
+}
+
+TEST(Log, RollsBySizeAndReadsAcross) {
+  on_node(2, [](Env& env) {
+    Fixture f(env);
+    f.config.segment_bytes = 1000;
+    f.config.index_interval_bytes = 200;
+    f.open();
+    f.fill(40);
+    EXPECT_GT(f.log->segment_count(), 5U);
+    for (int64_t offset = 0; offset < 40; ++offset) {
+      const auto read = f.log->read(offset, 1, FetchIsolation::log_end, true);
+      ASSERT_TRUE(read.ok());
+      const auto bytes = bytes_of(*read);
+      ASSERT_GE(bytes.size(), kBatchHeaderBytes);
+      EXPECT_EQ(BatchView(bytes).base_offset(), offset);
+    }
+    EXPECT_EQ(f.log->recovery_point(), 0);
+    f.keeper.run_flushes();
+    EXPECT_EQ(f.log->recovery_point(), f.log->segment_bases().back());
+    for (const int64_t base : f.log->segment_bases()) {
+      if (base == f.log->segment_bases().back()) continue;
+      EXPECT_TRUE(env.disk.stat("d/orders-0/" + segment_file_name(base, kIndexSuffix)).ok());
+      EXPECT_TRUE(env.disk.stat("d/orders-0/" + segment_file_name(base, kTimeIndexSuffix)).ok());
+    }
+  });
+}
+
+TEST(Log, ReopensCleanAndUnclean) {
+  on_node(3, [](Env& env) {
+    Fixture f(env);
+    f.config.segment_bytes = 1000;
+    f.config.index_interval_bytes = 200;
+    f.open();
+    f.fill(10, 1);
+    ASSERT_TRUE(f.append({.records = 2, .producer_id = 9, .producer_epoch = 0, .base_sequence = 0}, 2).ok());
+    f.fill(10, 3);
+    const std::string before = state_text(*f.log);
+    ASSERT_TRUE(f.log->close().ok());
+    f.open(true);
+    EXPECT_EQ(state_text(*f.log), before);
+    EXPECT_EQ(f.log->recovery_point(), f.log->log_end_offset());
+    f.keeper.recovery_point = 0;
+    f.open(false);
+    EXPECT_EQ(state_text(*f.log), before);
+    EXPECT_EQ(f.log->recovery_point(), 0);
+    EXPECT_EQ(f.log->topic_id(), (Uuid{7, 7}));
+  });
+}
+
+TEST(Log, TruncatesWithinAndAcrossSegments) {
+  on_node(4, [](Env& env) {
+    Fixture f(env);
+    f.config.segment_bytes = 1000;
+    f.open();
+    f.fill(10, 1);
+    f.fill(10, 2);
+    f.log->update_high_watermark(20);
+    EXPECT_TRUE(*f.log->truncate_to(15));
+    EXPECT_EQ(f.log->log_end_offset(), 15);
+    EXPECT_EQ(f.log->high_watermark(), 15);
+    EXPECT_FALSE(*f.log->truncate_to(15));
+    EXPECT_TRUE(*f.log->truncate_to(7));
+    EXPECT_EQ(f.log->epoch_entries(), (std::vector<EpochEntry>{{1, 0}}));
+    f.fill(3, 3);
+    EXPECT_EQ(f.log->log_end_offset(), 10);
+    EXPECT_EQ(f.log->epoch_entries(), (std::vector<EpochEntry>{{1, 0}, {3, 7}}));
+    for (int64_t offset = 0; offset < 10; ++offset) {
+      const auto bytes = bytes_of(*f.log->read(offset, 1, FetchIsolation::log_end, true));
+      EXPECT_EQ(BatchView(bytes).base_offset(), offset);
+      EXPECT_EQ(BatchView(bytes).leader_epoch(), offset < 7 ? 1 : 3);
+    }
+    ASSERT_TRUE(f.log->truncate_fully_and_start_at(100).ok());
+    EXPECT_EQ(f.log->log_start_offset(), 100);
+    EXPECT_EQ(f.log->log_end_offset(), 100);
+    EXPECT_TRUE(f.log->epoch_entries().empty());
+    f.fill(2, 4);
+    EXPECT_EQ(f.log->log_end_offset(), 102);
+  });
+}
+
+TEST(Log, DetectsDuplicatesAlsoAfterRestart) {
+  on_node(5, [](Env& env) {
+    Fixture f(env);
+    f.open();
+    const auto batch_at = [](int32_t sequence) {
+      return TestBatch{.records = 2, .producer_id = 5, .producer_epoch = 1, .base_sequence = sequence};
+    };
+    for (int32_t i = 0; i < 8; ++i) ASSERT_TRUE(f.append(batch_at(2 * i)).ok());
+    const auto check = [&] {
+      const int64_t end = f.log->log_end_offset();
+      for (int32_t i = 7; i >= 3; --i) {
+        const auto again = f.append(batch_at(2 * i));
+        ASSERT_TRUE(again.ok()) << i << " " << to_string(again.error());
+        EXPECT_TRUE(again->duplicate);
+        EXPECT_EQ(again->first_offset, 2 * i);
+        EXPECT_EQ(again->last_offset, 2 * i + 1);
+      }
+      EXPECT_EQ(f.append(batch_at(4)).error().code, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+      EXPECT_EQ(f.append(batch_at(18)).error().code, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+      TestBatch old_epoch = batch_at(16);
+      old_epoch.producer_epoch = 0;
+      EXPECT_EQ(f.append(old_epoch).error().code, ErrorCode::INVALID_PRODUCER_EPOCH);
+      EXPECT_EQ(f.log->log_end_offset(), end);
+    };
+    check();
+    ASSERT_TRUE(f.log->close().ok());
+    f.open(true);
+    check();
+    f.open(false);
+    check();
+    ASSERT_TRUE(f.append(batch_at(16)).ok());
+  });
+}
+
+TEST(Log, TransactionsHoldBackTheLastStableOffset) {
+  on_node(6, [](Env& env) {
+    Fixture f(env);
+    f.config.segment_bytes = 600;
+    f.open();
+    f.fill(2);
+    const auto txn = [](int64_t id, int32_t sequence) {
+      return TestBatch{
+          .producer_id = id, .producer_epoch = 0, .base_sequence = sequence, .transactional = true};
+    };
+    ASSERT_TRUE(f.append(txn(1, 0)).ok());  // 2
+    ASSERT_TRUE(f.append(txn(2, 0)).ok());  // 3
+    f.fill(6);                              // 4..9
+    f.log->update_high_watermark(f.log->log_end_offset());
+    EXPECT_EQ(f.log->last_stable_offset(), 2);
+    ASSERT_TRUE(f.append_marker(1, 0, false).ok());  // 10
+    EXPECT_EQ(f.log->last_stable_offset(), 2);       // the marker is not replicated
+    f.log->update_high_watermark(f.log->log_end_offset());
+    EXPECT_EQ(f.log->last_stable_offset(), 3);
+    ASSERT_TRUE(f.append_marker(2, 0, true).ok());  // 11
+    f.log->update_high_watermark(f.log->log_end_offset());
+    EXPECT_EQ(f.log->last_stable_offset(), 12);
+    const std::vector<AbortedTransaction> aborted{{1, 2}};
+    EXPECT_EQ(*f.log->aborted_transactions(0, 12), aborted);
+    const auto read = f.log->read(2, 1 << 20, FetchIsolation::txn_committed, true);
+    ASSERT_TRUE(read.ok());
+    EXPECT_EQ(read->aborted, aborted);
+    ASSERT_TRUE(f.log->close().ok());
+    f.open(true);
+    EXPECT_EQ(*f.log->aborted_transactions(0, 12), aborted);
+    f.keeper.recovery_point = 0;
+    f.open(false);
+    EXPECT_EQ(*f.log->aborted_transactions(0, 12), aborted);
+    EXPECT_EQ(*f.log->aborted_transactions(11, 12), std::vector<AbortedTransaction>{});
+  });
+}
+
+TEST(Log, FindsOffsetsByTimestamp) {
+  on_node(7, [](Env& env) {
+    Fixture f(env);
+    f.config.segment_bytes = 1000;
+    f.config.index_interval_bytes = 150;
+    f.open();
+    f.fill(30);
+    const auto check = [&] {
+      for (int64_t i = 0; i < 30; ++i) {
+        const auto found = f.log->offset_for_timestamp(1000 + i);
+        ASSERT_TRUE(found.ok());
+        ASSERT_TRUE(found->has_value());
+        EXPECT_EQ((*found)->offset, i);
+        EXPECT_EQ((*found)->timestamp_ms, 1000 + i);
+      }
+      EXPECT_EQ((*f.log->offset_for_timestamp(0))->offset, 0);
+      EXPECT_FALSE(f.log->offset_for_timestamp(2000)->has_value());
+      EXPECT_EQ((*f.log->offset_for_timestamp(-3))->offset, 29);
+      EXPECT_EQ((*f.log->offset_for_timestamp(-2))->offset, 0);
+    };
+    check();
+    ASSERT_TRUE(f.log->close().ok());
+    f.open(true);
+    check();
+    ASSERT_TRUE(*f.log->truncate_to(24));
+    EXPECT_EQ((*f.log->offset_for_timestamp(-3))->offset, 23);
+    EXPECT_EQ((*f.log->offset_for_timestamp(1023))->offset, 23);
+    EXPECT_FALSE(f.log->offset_for_timestamp(1024)->has_value());
+  });
+}
+
+TEST(Log, RetentionBySizeTimeAndLogStart) {
+  on_node(8, [](Env& env) {
+    Fixture f(env);
+    f.config.segment_bytes = 1000;
+    f.config.retention_ms = -1;
+    f.open();
+    f.fill(40);
+    EXPECT_EQ(*f.log->delete_old_segments(), 0U);
+    f.config.retention_bytes = 2500;
+    f.log->set_config(f.config);
+    EXPECT_EQ(*f.log->delete_old_segments(), 0U) << "nothing above the high watermark goes";
+    f.log->update_high_watermark(40);
+    EXPECT_GT(*f.log->delete_old_segments(), 0U);
+    EXPECT_GE(f.log->size_bytes(), 2500U);
+    EXPECT_EQ(f.log->log_start_offset(), f.log->segment_bases().front());
+    EXPECT_EQ(f.keeper.log_start, f.log->log_start_offset());
+    EXPECT_FALSE(f.keeper.doomed.empty());
+
+    f.config.retention_bytes = -1;
+    f.log->set_config(f.config);
+    const int64_t second = f.log->segment_bases()[1];
+    EXPECT_TRUE(*f.log->increment_log_start(second + 1, LogStartReason::records_deleted));
+    EXPECT_FALSE(*f.log->increment_log_start(second + 1, LogStartReason::records_deleted));
+    EXPECT_EQ(f.log->increment_log_start(41, LogStartReason::records_deleted).error().code,
+              ErrorCode::OFFSET_OUT_OF_RANGE);
+    EXPECT_EQ(*f.log->delete_old_segments(), 1U);
+    EXPECT_EQ(f.log->log_start_offset(), second + 1);
+    EXPECT_EQ(f.log->read(second, 1, FetchIsolation::log_end, true).error().code,
+              ErrorCode::OFFSET_OUT_OF_RANGE);
+
+    f.config.retention_ms = 10;  // the records are of the year 1970, the wall clock is later
+    f.log->set_config(f.config);
+    EXPECT_GT(*f.log->delete_old_segments(), 0U);
+    EXPECT_EQ(f.log->log_start_offset(), 40);
+    EXPECT_EQ(f.log->log_end_offset(), 40);
+    EXPECT_EQ(f.log->segment_count(), 1U);
+  });
+}
+
+TEST(Log, FollowerTakesWholeBatchesOfKnownEpochs) {
+  on_node(9, [](Env& env) {
+    Fixture f(env);
+    f.open();
+    ByteBuffer bytes = make_batch({.records = 2, .leader_epoch = 1});
+    const ByteBuffer second = make_batch({.records = 3, .base_offset = 2, .leader_epoch = 2});
+    const ByteBuffer third = make_batch({.records = 3, .base_offset = 5, .leader_epoch = 4});
+    bytes.insert(bytes.end(), second.begin(), second.end());
+    bytes.insert(bytes.end(), third.begin(), third.end());
+    const auto info = f.log->append_as_follower(Bytes(bytes).first(bytes.size() - 1), kAnyEpoch);
+    ASSERT_TRUE(info.ok());
+    EXPECT_EQ(info->last_offset, 4);
+    EXPECT_EQ(f.log->append_as_follower(third, 3)->size_bytes, 0U);
+    ASSERT_TRUE(f.log->append_as_follower(third, 4).ok());
+    EXPECT_EQ(f.log->log_end_offset(), 8);
+    EXPECT_EQ(f.log->epoch_entries(), (std::vector<EpochEntry>{{1, 0}, {2, 2}, {4, 5}}));
+    EXPECT_EQ(f.log->append_as_follower(third, 4).error().code, ErrorCode::OFFSET_OUT_OF_RANGE);
+    ByteBuffer damaged = make_batch({.base_offset = 8, .leader_epoch = 4});
+    damaged.back() ^= 1;
+    EXPECT_EQ(f.log->append_as_follower(damaged, 4).error().code, ErrorCode::CORRUPT_MESSAGE);
+    EXPECT_EQ(f.log->end_offset_for_epoch(3), (EpochEndOffset{2, 5}));
+  });
+}
+
+TEST(Log, VerifiesTransactionsBeforeTheirFirstBatch) {
+  on_node(10, [](Env& env) {
+    Fixture f(env);
+    f.config.verify_transactions = true;
+    f.open();
+    const TestBatch batch{.producer_id = 3, .producer_epoch = 0, .base_sequence = 0, .transactional = true};
+    EXPECT_EQ(f.append(batch).error().code, ErrorCode::INVALID_TXN_STATE);
+    const auto guard = f.log->start_verification(3, 0, 0);
+    ASSERT_TRUE(guard.ok());
+    ByteBuffer bytes = make_batch(batch);
+    EXPECT_EQ(f.log->append_as_leader(bytes, 0, AppendOrigin::client, *guard + 1).error().code,
+              ErrorCode::INVALID_TXN_STATE);
+    ASSERT_TRUE(f.log->append_as_leader(bytes, 0, AppendOrigin::client, *guard).ok());
+    EXPECT_TRUE(f.log->has_ongoing_transaction(3));
+    EXPECT_EQ(*f.log->start_verification(3, 1, 0), 0U);
+    TestBatch plain = batch;
+    plain.transactional = false;
+    plain.base_sequence = 1;
+    EXPECT_EQ(f.append(plain).error().code, ErrorCode::INVALID_TXN_STATE);
+  });
+}
+
+}  // namespace
+}  // namespace ksim::storage
