@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "core/metadata/properties.h"
+#include "core/base/properties.h"
 
 namespace ksim {
 namespace {

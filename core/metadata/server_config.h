@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/properties.h"
 #include "core/base/result.h"
 #include "core/metadata/image.h"
-#include "core/metadata/properties.h"
 
 namespace ksim {
 

@@ -105,6 +105,7 @@ Result<void> LogLoader::load() {
     TRY(start_over(end_offset));
   }
   log_.log_start_offset_ = std::max(options_.log_start_offset, log_.segments_.begin()->first);
+  log_.durable_first_base_ = log_.segments_.begin()->first;
   log_.recovery_point_ = clean_ || fresh ? end_offset : std::min(options_.recovery_point, end_offset);
   TRY(settle_epochs(end_offset));
   TRY(settle_producers(end_offset));

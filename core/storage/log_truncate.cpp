@@ -116,6 +116,7 @@ Result<void> Log::truncate_fully_locked(int64_t offset, int64_t log_start) {
   epochs_.clear();
   producers_.clear(offset);
   log_start_offset_ = log_start;
+  durable_first_base_ = offset;
   set_log_end(offset);
   set_high_watermark(log_end_);
   const auto synced = env_.disk.sync_dir(options_.path);
@@ -215,6 +216,7 @@ Result<size_t> Log::delete_old_segments() {
   MutexLock flush_lock(flush_lock_);
   // Oldest first. Without a keeper nothing on disk tells the log start, so not even a crash may leave a hole.
   TRY(delete_segments(doomed, options_.keeper == nullptr));
+  durable_first_base_ = segments_.begin()->first;
   for (const auto& segment : doomed) {
     if (auto done = remove_snapshot(segment->base_offset()); !done.ok()) {
       return failure(std::move(done).error());

@@ -1,4 +1,4 @@
-#include "core/metadata/properties.h"
+#include "core/base/properties.h"
 
 namespace ksim {
 namespace {
