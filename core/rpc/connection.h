@@ -89,6 +89,8 @@ class RpcConnection {
   std::optional<IoError> failure() const { return failure_; }
   size_t in_flight() const { return in_flight_.size(); }
   Endpoint peer() const { return connection_->peer(); }
+  // Ends the connection; what is on the way fails, in its own fibers. Never waits.
+  void fail_calls() { end(IoError::closed); }
   // Fails what is on the way and ends the fibers; waits for them. Needed before destruction once send() was
   // used, unless the fiber group was killed.
   void close();

@@ -56,6 +56,14 @@ void ResponseSlot::close_connection(std::string reason) {
   complete(SlotState::Outcome::close);
 }
 
+bool ResponseSlot::refuse_envelope(ErrorCode error) {
+  ENSURE(state_ != nullptr, "a request is answered once");
+  if (state_->sink == nullptr || !state_->sink->is_envelope()) return false;
+  state_->refusal = error;
+  complete(SlotState::Outcome::refused);
+  return true;
+}
+
 void ResponseSlot::complete(SlotState::Outcome outcome) {
   const std::shared_ptr<SlotState> state = std::move(state_);
   state->outcome = outcome;

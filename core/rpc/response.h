@@ -35,24 +35,25 @@ class SlotState;
 // Whoever owns the order of the responses: a server connection, or an envelope.
 class ResponseSink {
  public:
+  virtual ~ResponseSink() = default;
   virtual void completed(SlotState& slot) = 0;
-
- protected:
-  ~ResponseSink() = default;
+  virtual bool is_envelope() const { return false; }
 };
 
 class SlotState {
  public:
-  enum class Outcome : uint8_t { open, response, no_response, close };
+  enum class Outcome : uint8_t { open, response, no_response, close, refused };
 
   const wire::ApiInfo* api = nullptr;
   int16_t version = 0;
   int32_t correlation_id = 0;
-  ResponseSink* sink = nullptr;  // null once nobody waits any more
+  ResponseSink* sink = nullptr;              // null once nobody waits any more
+  std::shared_ptr<ResponseSink> sink_owner;  // of a sink that lives for this slot alone
   Outcome outcome = Outcome::open;
   Response response;
   Duration mute;  // throttling: how long the connection is not read after this response
   std::string reason;
+  ErrorCode refusal = ErrorCode::NONE;
 };
 
 // The right and the duty to answer one request, exactly once. Belongs to the shard of the connection. Never
@@ -86,6 +87,10 @@ class ResponseSlot {
   void respond_nothing();
   // The connection is closed when this answer's turn comes.
   void close_connection(std::string reason);
+  // True if the request came in an envelope, which then is answered with this error instead of the request
+  // (NOT_CONTROLLER: the broker asks elsewhere). False: nothing has happened, the request needs its own
+  // answer.
+  bool refuse_envelope(ErrorCode error);
   // To be called before the answer.
   void mute_for(Duration throttle) { state_->mute = throttle; }
 

@@ -15,7 +15,7 @@ class ServerConnection final : public ResponseSink {
   ServerConnection(RpcServer& server, ConnectionRef connection);
   ServerConnection(const ServerConnection&) = delete;
   ServerConnection& operator=(const ServerConnection&) = delete;
-  ~ServerConnection();
+  ~ServerConnection() override;
 
   void read_loop();
   void write_loop();

@@ -9,9 +9,9 @@ namespace {
 
 constexpr ApiInfo kApis[] = {
 #define KSIM_API(key, name, kafka_name, lowest, highest, advertised, request_flexible, response_flexible, \
-                 broker, controller)                                                                      \
-  {ApiKey::name,     kafka_name,        lowest, highest,   advertised,                                    \
-   request_flexible, response_flexible, broker, controller},
+                 broker, controller, forwardable)                                                         \
+  {ApiKey::name,     kafka_name,        lowest, highest,    advertised,                                   \
+   request_flexible, response_flexible, broker, controller, forwardable},
 #include "core/wire/messages/apis.inc"
 #undef KSIM_API
 };

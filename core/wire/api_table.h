@@ -9,7 +9,7 @@ namespace ksim::wire {
 
 enum class ApiKey : int16_t {
 #define KSIM_API(key, name, kafka_name, lowest, highest, advertised, request_flexible, response_flexible, \
-                 broker, controller)                                                                      \
+                 broker, controller, forwardable)                                                         \
   name = key,
 #include "core/wire/messages/apis.inc"
 #undef KSIM_API
@@ -26,6 +26,7 @@ struct ApiInfo {
   int16_t response_flexible_from;
   bool on_broker;      // served on listeners of brokers
   bool on_controller;  // served on listeners of controllers
+  bool forwardable;    // a broker may pass it on to the controller in an Envelope (KIP-590)
 
   bool supports(int16_t version) const { return version >= lowest && version <= highest; }
   // Request header v2 and response header v1 come with flexible versions; v1 and v0 before. The response

@@ -113,7 +113,7 @@ std::string emit_message_list(const std::vector<File>& files) {
 }
 
 // KSIM_API(key, enumerator, "Name", lowest, highest, advertised lowest, request flexible from, response
-// flexible from, broker, controller)
+// flexible from, broker, controller, forwardable)
 std::string emit_api_list(const std::vector<File>& files) {
   std::vector<const File*> apis;
   for (const File& file : files)
@@ -123,10 +123,11 @@ std::string emit_api_list(const std::vector<File>& files) {
   for (const File* file : apis) {
     const Api& api = *file->api;
     const Message& request = *file->request();
-    out += fmt::format("KSIM_API({}, {}, \"{}\", {}, {}, {}, {}, {}, {}, {})\n", api.key, file->stem,
+    out += fmt::format("KSIM_API({}, {}, \"{}\", {}, {}, {}, {}, {}, {}, {}, {})\n", api.key, file->stem,
                        api.name, request.versions.low, request.versions.high,
                        api.advertised_min >= 0 ? api.advertised_min : request.versions.low,
-                       request.flexible_from, file->response()->flexible_from, api.broker, api.controller);
+                       request.flexible_from, file->response()->flexible_from, api.broker, api.controller,
+                       api.forwardable);
   }
   return out;
 }

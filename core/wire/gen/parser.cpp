@@ -82,6 +82,8 @@ class Parser {
         api.broker = true;
       else if (words[i] == "controller")
         api.controller = true;
+      else if (words[i] == "forwardable")
+        api.forwardable = true;
       else if (words[i] == "advertised-min" && i + 1 < words.size())
         api.advertised_min = number(words[++i]);
       else

@@ -72,6 +72,7 @@ struct Api {
   std::string name;
   bool broker = false;
   bool controller = false;
+  bool forwardable = false;
   int advertised_min = -1;  // -1: the lowest version of the request
 };
 
