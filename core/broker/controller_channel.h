@@ -49,10 +49,12 @@ class ControllerChannel {
   // Sends to the active controller, and again to the next one after NOT_CONTROLLER or a lost connection,
   // until the deadline (REQUEST_TIMED_OUT). So a request may be carried out more than once. Waits.
   template <class Request>
-  Result<rpc::Reply<typename Request::Response>> call(const Request& request, Deadline deadline) {
+  Result<rpc::Reply<typename Request::Response>> call(
+      const Request& request, Deadline deadline, std::optional<Duration> request_timeout = std::nullopt) {
     for (;;) {
       TRY_ASSIGN(std::shared_ptr<rpc::RpcConnection> connection, connect(deadline));
-      const Deadline reply_by = std::min(deadline, env_.after(options_.request_timeout));
+      const Deadline reply_by =
+          std::min(deadline, env_.after(request_timeout.value_or(options_.request_timeout)));
       auto reply = connection->call(request, reply_by);
       if (reply.ok() && !refused(**reply)) return reply;
       if (!reply.ok() && reply.error().code == ErrorCode::UNSUPPORTED_VERSION) return reply;

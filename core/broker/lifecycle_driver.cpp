@@ -114,7 +114,7 @@ void LifecycleDriver::send_registration() {
   std::copy(facts_.directories.begin(), facts_.directories.end(), message.log_dirs.begin());
   message.previous_broker_epoch = facts_.previous_broker_epoch;
   const Deadline deadline = std::min(env_.after(options_.session_timeout), lifecycle_.gives_up_at());
-  auto reply = channel_.call(message, deadline);
+  auto reply = channel_.call(message, deadline, options_.session_timeout / 3);
   const Instant now = env_.now();
   const ErrorCode error = reply.ok() ? error_code_of((*reply)->error_code) : reply.error().code;
   if (error != ErrorCode::NONE) {
@@ -135,7 +135,8 @@ void LifecycleDriver::send_heartbeat(const Lifecycle::Request& request) {
   message.offline_log_dirs = arena.make_array<Uuid>(request.offline_directories.size());
   std::copy(request.offline_directories.begin(), request.offline_directories.end(),
             message.offline_log_dirs.begin());
-  auto reply = channel_.call(message, env_.after(options_.session_timeout));
+  // A controller cut off from us does not answer; the session must outlive the search for the next one.
+  auto reply = channel_.call(message, env_.after(options_.session_timeout), options_.session_timeout / 3);
   const Instant now = env_.now();
   const ErrorCode error = reply.ok() ? error_code_of((*reply)->error_code) : reply.error().code;
   if (error != ErrorCode::NONE) {

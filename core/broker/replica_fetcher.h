@@ -1,0 +1,110 @@
+#pragma once
+// Followers: one fiber for each (leader, fetcher) of a shard, which fetches what this shard's replicas lack
+// from that leader and brings it to their logs (rules D48-D56, W17-W19).
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/broker/fetch_session_client.h"
+#include "core/broker/partition.h"
+#include "core/broker/replica_manager.h"
+#include "core/io/scope.h"
+#include "core/rpc/connection.h"
+#include "core/wire/messages/fetch.h"
+
+namespace ksim::broker {
+
+struct FetcherOptions {
+  int32_t own_id = -1;
+  int32_t fetchers = 1;                   // num.replica.fetchers, for each shard
+  Duration wait_max = milliseconds(500);  // replica.fetch.wait.max.ms
+  int32_t min_bytes = 1;                  // replica.fetch.min.bytes
+  int32_t max_bytes = 1 << 20;            // replica.fetch.max.bytes, a partition
+  int32_t response_max_bytes = 10 << 20;  // replica.fetch.response.max.bytes
+  Duration backoff = milliseconds(1000);  // replica.fetch.backoff.ms
+  Duration socket_timeout = seconds(30);  // replica.socket.timeout.ms
+  std::string listener;                   // inter.broker.listener.name
+};
+
+class ReplicaFetcher {
+ public:
+  ReplicaFetcher(const Env& env, const FetcherOptions& options, int32_t leader_id, Endpoint leader,
+                 const int64_t& own_broker_epoch);
+
+  void start(Scope& scope, uint64_t entity);
+  // Neither waits.
+  void add(const std::shared_ptr<Partition>& partition);
+  void remove(const PartitionKey& key);
+  size_t size() const { return followed_.size(); }
+
+ private:
+  struct Followed {
+    std::shared_ptr<Partition> partition;
+    int32_t leader_epoch = -1;
+    Instant ready_at;     // after an error
+    bool parked = false;  // fenced: until the next leader epoch (rule D54)
+  };
+  using Wanted = std::map<FetchKey, FetchAsk>;
+
+  void loop();
+  // What can be fetched now; the instant at which there may be more, if there is nothing.
+  Wanted wanted(Instant& next);
+  void fetch(const Wanted& wanted);
+  bool connect();
+  wire::FetchRequest make_request(const FetchSessionClient::Request& session, int16_t version,
+                                  wire::Arena& arena) const;
+  void take(const wire::FetchResponse& response, const Wanted& wanted);
+  void take_partition(const FetchKey& key, const FetchAsk& ask, const wire::FetchResponsePartitionData& data);
+  Result<void> append(Partition& partition, const FetchAsk& ask,
+                      const wire::FetchResponsePartitionData& data);
+  void out_of_range(const std::shared_ptr<Partition>& partition, const FetchAsk& ask);
+  Result<int64_t> leader_offset(const Partition& partition, int32_t leader_epoch, int64_t timestamp);
+  void delay(const PartitionKey& key);
+  void delay_all();
+
+  const Env& env_;
+  const FetcherOptions& options_;
+  int32_t leader_id_;
+  Endpoint leader_;
+  const int64_t& own_broker_epoch_;
+  std::map<PartitionKey, Followed> followed_;
+  FetchSessionClient session_;
+  std::unique_ptr<rpc::RpcConnection> connection_;
+  Condition changed_;
+};
+
+// All fetchers of a shard.
+class ReplicaFetchers final : public FollowerFetching {
+ public:
+  ReplicaFetchers(const Env& env, FetcherOptions options)
+      : env_(env), options_(std::move(options)), scope_(env) {}
+
+  void stop() { scope_.close(); }  // waits
+  void set_broker_epoch(int64_t epoch) { broker_epoch_ = epoch; }
+
+  void follow(const std::shared_ptr<Partition>& partition, const BrokerRegistration& leader) override;
+  void unfollow(const PartitionKey& key) override;
+
+ private:
+  struct Place {
+    int32_t leader_id = -1;
+    uint64_t index = 0;
+    Endpoint endpoint;
+    bool operator<(const Place& other) const {
+      return std::tie(leader_id, index, endpoint) < std::tie(other.leader_id, other.index, other.endpoint);
+    }
+    bool operator==(const Place& other) const {
+      return leader_id == other.leader_id && index == other.index && endpoint == other.endpoint;
+    }
+  };
+
+  const Env& env_;
+  FetcherOptions options_;
+  int64_t broker_epoch_ = kUnknownBrokerEpoch;
+  Scope scope_;
+  std::map<Place, std::unique_ptr<ReplicaFetcher>> fetchers_;
+  std::map<PartitionKey, Place> places_;
+};
+
+}  // namespace ksim::broker
