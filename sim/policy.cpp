@@ -1,5 +1,7 @@
 #include "sim/policy.h"
 
+#include <algorithm>
+
 #include "sim/cpu.h"
 
 namespace ksim::sim {
@@ -67,6 +69,10 @@ void SimPolicy::resumed(Fiber& fiber) {
 }
 
 bool SimPolicy::idle(Instant next_timer) {
+  if (next_timer > end_) {
+    time_ns_ = std::max(time_ns_, end_.ns);
+    return false;
+  }
   if (next_timer.is_never()) return false;
   if (next_timer.ns > time_ns_) {
     time_ns_ = next_timer.ns;

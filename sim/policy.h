@@ -36,6 +36,8 @@ class SimPolicy final : public SchedulerPolicy {
 
   Instant now() override { return {time_ns_}; }
   const int64_t& time_ns() const { return time_ns_; }
+  // The loop ends rather than go past this instant.
+  void run_until(Instant end) { end_ = end; }
   uint64_t wake_priority(const Fiber& fiber) override;
   uint64_t timer_tie(const Fiber& fiber) override;
   Instant queue_time(const Fiber& fiber, Instant deadline) override;
@@ -60,6 +62,7 @@ class SimPolicy final : public SchedulerPolicy {
   int64_t time_ns_ = 0;
   uint64_t resumes_ = 0;
   uint64_t wakes_ = 0;
+  Instant end_ = Instant::never();
   uint32_t resumes_at_instant_ = 0;
   std::string livelock_;
 };

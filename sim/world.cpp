@@ -57,19 +57,11 @@ void World::at(Instant when, uint64_t key, std::function<void()> what) {
 }
 
 void World::run_until(Instant end) {
-  struct End final : Timer {
-    explicit End(bool& f) : flag(f) {}
-    void fire() override { flag = true; }
-    bool& flag;
-  };
-  bool ended = false;
-  End timer(ended);
-  scheduler_.add_timer(timer, end, ~0ULL);
-  scheduler_.run([&] {
+  policy_.run_until(end);
+  scheduler_.run([this] {
     if (!policy_.livelock().empty()) halted_ = true;
-    return ended || halted_;
+    return halted_;
   });
-  scheduler_.cancel_timer(timer);
 }
 
 void World::fiber_failed(Fiber& fiber, std::string_view what) {

@@ -54,7 +54,8 @@ uint64_t Device::free_bytes() const {
   return used >= capacity ? 0 : capacity - used;
 }
 
-bool Device::fails(DiskCall call, std::string_view path) const {
+bool Device::fails(DiskCall call, std::string_view path) {
+  if (call == DiskCall::sync && failing_syncs_ > 0) return failing_syncs_-- > 0;
   for (const DiskTrouble::Failing& failing : trouble_.failing) {
     const bool kind = call == DiskCall::read    ? failing.reads
                       : call == DiskCall::write ? failing.writes

@@ -57,7 +57,9 @@ class Device {
   // Sets what is wrong from now on; operations in flight feel it as well.
   void set_trouble(DiskTrouble trouble);
   uint64_t free_bytes() const;
-  bool fails(DiskCall call, std::string_view path) const;
+  bool fails(DiskCall call, std::string_view path);
+  // The next sync of a file fails, whichever it is.
+  void fail_next_sync() { ++failing_syncs_; }
 
   // One operation that waits for the device, on the stack of its fiber.
   class InFlight final : public Timer {
@@ -94,6 +96,7 @@ class Device {
   DiskTrouble trouble_;
   Image image_;
   Instant busy_until_{0};
+  uint32_t failing_syncs_ = 0;
   InFlight* first_ = nullptr;  // newest first
 };
 

@@ -155,14 +155,20 @@ void Image::age_names(DirNode& directory) {
   if (up_to != 0) make_durable(directory, up_to);
 }
 
-void Image::age_steps(FileNode& file) {
+size_t Image::aged_steps(const FileNode& file) const {
   size_t old = 0;
   while (old < file.steps.size() && now_ns_ - file.steps[old].first_ns >= kWriteBackNs &&
          file.steps[old].fate != FileStep::Fate::lost) {
-    if (file.steps[old].fate == FileStep::Fate::open) {
-      file.unsynced_bytes -= std::min(file.unsynced_bytes, file.steps[old].size_bytes);
-    }
     ++old;
+  }
+  return old;
+}
+
+void Image::age_steps(FileNode& file) {
+  const size_t old = aged_steps(file);
+  for (size_t i = 0; i < old; ++i) {
+    if (file.steps[i].fate != FileStep::Fate::open) continue;
+    file.unsynced_bytes -= std::min(file.unsynced_bytes, file.steps[i].size_bytes);
   }
   file.steps.erase(file.steps.begin(), file.steps.begin() + static_cast<ptrdiff_t>(old));
 }
@@ -285,7 +291,7 @@ uint64_t fingerprint_of(const Inode& inode, uint64_t h) {
 
 }  // namespace
 
-uint64_t Image::fingerprint() const { return fingerprint_of(*root_, mix64(used_bytes_, sequence_)); }
+uint64_t Image::fingerprint() const { return fingerprint_of(*root_, sequence_); }
 
 void Image::wipe() { root_ = std::make_shared<DirNode>(mix64(key_, 1, sequence_)); }
 

@@ -128,6 +128,12 @@ class Image {
   // A new, empty disk.
   void wipe();
 
+  // ---- what a power loss at this moment certainly leaves, without touching anything ----
+  InodeRef find_durable(std::string_view path) const;  // null: no such name
+  std::vector<std::string> list_durable(const DirNode& directory) const;
+  uint64_t durable_size(const FileNode& file) const;
+  size_t read_durable(const FileNode& file, uint64_t offset, MutableBytes into) const;
+
   uint64_t used_bytes() const { return used_bytes_; }
   DirNode& root() { return *root_; }
   uint64_t key() const { return key_; }
@@ -143,6 +149,7 @@ class Image {
   uint64_t new_key(std::string_view path);
   void change_names(std::vector<NameStep::Change> changes);
   void age_names(DirNode& directory);
+  size_t aged_steps(const FileNode& file) const;
   void age_steps(FileNode& file);
   void make_durable(DirNode& directory, uint64_t up_to);
   void undo_names(const KeyedRandom& random, uint64_t occasion);

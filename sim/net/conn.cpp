@@ -69,7 +69,6 @@ void Conn::power_lost(size_t side) {
   in(side).discard();
   ends_[side].closed = true;
   fabric_.ground().scheduler.cancel_timer(rst_[side]);
-  if (side == 0) fabric_.ground().scheduler.cancel_timer(handshake_);
 }
 
 void Conn::release(size_t side) {
@@ -82,9 +81,11 @@ void Conn::reset_peer_of(size_t side) {
   if (ends_[1 - side].gone() || rst.armed()) return;
   Ground& ground = fabric_.ground();
   const uint64_t entity = mix64(key_, side, 11);
-  ground.scheduler.add_timer(
-      rst, fabric_.arrival(*ends_[side].host, *ends_[1 - side].host, entity, ends_[side].boot, 0),
-      ground.policy.tie(entity));
+  const Instant arrive =
+      fabric_.arrival(*ends_[side].host, *ends_[1 - side].host, entity, ends_[side].boot, 0);
+  // It does not overtake the handshake.
+  ground.scheduler.add_timer(rst, std::max(arrive, hello_arrive_ + nanoseconds(1)),
+                             ground.policy.tie(entity));
 }
 
 void Conn::Rst::fire() {
@@ -112,9 +113,8 @@ void Conn::travel(size_t from, Hello what) {
   hello_ = what;
   Ground& ground = fabric_.ground();
   const uint64_t entity = mix64(key_, from, 13);
-  ground.scheduler.add_timer(handshake_,
-                             fabric_.arrival(*ends_[from].host, *ends_[1 - from].host, entity, ++hellos_, 0),
-                             ground.policy.tie(entity));
+  hello_arrive_ = fabric_.arrival(*ends_[from].host, *ends_[1 - from].host, entity, ++hellos_, 0);
+  ground.scheduler.add_timer(handshake_, hello_arrive_, ground.policy.tie(entity));
 }
 
 void Conn::try_hello_again() {
@@ -130,17 +130,29 @@ void Conn::try_hello_again() {
                              ground.policy.tie(mix64(key_, 13)));
 }
 
+// Four steps: SYN, the answer, the client is open, and its acknowledgement lets the server accept.
 void Conn::shake() {
-  const size_t from = hello_ == Hello::syn ? 0 : 1;
-  if (!fabric_.open(*ends_[from].host, *ends_[1 - from].host)) {
-    try_hello_again();
+  const size_t from = hello_ == Hello::syn || hello_ == Hello::open ? 0 : 1;
+  if (hello_ == Hello::open ? ends_[0].forgotten() : ends_[0].gone()) return drop_embryo();
+  const bool arrives = fabric_.open(*ends_[from].host, *ends_[1 - from].host);
+  if (hello_ == Hello::open) {
+    if (arrives) return greeting_arrived();
+    Ground& ground = fabric_.ground();  // the server's kernel answers again, and is answered
+    if (ground.now() - hello_since_ >= fabric_.profile().connect_give_up) return drop_embryo();
+    const int64_t pause = 1'000LL << std::min(hello_retries_++, 6U);
+    ground.scheduler.add_timer(handshake_, ground.now() + milliseconds(pause),
+                               ground.policy.tie(mix64(key_, 13)));
     return;
   }
-  if (hello_ == Hello::syn) {
-    syn_arrived();
-    return;
+  if (!arrives) return try_hello_again();
+  if (hello_ == Hello::syn) return syn_arrived();
+  const bool accepted = hello_ == Hello::answer;
+  if (accepted) {
+    hello_retries_ = 0;
+    travel(0, Hello::open);
+  } else {
+    hello_ = Hello::refused;
   }
-  hello_ = hello_ == Hello::answer ? Hello::open : Hello::refused;
   if (connecting_ != nullptr) fabric_.ground().scheduler.wake(*connecting_);
 }
 
@@ -151,17 +163,37 @@ void Conn::syn_arrived() {
     return;
   }
   server.boot = server.host->boot;
-  SimListener* listener = fabric_.listener_for(*server.host, ports_[1], key_);
+  const SimListener* listener = fabric_.listener_for(*server.host, ports_[1], key_);
   if (listener == nullptr) {
     travel(1, Hello::refusal);
   } else if (listener->queued() >= fabric_.profile().backlog) {
     try_hello_again();
   } else {
     server.closed = false;
-    server.held = true;
+    server.held = true;  // by its kernel, until it can be accepted
     travel(1, Hello::answer);
-    listener->arrived(*this);
   }
+}
+
+// The server's end of a handshake that will not be finished.
+void Conn::drop_embryo() {
+  if (greeted_ || !ends_[1].held) return;
+  greeted_ = true;
+  ends_[1].closed = true;
+  down_.drop();
+  release(1);
+}
+
+void Conn::greeting_arrived() {
+  End& server = ends_[1];
+  if (server.gone()) return drop_embryo();
+  SimListener* listener = fabric_.listener_for(*server.host, ports_[1], key_);
+  if (listener == nullptr) {  // closed meanwhile
+    abort(1);
+    return drop_embryo();
+  }
+  greeted_ = true;
+  listener->arrived(*this);
 }
 
 }  // namespace ksim::sim

@@ -138,6 +138,8 @@ class Conn {
   };
   void shake();
   void syn_arrived();
+  void greeting_arrived();
+  void drop_embryo();  // may end this object
   void travel(size_t from, Hello what);
   void try_hello_again();
 
@@ -151,8 +153,10 @@ class Conn {
   Rst rst_[2];
   Hello hello_ = Hello::syn;
   Instant hello_since_{0};
+  Instant hello_arrive_{0};
   uint32_t hellos_ = 0;
   uint32_t hello_retries_ = 0;
+  bool greeted_ = false;  // the client's last word of the handshake has arrived: it can be accepted
   Fiber* connecting_ = nullptr;
 };
 

@@ -282,7 +282,7 @@ IoResult<ConnectionRef> SimNetwork::connect(const Endpoint& to, std::string_view
   }
   IoError error = IoError::timed_out;
   if (conn.hello() == Conn::Hello::refused) error = IoError::refused;
-  if (conn.hello() == Conn::Hello::open) error = conn.end(0).reset ? IoError::reset : IoError::ok;
+  if (conn.hello() == Conn::Hello::open) error = IoError::ok;
   fold(ground, Fold::net_connect, conn.key(), outcome(error));
   if (error != IoError::ok) return fail(error);
   return ConnectionRef(std::move(connection));

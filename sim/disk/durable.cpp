@@ -1,0 +1,100 @@
+// The durable side of an image, read without changing it: the newest undo steps are laid over the bytes
+// first, the oldest last.
+
+#include <algorithm>
+#include <cstring>
+
+#include "sim/disk/image.h"
+
+namespace ksim::sim {
+namespace {
+
+void overlay(uint64_t at, Bytes bytes, uint64_t offset, MutableBytes into) {
+  const uint64_t first = std::max(at, offset);
+  const uint64_t last = std::min(at + bytes.size(), offset + into.size());
+  if (first >= last) return;
+  std::memcpy(into.data() + (first - offset), bytes.data() + (first - at), last - first);
+}
+
+}  // namespace
+
+InodeRef Image::find_durable(std::string_view path) const {
+  InodeRef at = root_;
+  while (!path.empty()) {
+    const size_t slash = path.find('/');
+    const std::string_view name = path.substr(0, slash);
+    path = slash == std::string_view::npos ? std::string_view{} : path.substr(slash + 1);
+    if (!at->directory) return nullptr;
+    const auto& directory = static_cast<const DirNode&>(*at);
+    const auto it = directory.entries.find(name);
+    InodeRef next = it == directory.entries.end() ? nullptr : it->second;
+    bool undone = false;  // the oldest open step knows what stood there before all of them
+    for (const std::shared_ptr<NameStep>& step : directory.steps) {
+      if (undone || step->durable || now_ns_ - step->at_ns >= kJournalCommitNs) continue;
+      for (const NameStep::Change& change : step->changes) {
+        if (change.directory != &directory || change.name != name) continue;
+        next = change.before;
+        undone = true;
+        break;
+      }
+    }
+    if (next == nullptr) return nullptr;
+    at = std::move(next);
+  }
+  return at;
+}
+
+std::vector<std::string> Image::list_durable(const DirNode& directory) const {
+  std::map<std::string, bool, std::less<>> names;
+  for (const auto& [name, child] : directory.entries) names[name] = true;
+  for (size_t i = directory.steps.size(); i-- > 0;) {
+    const NameStep& step = *directory.steps[i];
+    if (step.durable || now_ns_ - step.at_ns >= kJournalCommitNs) continue;
+    for (size_t k = step.changes.size(); k-- > 0;) {
+      const NameStep::Change& change = step.changes[k];
+      if (change.directory == &directory) names[change.name] = change.before != nullptr;
+    }
+  }
+  std::vector<std::string> listed;
+  for (const auto& [name, there] : names) {
+    if (there) listed.push_back(name);
+  }
+  return listed;
+}
+
+// Where a sync has failed, what was lost lies beneath what was synced later: the sizes of later durable
+// steps count, the lost bytes do not.
+uint64_t Image::durable_size(const FileNode& file) const {
+  const size_t aged = aged_steps(file);
+  if (aged == file.steps.size()) return file.content.size();
+  uint64_t size = file.steps[aged].size_before;
+  for (size_t i = aged; i < file.steps.size(); ++i) {
+    const FileStep& step = file.steps[i];
+    if (step.fate != FileStep::Fate::durable) continue;
+    size =
+        step.kind == FileStep::Kind::truncate ? step.offset : std::max(size, step.offset + step.size_bytes);
+  }
+  return size;
+}
+
+size_t Image::read_durable(const FileNode& file, uint64_t offset, MutableBytes into) const {
+  const uint64_t size = durable_size(file);
+  if (offset >= size) return 0;
+  const size_t n = std::min<uint64_t>(into.size(), size - offset);
+  into = into.first(n);
+  const size_t cached = file.content.read(offset, into);
+  std::memset(into.data() + cached, 0, n - cached);
+  const size_t aged = aged_steps(file);
+  for (size_t i = file.steps.size(); i-- > aged;) {
+    const FileStep& step = file.steps[i];
+    if (step.fate == FileStep::Fate::durable) continue;
+    if (step.append) {  // nothing stood there
+      const ByteBuffer zeros(step.size_bytes, 0);
+      overlay(step.offset, zeros, offset, into);
+    }
+    overlay(step.offset, step.undo, offset, into);
+  }
+  return n;
+}
+
+}  // namespace ksim::sim
