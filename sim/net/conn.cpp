@@ -5,6 +5,9 @@
 #include "sim/net/sim_network.h"
 
 namespace ksim::sim {
+namespace {
+constexpr Duration kLinger = seconds(5);
+}
 
 Conn::Conn(Fabric& fabric, Host& client, Host& server, uint16_t client_port, uint16_t port, uint64_t key)
     : fabric_(fabric),
@@ -37,7 +40,10 @@ void Conn::wake(size_t side) {
 void Conn::close(size_t side) {
   End& end = ends_[side];
   if (end.closed) return;
-  if (!end.gone()) out(side).finish();
+  if (!end.gone()) {
+    out(side).finish();
+    if (out(side).unread() > 0) end.lingers_until = fabric_.ground().now() + kLinger;
+  }
   end.closed = true;
   in(side).discard();
   wake(side);
@@ -56,6 +62,7 @@ void Conn::abort(size_t side) {
 
 void Conn::orphan(size_t side) {
   End& end = ends_[side];
+  end.lingers_until = Instant{0};
   if (end.closed) return;
   if (in(side).available() > 0) {
     abort(side);

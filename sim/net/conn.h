@@ -33,6 +33,7 @@ class Pipe final : public Timer {
   void take(MutableBytes into);
   void discard();  // what has arrived is read by nobody
   bool ended() const { return fin_arrived_ && available() == 0; }
+  uint64_t unread() const { return sent_ - taken_; }
 
   void fire() override;
 
@@ -92,6 +93,9 @@ class Conn {
     bool held = false;    // an application, or a queue of a listener, has it
     bool closed = false;  // by the application, or because it died
     bool reset = false;   // the peer said so, or this kernel has given up
+    // Closed in order with bytes that the peer has not read: until then what the peer sends is thrown away,
+    // since a reset would cost the peer those bytes.
+    Instant lingers_until{0};
     Fiber* reader = nullptr;
     Fiber* writer = nullptr;
     bool forgotten() const { return boot != host->boot; }

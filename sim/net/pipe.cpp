@@ -117,6 +117,7 @@ void Pipe::discard() {
     bytes_.take({scratch, n});
     taken_ += n;
   }
+  if (writer_waits_) tell_of_room();
 }
 
 void Pipe::Window::fire() {
@@ -175,7 +176,8 @@ void Pipe::deliver() {
       stuck_ = true;
       break;
     }
-    if (receiver.gone()) {
+    const bool lingers = now < receiver.lingers_until && !receiver.reset && !receiver.forgotten();
+    if (receiver.gone() && !lingers) {
       // Nobody there reads this: the kernel answers with a reset. An end that is finished needs none.
       const bool only_fin = segments_[first_].fin && first_ + 1 == segments_.size();
       if (!only_fin || receiver.forgotten()) conn_.reset_peer_of(1 - from_);
@@ -187,6 +189,7 @@ void Pipe::deliver() {
     if (segment.fin) fin_arrived_ = true;
     delivered = true;
   }
+  if (delivered && receiver.closed) discard();
   if (delivered && receiver.reader != nullptr) conn_.fabric().ground().scheduler.wake(*receiver.reader);
   if (stuck_ || (delivered && !reverse_open())) {
     if (unacked_since_.is_never()) {
