@@ -5,7 +5,7 @@
 #include <map>
 #include <sstream>
 
-#include "core/metadata/properties.h"
+#include "core/base/properties.h"
 
 namespace ksim {
 
