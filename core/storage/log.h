@@ -90,8 +90,8 @@ class Log : public std::enable_shared_from_this<Log> {
   std::optional<int64_t> first_unstable_offset() const;
   int64_t recovery_point() const { return recovery_point_; }
   Instant last_flush() const { return last_flush_; }
-  // Rule A41: the log start has to be in a checkpoint, because the files alone tell a lower one, or might after
-  // a power loss.
+  // Rule A41: the log start has to be in a checkpoint, because the files alone tell a lower one, or might
+  // after a power loss.
   bool log_start_needs_checkpoint() const { return log_start_offset_ > durable_first_base_; }
   bool empty() const { return log_start_offset_ == log_end_.offset; }
   uint64_t size_bytes() const;

@@ -17,6 +17,7 @@ struct LogConfig {
   int64_t segment_index_bytes = 10 << 20;
   int64_t index_interval_bytes = 4096;
   int64_t flush_messages = std::numeric_limits<int64_t>::max();
+  int64_t flush_ms = std::numeric_limits<int64_t>::max();
   int64_t retention_bytes = -1;
   int64_t retention_ms = 7LL * 24 * 3600 * 1000;
   int64_t file_delete_delay_ms = 60'000;

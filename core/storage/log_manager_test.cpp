@@ -1,0 +1,252 @@
+#include "core/storage/log_manager.h"
+
+#include "core/storage/clean_shutdown.h"
+#include "core/storage/partition_directory.h"
+#include "core/storage/test_log.h"
+
+namespace ksim::storage {
+namespace {
+
+const Uuid kOrders{7, 1};
+
+struct Watcher final : LogDirWatcher {
+  void directory_failed(size_t directory, const std::string&) override {
+    failed.push_back(directory);
+    if (manager != nullptr) manager->directory_failed(directory);
+  }
+  LogManager* manager = nullptr;
+  std::vector<size_t> failed;
+};
+
+struct Configs final : LogConfigs {
+  LogConfig config_of(std::string_view) override { return config; }
+  LogConfig config;
+};
+
+// A node's storage: two directories, one shard.
+struct Storage {
+  explicit Storage(Env& e, int32_t node_id = 1, std::string cluster = "cluster-one")
+      : env(e), dirs(e, options_of(node_id, std::move(cluster)), &watcher), link(dirs) {
+    configs.config.producer_id_expiration_ms = std::numeric_limits<int64_t>::max();
+    configs.config.segment_bytes = 1000;
+  }
+  static LogDirs::Options options_of(int32_t node_id, std::string cluster) {
+    LogDirs::Options options;
+    options.paths = {"data/a", "data/b"};
+    options.node_id = node_id;
+    options.cluster_id = std::move(cluster);
+    return options;
+  }
+  Result<void> start() {
+    TRY(dirs.open());
+    manager.emplace(env, link, dirs.infos());
+    watcher.manager = &*manager;
+    manager->start();
+    TRY_ASSIGN(found, dirs.begin_load());
+    manager->load(found.logs, configs, 2);
+    for (const auto& [directory, path] : found.doomed) manager->remove_directory_later(directory, path, 0);
+    dirs.finish_load();
+    return {};
+  }
+  void stop(int64_t broker_epoch) {
+    const std::vector<bool> in_order = manager->close();
+    EXPECT_TRUE(dirs.write_clean_markers(broker_epoch, in_order).ok());
+    kill();
+  }
+  void kill() {
+    manager->stop();
+    dirs.release();
+  }
+  std::shared_ptr<Log> open(int32_t partition, Uuid topic_id = kOrders) {
+    auto log = manager->open({"orders", partition}, topic_id, kDirectoryUnassigned, configs.config);
+    EXPECT_TRUE(log.ok()) << (log.ok() ? "" : to_string(log.error()));
+    return log.ok() ? *log : nullptr;
+  }
+  static void append(Log& log, int32_t batches) {
+    for (int32_t i = 0; i < batches; ++i) {
+      ByteBuffer batch = make_batch({.value = std::string(100, 'v')});
+      ASSERT_TRUE(log.append_as_leader(batch, 0).ok());
+    }
+  }
+  Env& env;
+  Watcher watcher;
+  LogDirs dirs;
+  LocalLogDirLink link;
+  Configs configs;
+  std::optional<LogManager> manager;
+  FoundLogs found;
+};
+
+TEST(LogManager, FormatsClosesAndComesBackClean) {
+  on_node(1, [](Env& env) {
+    std::vector<Uuid> ids;
+    {
+      Storage s(env);
+      ASSERT_TRUE(s.start().ok());
+      ids = s.dirs.online_ids();
+      ASSERT_EQ(ids.size(), 2U);
+      EXPECT_EQ(*s.dirs.previous_broker_epoch(), -1);
+      for (int32_t p = 0; p < 4; ++p) Storage::append(*s.open(p), 5 + p);
+      EXPECT_NE(s.manager->directory_of(*s.open(0)), s.manager->directory_of(*s.open(1)));
+      s.stop(77);
+    }
+    Storage s(env);
+    ASSERT_TRUE(s.dirs.open().ok());
+    EXPECT_EQ(*s.dirs.previous_broker_epoch(), 77);
+    s.dirs.release();
+    Storage again(env);
+    ASSERT_TRUE(again.start().ok());
+    EXPECT_EQ(again.dirs.online_ids(), ids);
+    ASSERT_EQ(again.found.logs.size(), 4U);
+    for (const FoundLog& log : again.found.logs) {
+      EXPECT_TRUE(log.clean);
+      EXPECT_EQ(log.topic_id, kOrders);
+      EXPECT_EQ(log.recovery_point, 5 + log.topic_partition.partition);
+    }
+    for (int32_t p = 0; p < 4; ++p) EXPECT_EQ(again.open(p)->log_end_offset(), 5 + p);
+    EXPECT_EQ(*again.dirs.previous_broker_epoch(), -1) << "the marker is gone once loading has begun";
+    again.kill();
+  });
+}
+
+TEST(LogManager, RefusesWhatIsNotItsOwn) {
+  on_node(2, [](Env& env) {
+    {
+      Storage s(env);
+      ASSERT_TRUE(s.dirs.open().ok());
+      Storage second(env);
+      EXPECT_EQ(second.dirs.open().error().code, ErrorCode::INVALID_CONFIG) << "the lock is taken";
+      s.dirs.release();
+    }
+    EXPECT_EQ(Storage(env, 2).dirs.open().error().code, ErrorCode::INVALID_CONFIG);
+    EXPECT_EQ(Storage(env, 1, "cluster-two").dirs.open().error().code, ErrorCode::INCONSISTENT_CLUSTER_ID);
+    ASSERT_TRUE(env.disk.remove("data/b/meta.properties").ok());
+    ASSERT_TRUE(env.disk.make_dir("data/b/orders-0").ok());
+    EXPECT_EQ(Storage(env).dirs.open().error().code, ErrorCode::INVALID_CONFIG) << "files but no owner";
+  });
+}
+
+TEST(LogManager, CheckpointsSayWhatTheLogsSay) {
+  on_node(3, [](Env& env) {
+    Storage s(env);
+    ASSERT_TRUE(s.start().ok());
+    const auto log = s.open(0);
+    Storage::append(*log, 30);
+    env.sleep(seconds(1));  // the directory's fiber flushes what was rolled
+    EXPECT_EQ(log->recovery_point(), log->segment_bases().back());
+    s.manager->checkpoint_recovery_points();
+    s.manager->checkpoint_high_watermarks({{log, 12}});
+    const std::string dir = log->path().substr(0, log->path().rfind('/'));
+    const TopicPartition key{"orders", 0};
+    EXPECT_EQ(read_offset_map(env.disk, dir + "/recovery-point-offset-checkpoint")->at(key),
+              log->recovery_point());
+    EXPECT_EQ(read_offset_map(env.disk, dir + "/replication-offset-checkpoint")->at(key), 12);
+
+    log->update_high_watermark(30);
+    ASSERT_TRUE(*log->increment_log_start(3, LogStartReason::records_deleted));
+    EXPECT_EQ(read_offset_map(env.disk, dir + "/log-start-offset-checkpoint")->at(key), 3);
+    ASSERT_TRUE(*log->truncate_to(1));
+    EXPECT_EQ(read_offset_map(env.disk, dir + "/recovery-point-offset-checkpoint")->at(key), 1);
+    EXPECT_EQ(read_offset_map(env.disk, dir + "/log-start-offset-checkpoint")->at(key), 1);
+    s.kill();
+
+    Storage again(env);
+    ASSERT_TRUE(again.start().ok());
+    EXPECT_EQ(again.manager->checkpointed_high_watermark(*again.open(0)), 12);
+    EXPECT_EQ(again.open(0)->log_start_offset(), 1);
+    again.kill();
+  });
+}
+
+TEST(LogManager, RemovesNowAndFilesLater) {
+  on_node(4, [](Env& env) {
+    Storage s(env);
+    ASSERT_TRUE(s.start().ok());
+    const auto log = s.open(0);
+    Storage::append(*log, 10);
+    env.sleep(seconds(1));
+    s.manager->checkpoint_recovery_points();
+    EXPECT_EQ(s.manager->open({"orders", 0}, Uuid{9, 9}, kDirectoryUnassigned, {}).error().code,
+              ErrorCode::INCONSISTENT_TOPIC_ID);
+    ASSERT_TRUE(s.manager->remove(log).ok());
+    EXPECT_EQ(s.manager->find({"orders", 0}), nullptr);
+    EXPECT_NE(log->path().find("-delete"), std::string::npos);
+    EXPECT_TRUE(env.disk.stat(log->path()).ok());
+    const auto fresh = s.open(0, Uuid{9, 9});
+    EXPECT_EQ(fresh->log_end_offset(), 0);
+    EXPECT_EQ(fresh->recovery_point(), 0);
+    env.sleep(seconds(61));
+    EXPECT_FALSE(env.disk.stat(log->path()).ok());
+    s.kill();
+    Storage again(env);
+    ASSERT_TRUE(again.start().ok());
+    EXPECT_EQ(again.open(0, Uuid{9, 9})->log_end_offset(), 0);
+    again.kill();
+  });
+}
+
+TEST(LogManager, StraysAreSetAside) {
+  on_node(5, [](Env& env) {
+    {
+      Storage s(env);
+      ASSERT_TRUE(s.start().ok());
+      Storage::append(*s.open(0), 1);
+      s.stop(1);
+    }
+    Storage s(env);
+    ASSERT_TRUE(s.dirs.open().ok());
+    s.manager.emplace(env, s.link, s.dirs.infos());
+    s.manager->start();
+    const auto found = s.dirs.begin_load();
+    ASSERT_TRUE(found.ok());
+    ASSERT_EQ(found->logs.size(), 1U);
+    ASSERT_TRUE(s.manager->make_stray(found->logs[0]).ok());
+    EXPECT_FALSE(env.disk.stat(found->logs[0].path).ok());
+    EXPECT_EQ(s.dirs.begin_load()->logs.size(), 0U);
+    EXPECT_EQ(s.dirs.begin_load()->doomed.size(), 1U);
+    s.kill();
+  });
+}
+
+TEST(LogManager, AFailedDirectoryTakesItsLogsAlong) {
+  sim::TestWorld world(6);
+  EXPECT_TRUE(world.run("node", [&](Env& env) {
+    Storage s(env);
+    ASSERT_TRUE(s.start().ok());
+    const auto first = s.open(0);
+    const auto second = s.open(1);
+    const std::string dir = first->path().substr(0, first->path().rfind('/'));
+    sim::DiskTrouble trouble;
+    trouble.failing.push_back({dir, false, true, true});
+    world.node("node").device().set_trouble(trouble);
+    ByteBuffer batch = make_batch({});
+    EXPECT_EQ(first->append_as_leader(batch, 0).error().code, ErrorCode::KAFKA_STORAGE_ERROR);
+    EXPECT_EQ(s.watcher.failed.size(), 1U);
+    EXPECT_EQ(s.manager->find({"orders", 0}), nullptr);
+    EXPECT_EQ(first->read(0, 1, FetchIsolation::log_end, true).error().code, ErrorCode::KAFKA_STORAGE_ERROR);
+    ASSERT_TRUE(second->append_as_leader(batch, 0).ok());
+    EXPECT_EQ(s.dirs.online_ids().size(), 1U);
+    EXPECT_EQ(s.manager->directory_of(*s.open(2)), s.dirs.online_ids()[0]);
+    s.stop(5);
+    world.node("node").device().set_trouble({});
+    EXPECT_FALSE(read_clean_shutdown(env.disk, dir)->has_value());
+    EXPECT_TRUE(read_clean_shutdown(env.disk, dir == "data/a" ? "data/b" : "data/a")->has_value());
+  }));
+  for (const std::string& failure : world.failures()) ADD_FAILURE() << failure;
+}
+
+TEST(PartitionDirectory, Names) {
+  EXPECT_EQ(parse_partition_directory("a-b-12"), (TopicPartition{"a-b", 12}));
+  EXPECT_FALSE(parse_partition_directory("plain"));
+  EXPECT_FALSE(parse_partition_directory("a-"));
+  EXPECT_FALSE(parse_partition_directory("a-x1"));
+  EXPECT_FALSE(parse_partition_directory("-3"));
+  EXPECT_EQ(partition_directory_with_suffix({"orders", 3}, Uuid{1, 2}, kDeleteDirSuffix),
+            "orders-3.00000000000000010000000000000002-delete");
+  const std::string longest =
+      partition_directory_with_suffix({std::string(249, 't'), 3}, Uuid{1, 2}, kStrayDirSuffix);
+  EXPECT_EQ(longest.size(), 255U);
+}
+
+}  // namespace
+}  // namespace ksim::storage
