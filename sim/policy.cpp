@@ -28,9 +28,9 @@ uint64_t SimPolicy::wake_priority(const Fiber& fiber) {
     case Order::fifo:
       return ++wakes_;
     case Order::few_changes: {
-      // A priority holds for 32 to 287 wake-ups of its fiber, an own number and phase for each fiber.
+      // An own period and phase for each fiber. Never so long that a fiber that spins would starve others.
       const uint64_t own = random_.draw(SimStream::wake_priority, fiber.key(), ~0ULL);
-      const uint64_t period = 32 + (own & 0xff);
+      const uint64_t period = 1 + 2048 / (uint64_t{exploration_.change_points} + 1) + (own & 0xff);
       return random_.draw(SimStream::wake_priority, fiber.key(),
                           (fiber.wake_count() + (own >> 8) % period) / period);
     }

@@ -24,6 +24,8 @@ enum class Order : uint8_t {
 
 struct Exploration {
   Order order = Order::random;
+  // Of few_changes: how often a fiber's priority changes in some two thousand wake-ups.
+  uint32_t change_points = 3;
   // Scales what a resumed fiber costs in virtual time; 0: nothing.
   uint32_t cost_per_mille = 1000;
   // So many resumes without time moving are a livelock.

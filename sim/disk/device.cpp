@@ -12,6 +12,17 @@ DiskProfile DiskProfile::ssd() {
   return profile;
 }
 
+DiskProfile DiskProfile::cloud() {
+  DiskProfile profile;
+  profile.sync = {
+      {{{500'000, 900'000}, {950'000, 2'500'000}, {998'000, 15'000'000}, {1'000'000, 250'000'000}}}};
+  profile.read = {
+      {{{500'000, 600'000}, {950'000, 1'800'000}, {998'000, 10'000'000}, {1'000'000, 120'000'000}}}};
+  profile.names = {{{{900'000, 300'000}, {990'000, 3'000'000}, {1'000'000, 80'000'000}}}};
+  profile.bytes_per_second = 250'000'000;
+  return profile;
+}
+
 DiskProfile DiskProfile::spinning() {
   DiskProfile profile;
   profile.sync = {{{{500'000, 8'000'000}, {950'000, 20'000'000}, {1'000'000, 200'000'000}}}};
@@ -27,6 +38,14 @@ DiskProfile DiskProfile::instant() {
   profile.cold_read_per_mille = profile.slow_write_per_mille = profile.slow_names_per_mille = 0;
   profile.bytes_per_second = 0;
   return profile;
+}
+
+std::optional<DiskProfile> DiskProfile::named(std::string_view name) {
+  if (name == "none") return instant();
+  if (name == "ssd") return ssd();
+  if (name == "cloud") return cloud();
+  if (name == "spinning") return spinning();
+  return std::nullopt;
 }
 
 Device::InFlight::InFlight(Device& device, Fiber& fiber) : device_(device), fiber_(fiber) {

@@ -3,6 +3,7 @@
 // incarnations of the node.
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,8 +27,11 @@ struct DiskProfile {
   uint64_t capacity_bytes = 1ULL << 40;
 
   static DiskProfile ssd();
+  static DiskProfile cloud();  // a network volume
   static DiskProfile spinning();
   static DiskProfile instant();  // nothing ever waits: for tests of logic
+  // By the words of a plan: none, ssd, cloud, spinning.
+  static std::optional<DiskProfile> named(std::string_view name);
 };
 
 // What is wrong with the disk; faults set and heal it, the stored bytes stay as they are.

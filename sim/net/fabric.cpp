@@ -8,6 +8,14 @@
 
 namespace ksim::sim {
 
+NetProfile NetProfile::local() {
+  NetProfile profile;
+  profile.one_way = {{{{900'000, 20'000}, {999'000, 80'000}, {1'000'000, 1'000'000}}}};
+  profile.loopback = {{{{900'000, 15'000}, {1'000'000, 60'000}}}};
+  profile.bytes_per_second = 5'000'000'000;
+  return profile;
+}
+
 NetProfile NetProfile::rack() {
   NetProfile profile;
   profile.one_way = {{{{500'000, 60'000}, {900'000, 150'000}, {995'000, 600'000}, {1'000'000, 8'000'000}}}};
@@ -15,9 +23,18 @@ NetProfile NetProfile::rack() {
   return profile;
 }
 
+NetProfile NetProfile::regional() {
+  NetProfile profile;
+  profile.one_way = {
+      {{{500'000, 700'000}, {950'000, 2'000'000}, {999'000, 8'000'000}, {1'000'000, 60'000'000}}}};
+  profile.loopback = {{{{900'000, 15'000}, {1'000'000, 60'000}}}};
+  profile.bytes_per_second = 300'000'000;
+  return profile;
+}
+
 NetProfile NetProfile::wide() {
   NetProfile profile;
-  profile.one_way = {{{{500'000, 8'000'000}, {950'000, 20'000'000}, {1'000'000, 200'000'000}}}};
+  profile.one_way = {{{{500'000, 30'000'000}, {950'000, 60'000'000}, {1'000'000, 300'000'000}}}};
   profile.loopback = {{{{900'000, 15'000}, {1'000'000, 60'000}}}};
   profile.bytes_per_second = 50'000'000;
   return profile;
@@ -29,6 +46,14 @@ NetProfile NetProfile::instant() {
   profile.bytes_per_second = 0;
   profile.split_per_mille = 0;
   return profile;
+}
+
+std::optional<NetProfile> NetProfile::named(std::string_view name) {
+  if (name == "local") return local();
+  if (name == "datacenter") return rack();
+  if (name == "regional") return regional();
+  if (name == "wide") return wide();
+  return std::nullopt;
 }
 
 void Fabric::clear() {

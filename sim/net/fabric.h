@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,9 +29,13 @@ struct NetProfile {
   Duration connect_give_up = seconds(127);  // Linux: six retries of a SYN
   size_t backlog = 256;
 
-  static NetProfile rack();
-  static NetProfile wide();
-  static NetProfile instant();
+  static NetProfile local();     // one machine
+  static NetProfile rack();      // one data centre
+  static NetProfile regional();  // data centres of one region
+  static NetProfile wide();      // between continents
+  static NetProfile instant();   // no delay at all: for tests of logic
+  // By the words of a plan: local, datacenter, regional, wide.
+  static std::optional<NetProfile> named(std::string_view name);
 };
 
 // What is wrong with the way from one host to another.
