@@ -6,6 +6,7 @@
 
 #include "core/base/hash.h"
 #include "core/io/linux/clock.h"
+#include "core/io/linux/fault_handler.h"
 #include "core/io/scope.h"
 
 namespace ksim {
@@ -101,6 +102,7 @@ Blocking LinuxNode::blocking(size_t shard) { return shards_[shard]->blocking; }
 void LinuxNode::run_shard(Shard& shard, const std::function<void(Env&)>& main) {
   shard.loop.enter_thread();
   if (options_.pin_threads) pin_to_processor(shard.index);
+  const FaultHandler fault_handler(shard.scheduler);
   Scope scope(shard.env);
   scope.spawn("main", [&] { main(shard.env); });
   shard.scheduler.run([&] { return shard.group.empty(); });

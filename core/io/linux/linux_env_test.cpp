@@ -213,6 +213,31 @@ TEST_F(LinuxNodeTest, TerminationIsAWait) {
   });
 }
 
+#if !defined(__SANITIZE_ADDRESS__)
+// Never optimised into a loop: each call writes to its own frame.
+int deeper(volatile int* above, int levels) {
+  volatile int here[64];
+  here[0] = *above + 1;
+  return levels == 0 ? 0 : deeper(here, levels - 1) + here[0];
+}
+
+TEST_F(LinuxNodeTest, AStackOverflowNamesItsFiber) {
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  EXPECT_DEATH(
+      {
+        make()->run([](Env& env) {
+          Scope scope(env);
+          scope.spawn("bottomless", [] {
+            volatile int start = 0;
+            static_cast<void>(deeper(&start, 1'000'000));
+          });
+          scope.join();
+        });
+      },
+      "SIGSEGV at 0x[0-9a-f]+ in fiber bottomless of node/0: its stack is used up");
+}
+#endif
+
 TEST(LinuxErrors, TheSeamsWords) {
   EXPECT_EQ(io_error_of(ENOENT), IoError::not_found);
   EXPECT_EQ(io_error_of(ENOSPC), IoError::no_space);

@@ -1,5 +1,5 @@
-// What fibers cost, without any world: time jumps, nothing is written. One line a measure,
-// "name nanoseconds"; `switch` is the yardstick that scripts/bench relates other figures to.
+// fiber_bench [MEASURE]: what fibers cost, without any world: time jumps, nothing is written. One line a
+// measure, "name nanoseconds"; `switch` is the yardstick that scripts/bench relates other figures to.
 
 #include <algorithm>
 #include <functional>
@@ -45,7 +45,9 @@ struct Bench {
 };
 
 // The best of five rounds: the machine has other things to do, and never makes us faster.
-void measure(const char* name, int64_t operations, const std::function<void(Bench&)>& body) {
+void measure(std::string_view wanted, std::string_view name, int64_t operations,
+             const std::function<void(Bench&)>& body) {
+  if (!wanted.empty() && wanted != name) return;
   LinuxClock clock;
   double best = 0;
   for (int round = 0; round < 5; ++round) {
@@ -99,14 +101,14 @@ void sleepers(Bench& bench, int64_t fibers, int64_t sleeps) {
   }
 }
 
-void all() {
+void all(std::string_view wanted) {
   fmt::print("{:<28} {:>8}\n", "operation", "ns");
   constexpr int64_t kMany = 2'000'000;
-  measure("switch", kMany, [](Bench& b) { ring(b, 2, kMany); });
-  measure("switch among 90", kMany, [](Bench& b) { ring(b, 90, kMany); });
-  measure("switch among 10000", kMany, [](Bench& b) { ring(b, 10'000, kMany); });
-  measure("yield", kMany, [](Bench& b) { ring(b, 1, kMany); });
-  measure("spawn, run, end", kMany / 4, [](Bench& b) {
+  measure(wanted, "switch", kMany, [](Bench& b) { ring(b, 2, kMany); });
+  measure(wanted, "switch among 90", kMany, [](Bench& b) { ring(b, 90, kMany); });
+  measure(wanted, "switch among 10000", kMany, [](Bench& b) { ring(b, 10'000, kMany); });
+  measure(wanted, "yield", kMany, [](Bench& b) { ring(b, 1, kMany); });
+  measure(wanted, "spawn, run, end", kMany / 4, [](Bench& b) {
     b.scope.spawn("parent", [&b] {
       for (int64_t i = 0; i < kMany / 4; ++i) {
         Scope inner(b.scheduler, b.group);
@@ -116,7 +118,7 @@ void all() {
       }
     });
   });
-  measure("spawn, park, cancel, end", kMany / 20, [](Bench& b) {
+  measure(wanted, "spawn, park, cancel, end", kMany / 20, [](Bench& b) {
     b.scope.spawn("parent", [&b] {
       for (int64_t i = 0; i < kMany / 20; ++i) {
         Scope inner(b.scheduler, b.group);
@@ -126,15 +128,15 @@ void all() {
       }
     });
   });
-  measure("sleep, 50 pending", kMany / 2, [](Bench& b) { sleepers(b, 50, kMany / 2); });
-  measure("sleep, 300 pending", kMany / 2, [](Bench& b) { sleepers(b, 300, kMany / 2); });
-  measure("sleep, 3000 pending", kMany / 2, [](Bench& b) { sleepers(b, 3'000, kMany / 2); });
+  measure(wanted, "sleep, 50 pending", kMany / 2, [](Bench& b) { sleepers(b, 50, kMany / 2); });
+  measure(wanted, "sleep, 300 pending", kMany / 2, [](Bench& b) { sleepers(b, 300, kMany / 2); });
+  measure(wanted, "sleep, 3000 pending", kMany / 2, [](Bench& b) { sleepers(b, 3'000, kMany / 2); });
 }
 
 }  // namespace
 }  // namespace ksim
 
-int main() {
-  ksim::all();
+int main(int argc, char** argv) {
+  ksim::all(argc > 1 ? argv[1] : "");
   return 0;
 }
