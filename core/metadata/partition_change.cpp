@@ -138,7 +138,9 @@ void PartitionChangeBuilder::complete_reassignment() {
 // members that are no replicas any more; here it is this partition's own, and only replicas are eligible.
 void PartitionChangeBuilder::compute_elr() {
   if (!context_.elr_enabled) {
-    elr_.clear();
+    // Left from before the feature was switched off: while the ISR is empty they are all there is.
+    elr_ = isr_.empty() && partition_.isr.empty() ? without(elr_, {unclean_shutdown_.value_or(kNoLeader)})
+                                                  : Ids();
     return;
   }
   const int32_t min_isr = effective_min_isr(context_.min_insync_replicas, replicas_.size());
@@ -232,10 +234,10 @@ void PartitionChangeBuilder::set_assignment(PartitionChange& change) const {
   if (directories != partition_.directories) change.directories = std::move(directories);
 }
 
-Reassignment start_reassignment(const Ids& current, const Ids& target) {
+Reassignment start_reassignment(const PartitionRegistration& partition, const Ids& target) {
   Reassignment result;
-  result.removing = without(current, target);
-  result.adding = without(target, current);
+  result.removing = without(partition.replicas, target);
+  result.adding = without(target, without(partition.replicas, partition.adding_replicas));
   std::sort(result.removing.begin(), result.removing.end());
   std::sort(result.adding.begin(), result.adding.end());
   result.replicas = target;

@@ -90,7 +90,9 @@ struct Reassignment {
   std::vector<int32_t> removing;
   std::vector<int32_t> adding;
 };
-Reassignment start_reassignment(const std::vector<int32_t>& current, const std::vector<int32_t>& target);
+// Adding is what the partition did not have before any reassignment began, so that a second one that
+// overtakes the first can still be taken back as a whole.
+Reassignment start_reassignment(const PartitionRegistration& partition, const std::vector<int32_t>& target);
 
 struct ReassignmentRevert {
   std::vector<int32_t> replicas;

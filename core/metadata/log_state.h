@@ -1,0 +1,42 @@
+#pragma once
+// The image after a prefix of the metadata log, metadata transactions included (rule C6).
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "core/base/bytes.h"
+#include "core/base/result.h"
+#include "core/metadata/image.h"
+#include "core/metadata/records.h"
+
+namespace ksim {
+
+// A committed batch of the metadata log. Control batches come with no records.
+struct MetadataBatch {
+  int64_t base_offset = 0;
+  int64_t last_offset = 0;
+  int32_t epoch = 0;
+  int64_t append_time_ms = 0;
+  std::span<const Bytes> records;
+  size_t size_bytes = 0;
+};
+
+struct LogState {
+  int64_t offset = -1;  // of the last record applied
+  MetadataImageRef image = empty_image();
+  // Where the open metadata transaction began, and the image before it.
+  std::optional<int64_t> transaction_start;
+  MetadataImageRef before_transaction;
+
+  // Applied and outside an open transaction.
+  int64_t stable_offset() const { return transaction_start ? *transaction_start - 1 : offset; }
+  const MetadataImageRef& stable_image() const { return transaction_start ? before_transaction : image; }
+};
+
+// Applies a batch. On an error the state is as before.
+Result<void> apply_batch(LogState& state, const MetadataBatch& batch);
+// The state that a snapshot holds.
+Result<LogState> load_snapshot(const MetadataProvenance& provenance, std::span<const Bytes> records);
+
+}  // namespace ksim
