@@ -294,16 +294,18 @@ Result<void> Controller::reassign(Op& op, const ReassignmentRequest& request) {
       return fail(ErrorCode::NO_REASSIGNMENT_IN_PROGRESS, "No partition reassignment is in progress.");
     }
     ReassignmentRevert revert = revert_reassignment(*partition);
-    const bool eligible_left =
-        context.elr_enabled && std::any_of(partition->elr.begin(), partition->elr.end(),
-                                           [&](int32_t id) { return contains(revert.replicas, id); });
-    // An eligible replica has all committed records, which the first replica may not have.
-    if (revert.unclean && eligible_left) {
-      revert.isr.clear();
-    } else if (revert.unclean && !unclean_allowed) {
-      return fail(ErrorCode::INVALID_REPLICA_ASSIGNMENT,
-                  "Unable to revert partition assignment for " + where +
-                      " because it would require an unclean leader election.");
+    if (revert.unclean) {
+      // An eligible replica has all committed records, which the first replica may not have.
+      const bool eligible_left =
+          context.elr_enabled && std::any_of(partition->elr.begin(), partition->elr.end(),
+                                             [&](int32_t id) { return contains(revert.replicas, id); });
+      if (!eligible_left && !unclean_allowed) {
+        return fail(ErrorCode::INVALID_REPLICA_ASSIGNMENT,
+                    "Unable to revert partition assignment for " + where +
+                        " because it would require an unclean leader election.");
+      }
+      // With ELR the election itself finds who may lead and says so; without, the ISR cannot be empty.
+      if (context.elr_enabled) revert.isr.clear();
     }
     if (unclean_allowed) builder.election(Election::unclean);
     builder.target_isr(std::move(revert.isr)).target_replicas(std::move(revert.replicas));
