@@ -1,35 +1,42 @@
 #include "core/broker/controller_channel.h"
 
+#include <algorithm>
+
 namespace ksim::broker {
 
-Result<std::shared_ptr<rpc::RpcConnection>> ControllerChannel::connect(Deadline deadline) {
-  MutexLock hold(opening_);
-  for (;;) {
-    const std::optional<ControllerNode> node = active_.get();
-    if (connection_ != nullptr && connection_->is_usable() && node && *node == connected_to_)
-      return connection_;
-    connection_.reset();
-    if (env_.now() >= deadline) return fail(ErrorCode::REQUEST_TIMED_OUT, "no active controller");
-    if (!node) {
-      static_cast<void>(active_.wait(deadline));
-      continue;
-    }
-    rpc::RpcClientConfig config;
-    config.client_id = options_.client_id;
-    config.purpose = options_.purpose;
-    const Deadline open_by = std::min(deadline, env_.after(options_.request_timeout));
-    auto opened = rpc::RpcConnection::open(env_, node->endpoint, config, open_by);
-    if (opened.ok()) {
-      connection_ = std::move(opened).value();
-      connected_to_ = *node;
-      return connection_;
-    }
-    TRY(pause(deadline));
-  }
+void ActiveController::set(std::optional<ControllerNode> node) {
+  node_ = std::move(node);
+  for (ControllerChannel* channel : channels_) channel->controller_moved();
+  changed_.notify_all();
 }
 
-void ControllerChannel::drop(const std::shared_ptr<rpc::RpcConnection>& connection) {
-  if (connection_ == connection) connection_.reset();
+ControllerChannel::ControllerChannel(const Env& env, ActiveController& active, Options options)
+    : env_(env), active_(active), options_(std::move(options)) {
+  active_.channels_.push_back(this);
+}
+
+ControllerChannel::~ControllerChannel() { std::erase(active_.channels_, this); }
+
+void ControllerChannel::controller_moved() {
+  if (peer_ == nullptr || !active_.get() || *active_.get() == node_) return;
+  peer_->disconnect();
+  peer_.reset();
+}
+
+Result<std::shared_ptr<rpc::RpcPeer>> ControllerChannel::find(Deadline deadline) {
+  for (;;) {
+    const std::optional<ControllerNode>& node = active_.get();
+    if (node && peer_ != nullptr && *node == node_) return peer_;
+    if (node) {
+      rpc::RpcClientConfig config;
+      config.client_id = options_.client_id;
+      config.purpose = options_.purpose;
+      node_ = *node;
+      peer_ = std::make_shared<rpc::RpcPeer>(env_, node->endpoint, config, static_cast<uint64_t>(node->id));
+      return peer_;
+    }
+    if (!active_.wait(deadline)) return fail(ErrorCode::REQUEST_TIMED_OUT, "no active controller");
+  }
 }
 
 Result<void> ControllerChannel::pause(Deadline deadline) {

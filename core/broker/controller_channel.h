@@ -3,10 +3,11 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "core/io/env.h"
 #include "core/io/sync.h"
-#include "core/rpc/connection.h"
+#include "core/rpc/peer.h"
 
 namespace ksim::broker {
 
@@ -17,21 +18,23 @@ struct ControllerNode {
   bool operator==(const ControllerNode& other) const { return id == other.id && endpoint == other.endpoint; }
 };
 
+class ControllerChannel;
+
 // What this node believes to be the active controller. One for each shard, told by the one where raft lives.
 class ActiveController {
  public:
   explicit ActiveController(Scheduler& scheduler) : changed_(scheduler) {}
-  void set(std::optional<ControllerNode> node) {
-    node_ = std::move(node);
-    changed_.notify_all();
-  }
+  // Does not wait. Calls on their way to another node fail, and are sent again to this one.
+  void set(std::optional<ControllerNode> node);
   const std::optional<ControllerNode>& get() const { return node_; }
   // False at the deadline; true also means that it may be the same again.
   bool wait(Deadline deadline) { return changed_.wait(deadline, "active controller"); }
 
  private:
+  friend class ControllerChannel;
   std::optional<ControllerNode> node_;
   Condition changed_;
+  std::vector<ControllerChannel*> channels_;
 };
 
 // One connection, opened again wherever the controller is. Fibers of its shard may call at the same time.
@@ -43,8 +46,10 @@ class ControllerChannel {
     Duration request_timeout = seconds(30);  // controller.socket.timeout.ms
     Duration retry_backoff = milliseconds(50);
   };
-  ControllerChannel(const Env& env, ActiveController& active, Options options)
-      : env_(env), active_(active), options_(std::move(options)), opening_(env.scheduler) {}
+  ControllerChannel(const Env& env, ActiveController& active, Options options);
+  ControllerChannel(const ControllerChannel&) = delete;
+  ControllerChannel& operator=(const ControllerChannel&) = delete;
+  ~ControllerChannel();
 
   // Sends to the active controller, and again to the next one after NOT_CONTROLLER or a lost connection,
   // until the deadline (REQUEST_TIMED_OUT). So a request may be carried out more than once. Waits.
@@ -52,20 +57,19 @@ class ControllerChannel {
   Result<rpc::Reply<typename Request::Response>> call(
       const Request& request, Deadline deadline, std::optional<Duration> request_timeout = std::nullopt) {
     for (;;) {
-      TRY_ASSIGN(std::shared_ptr<rpc::RpcConnection> connection, connect(deadline));
+      TRY_ASSIGN(const std::shared_ptr<rpc::RpcPeer> peer, find(deadline));
       const Deadline reply_by =
           std::min(deadline, env_.after(request_timeout.value_or(options_.request_timeout)));
-      auto reply = connection->call(request, reply_by);
+      auto reply = peer->call(request, reply_by);
       if (reply.ok() && !refused(**reply)) return reply;
       if (!reply.ok() && reply.error().code == ErrorCode::UNSUPPORTED_VERSION) return reply;
-      drop(connection);
+      env_.reached(Mark::controller_asked_again, options_.purpose);
       TRY(pause(deadline));
     }
   }
-  // The controller the next request would go to has proved not to be one.
-  void forget_connection() { connection_.reset(); }
 
  private:
+  friend class ActiveController;
   template <class Response>
   static bool refused(const Response& response) {
     if constexpr (requires { response.error_code; }) {
@@ -74,16 +78,15 @@ class ControllerChannel {
       return false;
     }
   }
-  Result<std::shared_ptr<rpc::RpcConnection>> connect(Deadline deadline);
-  void drop(const std::shared_ptr<rpc::RpcConnection>& connection);
+  Result<std::shared_ptr<rpc::RpcPeer>> find(Deadline deadline);
+  void controller_moved();
   Result<void> pause(Deadline deadline);
 
   const Env& env_;
   ActiveController& active_;
   Options options_;
-  Mutex opening_;
-  std::shared_ptr<rpc::RpcConnection> connection_;
-  ControllerNode connected_to_;
+  std::shared_ptr<rpc::RpcPeer> peer_;
+  ControllerNode node_;
 };
 
 }  // namespace ksim::broker
