@@ -46,6 +46,14 @@ class BrokerShards {
   void produce(std::vector<AppendItem> items, int16_t acks, Duration timeout, storage::AppendOrigin origin,
                std::function<void(AppendResults)> done);
 
+  struct DeleteItem {
+    PartitionKey key;
+    int64_t offset = 0;
+  };
+  // As produce(): `done` gets the low watermarks or errors in the order of the items (rule D59).
+  void delete_records(const std::vector<DeleteItem>& items, Duration timeout,
+                      std::function<void(std::vector<Result<int64_t>>)> done);
+
   // Reads; waits for more as asked (rule D30). Results in the order of the items.
   std::vector<ReadResult> fetch(FetchRequestParts request);
 
@@ -57,6 +65,13 @@ class BrokerShards {
     std::function<void(AppendResults)> done;
   };
   void gathered(uint64_t produce, const std::vector<size_t>& places, AppendResults part);
+
+  struct DeleteGather {
+    std::vector<Result<int64_t>> results;
+    size_t missing = 0;
+    std::function<void(std::vector<Result<int64_t>>)> done;
+  };
+  void deleted(uint64_t gather, size_t place, Result<int64_t> result);
 
   struct FetchSignal;
   class Watches;
@@ -72,6 +87,7 @@ class BrokerShards {
   ShardExecutor& executor_;
   const ReplicaManagers& managers_;
   std::map<uint64_t, ProduceGather> gathers_;
+  std::map<uint64_t, DeleteGather> delete_gathers_;
   uint64_t last_gather_ = 0;
 };
 

@@ -134,8 +134,12 @@ class ReplicaManager final : public PartitionHost {
   void unwatch(uint64_t watch);
   OffsetAnswer list_offset(const PartitionKey& key, int64_t timestamp_ms, ListIsolation isolation,
                            std::optional<int32_t> current_leader_epoch, bool leader_only);  // waits
-  // Rule D59: the low watermark once it has reached `offset`. Waits, at most until the deadline.
-  Result<int64_t> delete_records(const PartitionKey& key, int64_t offset, Deadline deadline);
+  // Rule D59: raises the log start; gives the low watermark to wait for. Waits for the disk only.
+  Result<int64_t> delete_records(const PartitionKey& key, int64_t offset);
+  // Tells `done` the low watermark once it has reached `target`, an error, or REQUEST_TIMED_OUT at the
+  // deadline. Does not wait; `done` may run at once.
+  void await_low_watermark(const PartitionKey& key, int64_t target, Deadline deadline,
+                           std::function<void(Result<int64_t>)> done);
 
   size_t waiting_produces() const { return produces_.size(); }
   size_t waiting_fetches() const { return fetches_.size(); }

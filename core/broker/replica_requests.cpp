@@ -198,44 +198,42 @@ OffsetAnswer ReplicaManager::list_offset(const PartitionKey& key, int64_t timest
 
 class ReplicaManager::DelayedDelete final : public DelayedOperation {
  public:
-  DelayedDelete(std::shared_ptr<Partition> partition, int64_t offset, Scheduler& scheduler)
-      : partition_(std::move(partition)), offset_(offset), ended_(scheduler) {}
-  Condition& ended() { return ended_; }
-  Result<int64_t> result() const {
-    if (timed_out_) return fail(ErrorCode::REQUEST_TIMED_OUT, partition_->name());
-    return partition_->low_watermark();
-  }
+  DelayedDelete(std::shared_ptr<Partition> partition, int64_t target,
+                std::function<void(Result<int64_t>)> done)
+      : partition_(std::move(partition)), target_(target), done_(std::move(done)) {}
 
  private:
   bool satisfied() override {
     const Result<int64_t> low = partition_->low_watermark();
-    return !low.ok() || *low >= offset_;
+    return !low.ok() || *low >= target_;
   }
   void on_complete(End end) override {
-    timed_out_ = end != End::condition;
-    ended_.notify_all();
+    if (end == End::dropped) return;
+    if (end == End::timeout) return done_(fail(ErrorCode::REQUEST_TIMED_OUT, partition_->name()));
+    done_(partition_->low_watermark());
   }
 
   std::shared_ptr<Partition> partition_;
-  int64_t offset_;
-  bool timed_out_ = false;
-  Condition ended_;
+  int64_t target_;
+  std::function<void(Result<int64_t>)> done_;
 };
 
-Result<int64_t> ReplicaManager::delete_records(const PartitionKey& key, int64_t offset, Deadline deadline) {
+Result<int64_t> ReplicaManager::delete_records(const PartitionKey& key, int64_t offset) {
   const auto found = find(key);
   if (!found.ok()) return fail(found.error());
   const std::shared_ptr<Partition> partition = *found;
-  TRY_ASSIGN(const int64_t target, partition->delete_records(offset));
+  const Result<int64_t> target = partition->delete_records(offset);
   run_actions();
-  auto operation = std::make_shared<DelayedDelete>(partition, target, env_.scheduler);
+  return target;
+}
+
+void ReplicaManager::await_low_watermark(const PartitionKey& key, int64_t target, Deadline deadline,
+                                         std::function<void(Result<int64_t>)> done) {
+  const auto found = find(key);
+  if (!found.ok()) return done(fail(found.error()));
+  auto operation = std::make_shared<DelayedDelete>(*found, target, std::move(done));
   const PartitionKey keys[] = {key};
-  if (!deletes_.try_complete_else_watch(operation, keys, deadline)) {
-    duty_.watch(deadline);
-    while (!operation->completed())
-      static_cast<void>(operation->ended().wait(Instant::never(), "delete records"));
-  }
-  return operation->result();
+  if (!deletes_.try_complete_else_watch(operation, keys, deadline)) duty_.watch(deadline);
 }
 
 }  // namespace ksim::broker

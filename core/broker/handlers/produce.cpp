@@ -1,0 +1,132 @@
+// Produce (rules D7-D10, D22, D23).
+
+#include "core/broker/handlers/common.h"
+#include "core/broker/handlers/handlers.h"
+#include "core/record/validator.h"
+
+namespace ksim::broker {
+namespace {
+
+// What is left of a request once its records are in the logs and its frame is gone.
+struct ProduceAnswer {
+  struct Partition {
+    int32_t index = 0;
+    AppendResult result;
+  };
+  struct Topic {
+    std::string name;
+    std::vector<Partition> partitions;
+  };
+  BrokerContext* context = nullptr;
+  std::string listener;
+  int16_t acks = 0;
+  ResponseSlot slot;
+  std::vector<Topic> topics;
+  std::vector<std::pair<size_t, size_t>> appended;  // place of each append item: topic, partition
+};
+
+// Rule D7, D8: what can be refused without looking at a log.
+ErrorCode refusal(const wire::ProduceRequest& request, const IncomingRequest& incoming,
+                  std::string_view topic, Bytes records) {
+  if (request.acks < -1 || request.acks > 1) return ErrorCode::INVALID_REQUIRED_ACKS;
+  const auto batch = single_batch(records);
+  if (!batch.ok()) return batch.error().code;
+  if (batch->compression() == Compression::zstd && incoming.context.version < 7)
+    return ErrorCode::UNSUPPORTED_COMPRESSION_TYPE;
+  if (is_internal_topic(topic) && incoming.context.client_id != "__admin_client")
+    return ErrorCode::INVALID_TOPIC_EXCEPTION;
+  return ErrorCode::NONE;
+}
+
+void fill_partition(const ProduceAnswer::Partition& from, wire::PartitionProduceResponse& to,
+                    wire::Arena& arena, std::vector<int32_t>& leaders) {
+  const AppendResult& result = from.result;
+  to.index = from.index;
+  to.error_code = code(result.error);
+  to.base_offset = result.base_offset;
+  to.log_append_time_ms = result.log_append_time_ms;
+  to.log_start_offset = result.log_start_offset;
+  to.record_errors = arena.make_array<wire::BatchIndexAndErrorMessage>(result.record_errors.size());
+  for (size_t i = 0; i < result.record_errors.size(); ++i) {
+    to.record_errors[i].batch_index = result.record_errors[i].index;
+    to.record_errors[i].batch_index_error_message = result.record_errors[i].message;
+  }
+  if (!result.message.empty()) to.error_message = result.message;
+  if (result.error == ErrorCode::NOT_LEADER_OR_FOLLOWER && result.leader.leader_id >= 0) {
+    to.current_leader.leader_id = result.leader.leader_id;
+    to.current_leader.leader_epoch = result.leader.leader_epoch;
+    leaders.push_back(result.leader.leader_id);
+  }
+}
+
+void respond(ProduceAnswer& answer) {
+  if (answer.acks == 0) {
+    for (const auto& topic : answer.topics) {
+      for (const auto& partition : topic.partitions) {
+        if (partition.result.error != ErrorCode::NONE)
+          return answer.slot.close_connection(std::string(to_string(partition.result.error)));
+      }
+    }
+    return answer.slot.respond_nothing();
+  }
+  wire::Arena arena;
+  wire::ProduceResponse response;
+  std::vector<int32_t> leaders;
+  response.responses = arena.make_array<wire::TopicProduceResponse>(answer.topics.size());
+  for (size_t t = 0; t < answer.topics.size(); ++t) {
+    const ProduceAnswer::Topic& from = answer.topics[t];
+    wire::TopicProduceResponse& to = response.responses[t];
+    to.name = from.name;
+    to.partition_responses = arena.make_array<wire::PartitionProduceResponse>(from.partitions.size());
+    for (size_t p = 0; p < from.partitions.size(); ++p)
+      fill_partition(from.partitions[p], to.partition_responses[p], arena, leaders);
+  }
+  const MetadataImageRef image = answer.context->image();
+  if (answer.slot.version() >= 10) {
+    response.node_endpoints =
+        leader_endpoints<wire::ProduceResponseNodeEndpoint>(*image, answer.listener, leaders, arena);
+  }
+  answer.slot.respond(response);
+}
+
+}  // namespace
+
+void handle_produce(BrokerContext& context, const wire::ProduceRequest& request, IncomingRequest& incoming,
+                    ResponseSlot slot) {
+  const MetadataImageRef image = context.image();
+  auto answer = std::make_shared<ProduceAnswer>();
+  answer->context = &context;
+  answer->listener = incoming.context.connection->listener;
+  answer->acks = request.acks;
+  answer->slot = std::move(slot);
+  std::vector<AppendItem> items;
+  for (const auto& topic : request.topic_data) {
+    ProduceAnswer::Topic& entry = answer->topics.emplace_back();
+    entry.name = topic.name;
+    for (const auto& data : topic.partition_data) {
+      ProduceAnswer::Partition& partition = entry.partitions.emplace_back();
+      partition.index = data.index;
+      const auto key = find_partition(*image, topic.name, data.index);
+      partition.result.error =
+          key.ok() ? refusal(request, incoming, topic.name, data.records.bytes) : key.error();
+      if (partition.result.error != ErrorCode::NONE) continue;
+      AppendItem item;
+      item.key = *key;
+      item.frame = incoming.frame.bytes;
+      item.offset = static_cast<size_t>(data.records.bytes.data() - incoming.frame.bytes.data());
+      item.size_bytes = data.records.bytes.size();
+      items.push_back(std::move(item));
+      answer->appended.emplace_back(answer->topics.size() - 1, entry.partitions.size() - 1);
+    }
+  }
+  context.shards.produce(std::move(items), request.acks, milliseconds(std::max(0, request.timeout_ms)),
+                         storage::AppendOrigin::client, [answer](AppendResults results) {
+                           for (size_t i = 0; i < results.size(); ++i) {
+                             const auto [topic, partition] = answer->appended[i];
+                             answer->topics[topic].partitions[partition].result = std::move(results[i]);
+                           }
+                           respond(*answer);
+                         });
+}
+
+}  // namespace ksim::broker
