@@ -76,6 +76,9 @@ class ClientNetwork {
   Result<ConnectionPtr> acquire_any(Deadline deadline, int32_t& node);
 
   Deadline request_deadline() const { return env_.after(milliseconds(config_.request_timeout_ms)); }
+  ExponentialBackoff retry_backoff() const {
+    return {config_.retry_backoff_ms, config_.retry_backoff_max_ms};
+  }
   const Env& env() const { return env_; }
   uint64_t entity() const { return entity_; }
   uint64_t jitter() { return jitter_dice_.next(); }
