@@ -19,7 +19,8 @@ Result<void> Admin::repeat(std::optional<int32_t> node, Deadline deadline, bool&
       const auto request = make(arena);
       const auto reply = (*connection)->call(request, std::min(deadline, network_.request_deadline()));
       if (reply.ok()) {
-        network_.throttle(target, reply->message.throttle_time_ms);
+        if constexpr (requires { reply->message.throttle_time_ms; })
+          network_.throttle(target, reply->message.throttle_time_ms);
         TRY_ASSIGN(const bool done, take(reply->message));
         if (done) return {};
       } else if (reply.error().code == ErrorCode::NETWORK_EXCEPTION) {
