@@ -1,0 +1,68 @@
+#pragma once
+// Many seeds of one scenario: what each came to, and what they came to together.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/bytes.h"
+#include "sim/observer/summary.h"
+
+namespace ksim::sim {
+
+// One seed, small enough to cross a pipe.
+struct SeedResult {
+  uint64_t seed = 0;
+  uint64_t digest = 0;
+  bool holds = true;
+  uint64_t events = 0;
+  uint64_t virtual_ns = 0;
+  RunCounts counts;
+  std::vector<uint64_t> marks;  // by number of the mark: how often it was reached
+  std::string complaint;        // the first violation, or what is wrong with the simulator
+  bool simulator_fault = false;
+
+  static SeedResult of(const RunSummary& summary);
+  ByteBuffer encode() const;
+  static std::optional<SeedResult> decode(Bytes bytes);
+};
+
+class Campaign {
+ public:
+  explicit Campaign(std::string scenario) : scenario_(std::move(scenario)) {}
+
+  void add(SeedResult result);
+  uint64_t seeds() const { return seeds_; }
+  uint64_t violated() const { return violated_; }
+  uint64_t broken() const { return broken_; }  // by the simulator's own fault
+  int exit_code() const { return broken_ > 0 ? 3 : violated_ > 0 ? 1 : 0; }
+
+  // `repeat` is the command that runs one seed again, up to "--seed".
+  std::string render(int64_t real_ns, const std::string& repeat, bool colour) const;
+  std::string render_json(int64_t real_ns, const std::string& repeat) const;
+
+ private:
+  struct Bad {
+    std::string complaint;
+    bool simulator_fault;
+  };
+  static constexpr size_t kMostBad = 1000;
+
+  uint64_t median(const std::vector<uint64_t>& values) const;
+
+  std::string scenario_;
+  uint64_t seeds_ = 0;
+  uint64_t violated_ = 0;
+  uint64_t broken_ = 0;
+  uint64_t permitted_ = 0;  // seeds with permitted loss
+  uint64_t events_ = 0;
+  uint64_t virtual_ns_ = 0;
+  uint64_t digests_ = 0;  // of all digests, whatever the order
+  std::vector<uint64_t> faults_, elections_, truncations_, isr_changes_, acknowledged_;
+  std::vector<uint64_t> marks_;
+  std::map<uint64_t, Bad> bad_;  // by seed
+};
+
+}  // namespace ksim::sim

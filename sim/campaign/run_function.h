@@ -1,0 +1,22 @@
+#pragma once
+// How campaigns, --verify and the command line have a plan run.
+
+#include <functional>
+#include <string>
+
+#include "sim/digest.h"
+#include "sim/memory.h"
+#include "sim/observer/summary.h"
+#include "sim/plan/plan.h"
+
+namespace ksim::sim {
+
+struct RunRequest {
+  bool faults = true;
+  bool checkers = true;
+  std::string record_path;       // empty: not recorded
+  DigestTrace* trace = nullptr;  // told of every folded event
+};
+using RunFunction = std::function<RunSummary(const Plan&, const RunRequest&, RunMemory&)>;
+
+}  // namespace ksim::sim

@@ -1,0 +1,89 @@
+#include <fmt/format.h>
+
+#include "core/base/hooks.h"
+#include "sim/checkers/all.h"
+#include "sim/cli/commands.h"
+#include "sim/faults/all.h"
+#include "sim/host/files.h"
+#include "sim/host/terminal.h"
+#include "sim/plan/words.h"
+#include "sim/truth/cluster_view.h"
+
+namespace ksim::sim {
+namespace {
+
+class NoDisks final : public DiskPeek {
+ public:
+  std::vector<std::string> list(int32_t, std::string_view, Layer) const override { return {}; }
+  std::optional<uint64_t> size(int32_t, std::string_view, Layer) const override { return std::nullopt; }
+  size_t read(int32_t, std::string_view, uint64_t, MutableBytes, Layer) const override { return 0; }
+};
+
+std::string row(std::string_view name, std::string_view text) {
+  return fmt::format("{:<26} {}\n", name, text);
+}
+
+std::string scenarios() {
+  std::string out;
+  for (const std::string& name : scenario_names()) {
+    std::string about;
+    if (const Result<std::string> text = host::read_text(scenario_path(name)); text.ok()) {
+      const Result<Plan> plan = draw_plan(*text, name, 1, {}, fault_vocabulary());
+      about = plan.ok() ? plan->about : "cannot be read: " + plan.error().message;
+    }
+    out += row(name, about);
+  }
+  return out;
+}
+
+std::string faults() {
+  std::string out;
+  for (const FaultKind& kind : fault_kinds()) {
+    std::string words(kind.text);
+    if (!kind.parameters.empty()) words += fmt::format(" [{}]", fmt::join(kind.parameters, ", "));
+    out += row(kind.name, words);
+  }
+  return out;
+}
+
+std::string checkers() {
+  const NoDisks disks;
+  PartitionNames names;
+  const ClusterView view(disks, names);
+  Verdicts verdicts;
+  std::string out;
+  for (const CheckerKind& kind : checker_kinds()) out += row(kind.code, kind.make(view, verdicts)->text());
+  return out;
+}
+
+std::string marks() {
+  std::string out;
+  for (size_t i = 0; i < kMarkCount; ++i) {
+    out += row(mark_name(static_cast<Mark>(i)), mark_text(static_cast<Mark>(i)));
+  }
+  return out;
+}
+
+}  // namespace
+
+int list_things(const host::ListCommand& command) {
+  struct What {
+    const char* name;
+    std::string (*text)();
+  };
+  constexpr What kWhats[] = {
+      {"scenarios", scenarios}, {"faults", faults}, {"checkers", checkers}, {"marks", marks}};
+  std::vector<std::string> known;
+  for (const What& what : kWhats) {
+    if (command.what == what.name) {
+      host::write_out(what.text());
+      return kHolds;
+    }
+    known.emplace_back(what.name);
+  }
+  const std::optional<std::string> near = nearest(command.what, known);
+  return refuse(fmt::format("ksim list {}: there are {}{}", command.what, fmt::join(known, ", "),
+                            near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
+}
+
+}  // namespace ksim::sim

@@ -1,0 +1,84 @@
+#include <exception>
+
+#include <fmt/format.h>
+
+#include "sim/cli/commands.h"
+#include "sim/host/files.h"
+#include "sim/host/scramble.h"
+#include "sim/host/terminal.h"
+#include "sim/observer/report.h"
+#include "sim/ping/ping_run.h"
+
+namespace ksim::sim {
+
+int refuse(const std::string& message) {
+  host::write_error("ksim: " + message + "\n");
+  return kBadInput;
+}
+
+RunFunction runner_of(const Plan& plan) {
+  if (plan.scenario == kPingScenario) return run_ping;
+  return nullptr;
+}
+
+RunSummary run_guarded(const Plan& plan, const RunRequest& request, RunMemory& memory) {
+  const int64_t began = host::real_ns();
+  RunSummary summary;
+  try {
+    summary = runner_of(plan)(plan, request, memory);
+  } catch (const std::exception& error) {
+    summary.simulator_fault = error.what();
+  }
+  summary.scenario = plan.scenario;
+  summary.seed = plan.seed;
+  summary.real = nanoseconds(host::real_ns() - began);
+  return summary;
+}
+
+int exit_code(const RunSummary& summary) {
+  if (!summary.simulator_fault.empty()) return kSimulatorFault;
+  return summary.holds() ? kHolds : kViolation;
+}
+
+std::string show(const RunSummary& summary, const host::ScenarioCommand& command) {
+  if (command.json) return render_json(summary) + "\n";
+  ReportStyle style;
+  style.colour = host::wants_colour(1);
+  style.width = host::columns(1);
+  return render_report(summary, style);
+}
+
+int run_scenario(const host::ScenarioCommand& command) {
+  const Result<Source> source = load_source(command);
+  if (!source.ok()) return refuse(source.error().message);
+  const uint64_t seed = command.seeds ? command.seeds->first : command.seed.value_or(1);
+  const Result<Plan> plan = source->plan(seed);
+  if (!plan.ok()) return refuse(plan.error().message);
+  if (command.print_plan) {
+    host::write_out(print_plan(*plan));
+    return kHolds;
+  }
+  if (runner_of(*plan) == nullptr) {
+    return refuse(fmt::format("this build has no Kafka nodes: of scenario \"{}\" it can only --print-plan",
+                              plan->scenario));
+  }
+  if (!command.record.empty()) {
+    if (const auto why = host::why_not_writable(command.record)) return refuse("--record " + *why);
+  }
+  host::ignore_broken_pipes();
+  if (command.seeds) return run_campaign(*source, command);
+  if (command.verify) return run_verify(*plan, command);
+  host::keep_memory();
+  RunMemory memory;
+  const RunRequest request{!command.no_faults, !command.no_checkers, command.record, nullptr};
+  RunSummary summary = run_guarded(*plan, request, memory);
+  summary.repeat = repeat_command(command);
+  if (!source->is_plan) summary.repeat += fmt::format(" --seed {}", plan->seed);
+  host::write_out(show(summary, command));
+  if (!summary.simulator_fault.empty()) {
+    host::write_error("ksim: the simulator is at fault: " + summary.simulator_fault + "\n");
+  }
+  return exit_code(summary);
+}
+
+}  // namespace ksim::sim

@@ -1,0 +1,87 @@
+#include "sim/faults/schedule.h"
+
+#include <map>
+
+#include <fmt/format.h>
+
+#include "core/base/hash.h"
+#include "sim/faults/all.h"
+#include "sim/plan/words.h"
+
+namespace ksim::sim {
+
+FaultSchedule::FaultSchedule(FaultStage& stage, const std::vector<FaultPlan>& plans, FaultTeller& teller)
+    : stage_(stage), plans_(plans), teller_(teller), states_(plans.size()), marked_(kMarkCount) {
+  // A fault is known by its words, not by its place: taking another one out of a plan changes nothing here.
+  std::map<uint64_t, uint32_t> same;
+  for (size_t i = 0; i < plans_.size(); ++i) {
+    const FaultPlan& plan = plans_[i];
+    uint64_t key = hash_text(plan.target, hash_text(plan.kind));
+    key = hash_text(plan.trigger.when, mix64(key, plan.trigger.nth));
+    if (plan.trigger.at) key = mix64(key, static_cast<uint64_t>(plan.trigger.at->ns));
+    states_[i].key = mix64(key, same[key]++);
+    for (size_t mark = 0; mark < kMarkCount; ++mark) {
+      if (plan.trigger.when == mark_name(static_cast<Mark>(mark))) marked_[mark] = true;
+    }
+  }
+}
+
+void FaultSchedule::start() {
+  for (size_t i = 0; i < plans_.size(); ++i) {
+    const FaultTrigger& trigger = plans_[i].trigger;
+    if (trigger.at) stage_.world().at(Instant{} + *trigger.at, states_[i].key, [this, i] { begin(i); });
+  }
+}
+
+void FaultSchedule::reached(Mark mark) {
+  if (healing_ || !marked_[static_cast<size_t>(mark)]) return;
+  for (size_t i = 0; i < plans_.size(); ++i) {
+    const FaultTrigger& trigger = plans_[i].trigger;
+    if (trigger.when != mark_name(mark) || ++states_[i].seen != trigger.nth) continue;
+    if (trigger.delay.ns > 0) {
+      stage_.world().at(stage_.world().now() + trigger.delay, states_[i].key, [this, i] { begin(i); });
+    } else {
+      begin(i);
+    }
+  }
+}
+
+std::string FaultSchedule::cause(const FaultTrigger& trigger) const {
+  if (trigger.at) return "at " + format_duration(*trigger.at);
+  return fmt::format("on {} #{}{}", trigger.when, trigger.nth,
+                     trigger.delay.ns > 0 ? " after " + format_duration(trigger.delay) : "");
+}
+
+void FaultSchedule::begin(size_t i) {
+  State& state = states_[i];
+  if (healing_ || state.begun) return;
+  state.begun = true;
+  const FaultPlan& plan = plans_[i];
+  const std::optional<FaultKind> kind = find_fault(plan.kind);
+  ENSURE(kind.has_value(), "a plan has only faults that are known");
+  const std::vector<SimNode*> targets = stage_.resolve(plan.target, state.key);
+  Began began = kind->begin(stage_, plan, targets, state.key);
+  if (began.effect.empty()) return;
+  World& world = stage_.world();
+  world.digest().fold(Fold::fault, state.key, targets.size());
+  state.row = teller_.fault_began(plan, targets.empty() ? plan.target : join_names(targets),
+                                  cause(plan.trigger), began.effect);
+  state.active = std::move(began.active);
+  if (plan.lasts) world.at(world.now() + *plan.lasts, mix64(state.key, 1), [this, i] { end(i); });
+}
+
+void FaultSchedule::end(size_t i) {
+  State& state = states_[i];
+  if (!state.begun || state.over || state.row == 0) return;
+  state.over = true;
+  const std::string what = state.active == nullptr ? std::string() : state.active->end(stage_);
+  state.active.reset();
+  teller_.fault_ended(state.row, what);
+}
+
+void FaultSchedule::heal() {
+  healing_ = true;
+  for (size_t i = 0; i < states_.size(); ++i) end(i);
+}
+
+}  // namespace ksim::sim

@@ -1,0 +1,57 @@
+#pragma once
+// The faults of one run: begins each at its time or on the n-th time its mark is reached, ends it after its
+// time or when the run heals.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/hooks.h"
+#include "sim/faults/fault.h"
+
+namespace ksim::sim {
+
+// Who is told. Rows are its own numbers.
+class FaultTeller {
+ public:
+  virtual ~FaultTeller() = default;
+  virtual int64_t fault_began(const FaultPlan& plan, const std::string& target, const std::string& cause,
+                              const std::string& effect) = 0;
+  virtual void fault_ended(int64_t row, const std::string& what) = 0;
+};
+
+class FaultSchedule {
+ public:
+  // All of them outlive the schedule; the schedule outlives the world's run.
+  FaultSchedule(FaultStage& stage, const std::vector<FaultPlan>& plans, FaultTeller& teller);
+
+  void start();
+  // A mark was reached, in a fiber. A fault without delay acts at once: before that fiber's next operation
+  // on the seam.
+  void reached(Mark mark);
+  // Ends what is active; nothing begins any more.
+  void heal();
+
+ private:
+  struct State {
+    uint64_t key = 0;
+    uint32_t seen = 0;
+    bool begun = false;
+    bool over = false;
+    int64_t row = 0;
+    std::unique_ptr<ActiveFault> active;
+  };
+
+  void begin(size_t i);
+  void end(size_t i);
+  std::string cause(const FaultTrigger& trigger) const;
+
+  FaultStage& stage_;
+  const std::vector<FaultPlan>& plans_;
+  FaultTeller& teller_;
+  std::vector<State> states_;
+  std::vector<bool> marked_;  // by mark: some fault hangs on it
+  bool healing_ = false;
+};
+
+}  // namespace ksim::sim

@@ -1,0 +1,149 @@
+#include "sim/host/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+
+namespace ksim::host {
+namespace {
+
+Failure<Error> bad(std::string message) { return fail(ErrorCode::INVALID_REQUEST, std::move(message)); }
+
+// "--seed -1" is a bad number, not an option "-1": the value is joined to the option that wants it.
+std::vector<std::string> joined(const std::vector<std::string>& arguments) {
+  constexpr std::string_view kNumbers[] = {"--seed", "--seeds", "--jobs"};
+  std::vector<std::string> out;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    out.push_back(arguments[i]);
+    const bool number =
+        std::find(std::begin(kNumbers), std::end(kNumbers), arguments[i]) != std::end(kNumbers);
+    if (number && i + 1 < arguments.size() && arguments[i + 1].size() > 1 && arguments[i + 1][0] == '-' &&
+        arguments[i + 1][1] != '-') {
+      out.back() += "=" + arguments[++i];
+    }
+  }
+  return out;
+}
+
+// The texts as they were typed; checked one by one for messages of our own.
+struct Typed {
+  std::optional<std::string> seed, seeds, jobs;
+  std::vector<std::string> settings;
+};
+
+Result<void> read_numbers(const Typed& typed, ScenarioCommand& into) {
+  if (typed.seed) {
+    into.seed = parse_seed(*typed.seed);
+    if (!into.seed)
+      return bad("--seed " + *typed.seed + ": a seed is a number from 0 to 18446744073709551615");
+  }
+  if (typed.seeds) {
+    into.seeds = parse_seeds(*typed.seeds);
+    if (!into.seeds) {
+      return bad("--seeds " + *typed.seeds + ": expected FIRST..LAST, two seeds, the smaller first");
+    }
+  }
+  if (typed.jobs) {
+    const std::optional<uint64_t> jobs = parse_seed(*typed.jobs);
+    if (!jobs || *jobs < 1 || *jobs > 1024) return bad("--jobs " + *typed.jobs + ": a number from 1 to 1024");
+    into.jobs = *jobs;
+  }
+  for (const std::string& setting : typed.settings) {
+    const size_t equals = setting.find('=');
+    if (equals == std::string::npos || equals == 0) return bad("--set " + setting + ": expected key=value");
+    into.settings.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
+  }
+  return {};
+}
+
+Result<void> check_together(const ScenarioCommand& command) {
+  const bool planned = !command.plan_file.empty();
+  if (planned && !command.scenario.empty()) return bad("give a scenario or --plan, not both");
+  if (!planned && command.scenario.empty()) {
+    return bad("which scenario? Give a name, a file, or --plan FILE (ksim list scenarios)");
+  }
+  if (command.seed && command.seeds) return bad("give --seed or --seeds, not both");
+  if (planned && (command.seed || command.seeds))
+    return bad("a plan has its seed: --plan goes without --seed");
+  if (command.seeds && command.print_plan) return bad("--print-plan prints one plan: give --seed");
+  if (command.seeds && !command.record.empty()) return bad("--record keeps one run: give --seed");
+  if (command.verify && !command.record.empty()) return bad("--verify runs twice: record a run of its own");
+  return {};
+}
+
+}  // namespace
+
+std::optional<uint64_t> parse_seed(const std::string& text) {
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || text.empty()) return std::nullopt;
+  return value;
+}
+
+std::optional<SeedRange> parse_seeds(const std::string& text) {
+  const size_t dots = text.find("..");
+  if (dots == std::string::npos) return std::nullopt;
+  const std::optional<uint64_t> first = parse_seed(text.substr(0, dots));
+  const std::optional<uint64_t> last = parse_seed(text.substr(dots + 2));
+  if (!first || !last || *first > *last) return std::nullopt;
+  return SeedRange{*first, *last};
+}
+
+Result<Command> parse_command_line(std::vector<std::string> arguments) {
+  CLI::App app{
+      "Runs whole Kafka clusters in one thread, in virtual time, under faults; repeats each run from its "
+      "seed.",
+      "ksim"};
+  app.require_subcommand(1);
+  ScenarioCommand scenario;
+  ListCommand list;
+  Typed typed;
+
+  CLI::App* run = app.add_subcommand("scenario", "run a scenario");
+  run->add_option("SCENARIO", scenario.scenario, "a name (ksim list scenarios) or a .toml file");
+  run->add_option("--plan", scenario.plan_file, "run a plan, as --print-plan prints it");
+  run->add_option("--seed", typed.seed, "the seed (default 1)");
+  run->add_option("--seeds", typed.seeds, "FIRST..LAST, both included: one run each");
+  run->add_option("--jobs", typed.jobs, "worker processes for --seeds (default: one a processor)");
+  run->add_flag("--verify", scenario.verify,
+                "run twice in two processes and name the first event that differs");
+  run->add_option("--set", typed.settings, "key=value: change a value of the scenario")
+      ->allow_extra_args(false);
+  run->add_option("--record", scenario.record, "write the history to this sqlite file");
+  run->add_flag("--print-plan", scenario.print_plan, "print the plan of this seed and run nothing");
+  run->add_flag("--no-faults", scenario.no_faults, "without the plan's faults");
+  run->add_flag("--no-checkers", scenario.no_checkers, "without the checkers");
+  run->add_flag("--json", scenario.json, "print one JSON object");
+
+  CLI::App* show = app.add_subcommand("list", "list what there is");
+  show->add_option("WHAT", list.what, "scenarios, faults, checkers or marks")->required();
+
+  if (!arguments.empty() && !arguments[0].starts_with("-") && arguments[0] != "scenario" &&
+      arguments[0] != "list") {
+    return bad("no command \"" + arguments[0] + "\": there are scenario and list (ksim --help)");
+  }
+  arguments = joined(arguments);
+  std::reverse(arguments.begin(), arguments.end());
+  Command command;
+  try {
+    app.parse(arguments);
+  } catch (const CLI::CallForHelp&) {
+    const auto chosen = app.get_subcommands();
+    command.text = (chosen.empty() ? app : *chosen.front()).help();
+    return command;
+  } catch (const CLI::ParseError& error) {
+    std::string message = error.what();
+    std::replace(message.begin(), message.end(), '\n', ' ');
+    return bad(message + " (ksim --help)");
+  }
+  if (show->parsed()) {
+    command.list = list;
+    return command;
+  }
+  TRY(read_numbers(typed, scenario));
+  TRY(check_together(scenario));
+  command.scenario = std::move(scenario);
+  return command;
+}
+
+}  // namespace ksim::host

@@ -1,0 +1,51 @@
+#pragma once
+// What a person asked ksim to do.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/base/result.h"
+
+namespace ksim::host {
+
+struct SeedRange {
+  uint64_t first = 1;
+  uint64_t last = 1;  // included
+};
+
+struct ScenarioCommand {
+  std::string scenario;  // a name or the path of a .toml file; empty with a plan
+  std::string plan_file;
+  std::optional<uint64_t> seed;
+  std::optional<SeedRange> seeds;
+  size_t jobs = 0;  // 0: one a processor
+  bool verify = false;
+  std::vector<std::pair<std::string, std::string>> settings;  // --set key=value
+  std::string record;
+  bool print_plan = false;
+  bool no_faults = false;
+  bool no_checkers = false;
+  bool json = false;
+};
+
+struct ListCommand {
+  std::string what;  // scenarios, faults, checkers, marks
+};
+
+struct Command {
+  std::optional<ScenarioCommand> scenario;
+  std::optional<ListCommand> list;
+  std::string text;  // to be printed instead: help, version
+};
+
+// Errors: INVALID_REQUEST with a message of at most three lines.
+Result<Command> parse_command_line(std::vector<std::string> arguments);
+
+// A decimal number of 64 bits without sign; "first..last", both included, first not after last.
+std::optional<uint64_t> parse_seed(const std::string& text);
+std::optional<SeedRange> parse_seeds(const std::string& text);
+
+}  // namespace ksim::host

@@ -1,0 +1,21 @@
+#pragma once
+// Standard output and error, and real time for progress.
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace ksim::host {
+
+bool is_terminal(int descriptor);  // 1 standard output, 2 standard error
+// Colour is for terminals, unless NO_COLOR is set.
+bool wants_colour(int descriptor);
+size_t columns(int descriptor);
+void write_out(std::string_view text);
+void write_error(std::string_view text);
+// Writing to a pipe that nobody reads fails instead of ending the process.
+void ignore_broken_pipes();
+int64_t real_ns();    // monotonic
+size_t processors();  // that this process may use
+
+}  // namespace ksim::host

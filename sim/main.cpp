@@ -1,0 +1,21 @@
+#include <exception>
+
+#include "sim/cli/commands.h"
+#include "sim/host/command_line.h"
+#include "sim/host/terminal.h"
+
+int main(int count, char** values) {
+  using namespace ksim;
+  try {
+    const Result<host::Command> command =
+        host::parse_command_line(std::vector<std::string>(values + 1, values + count));
+    if (!command.ok()) return sim::refuse(command.error().message);
+    if (command->scenario) return sim::run_scenario(*command->scenario);
+    if (command->list) return sim::list_things(*command->list);
+    host::write_out(command->text);
+    return sim::kHolds;
+  } catch (const std::exception& error) {
+    host::write_error(std::string("ksim: the simulator is at fault: ") + error.what() + "\n");
+    return sim::kSimulatorFault;
+  }
+}
