@@ -18,7 +18,7 @@ class WorldPeek final : public DiskPeek {
               Layer layer) const override;
 
  private:
-  const FileNode* file(int32_t node, std::string_view path) const;
+  InodeRef find(int32_t node, std::string_view path, Layer layer) const;  // null: nothing there
   std::map<int32_t, SimNode*> nodes_;
 };
 
