@@ -90,11 +90,10 @@ Result<void> Controller::on_commit(const MetadataBatch& batch) {
   return {};
 }
 
-Result<void> Controller::on_snapshot(const MetadataProvenance& provenance, std::span<const Bytes> records) {
+void Controller::on_snapshot(LogState state) {
   ENSURE(!active_, "a snapshot replaces the state of an active controller");
-  TRY_ASSIGN(committed_, load_snapshot(provenance, records));
+  committed_ = std::move(state);
   current_ = committed_;
-  return {};
 }
 
 std::vector<ControllerNote> Controller::take_notes() { return std::exchange(notes_, {}); }
@@ -160,6 +159,18 @@ void Controller::deactivate() {
   pending_.clear();
   notes_.clear();
   sessions_.clear();
+  current_ = committed_;
+}
+
+void Controller::take_back(const ControllerStep& step) {
+  if (step.records.empty()) return;
+  ENSURE(active_ && !pending_.empty() && pending_.back().state.offset == step.reply_offset);
+  pending_.pop_back();
+  next_offset_ -= static_cast<int64_t>(step.records.size());
+  if (!pending_.empty()) {
+    current_ = pending_.back().state;
+    return;
+  }
   current_ = committed_;
 }
 

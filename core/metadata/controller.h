@@ -117,12 +117,14 @@ class Controller {
   // become committed. An error is fatal for this node (rule C3).
   Result<void> on_commit(const MetadataBatch& batch);
   // Replaces everything; never while active (rule B55).
-  Result<void> on_snapshot(const MetadataProvenance& provenance, std::span<const Bytes> records);
+  void on_snapshot(LogState state);
 
   // ---- activity ----
   // Rule C5. `next_offset` is where the next record will be appended.
   ControllerStep activate(int32_t epoch, int64_t next_offset, Instant now);
   void deactivate();
+  // Takes back the step that was decided last, of which nothing was appended. Sessions it touched stay.
+  void take_back(const ControllerStep& step);
   bool active() const { return active_; }
   int32_t epoch() const { return epoch_; }
   int64_t next_offset() const { return next_offset_; }

@@ -112,6 +112,64 @@ MetadataImageRef MetadataDelta::finish(const MetadataProvenance& provenance) {
   return std::make_shared<const MetadataImage>(image_);
 }
 
+// ---- between two images ----
+
+namespace {
+
+// Keys whose values are not the same object, or that only one of the two maps has.
+template <class K, class V>
+std::set<K> differing(const PersistentMap<K, V>& before, const PersistentMap<K, V>& after) {
+  std::set<K> keys;
+  PersistentMap<K, V>::differences(before, after,
+                                   [&](const K& key, const V*, const V*) { keys.insert(key); });
+  return keys;
+}
+
+}  // namespace
+
+void MetadataDelta::note_topics() {
+  const auto note = [this](const Uuid& id, const TopicRef* before, const TopicRef* after) {
+    if (after == nullptr) {
+      deleted_topics_[id] = *before;
+      return;
+    }
+    TopicChange change;
+    change.created = before == nullptr;
+    const PersistentMap<int32_t, PartitionRef> none;
+    PersistentMap<int32_t, PartitionRef>::differences(
+        before == nullptr ? none : (*before)->partitions, (*after)->partitions,
+        [&](int32_t index, const PartitionRef* was, const PartitionRef* is) {
+          if (is != nullptr && (was == nullptr || !(**was == **is))) change.partitions.insert(index);
+        });
+    if (change.created || !change.partitions.empty()) changed_topics_[id] = std::move(change);
+  };
+  PersistentMap<Uuid, TopicRef>::differences(base_->topics.by_id, image_.topics.by_id, note);
+}
+
+MetadataDelta MetadataDelta::between(MetadataImageRef base, MetadataImageRef next) {
+  MetadataDelta delta(std::move(base));
+  const MetadataImage& before = *delta.base_;
+  delta.image_ = *next;
+  delta.note_topics();
+  delta.changed_brokers_ = differing(before.cluster.brokers, next->cluster.brokers);
+  delta.changed_controllers_ = differing(before.cluster.controllers, next->cluster.controllers);
+  delta.changed_configs_ = differing(before.configs.by_resource, next->configs.by_resource);
+  delta.changed_quotas_ = differing(before.client_quotas.by_entity, next->client_quotas.by_entity);
+  for (const auto& features : {before.features, next->features}) {
+    if (before.features.metadata_version != next->features.metadata_version) {
+      delta.changed_features_.insert(std::string(kMetadataVersionFeature));
+    }
+    for (const auto& [name, level] : features.finalized) {
+      if (before.features.level(name) != next->features.level(name)) delta.changed_features_.insert(name);
+    }
+  }
+  delta.acls_changed_ = !differing(before.acls, next->acls).empty();
+  delta.scram_changed_ = !differing(before.scram, next->scram).empty();
+  delta.tokens_changed_ = !differing(before.tokens, next->tokens).empty();
+  delta.touched_ = true;
+  return delta;
+}
+
 // ---- cluster ----
 
 Result<void> MetadataDelta::on(const wire::RegisterBrokerRecord& record) {

@@ -20,6 +20,9 @@ class MetadataDelta {
  public:
   explicit MetadataDelta(MetadataImageRef base);
 
+  // What changed between two images that no records connect, as when a snapshot was loaded.
+  static MetadataDelta between(MetadataImageRef base, MetadataImageRef next);
+
   // Applies one record; begin, end and abort of a metadata transaction are the caller's business and ignored
   // here. An error means that the record contradicts the image or is not known to this code: the node cannot
   // go on (rules C3, C47), and the delta must be dropped.
@@ -87,6 +90,7 @@ class MetadataDelta {
                              std::optional<bool> in_controlled_shutdown, std::span<const Uuid> directories);
   void put_partition(const TopicRef& topic, int32_t index, PartitionRegistration partition);
   void clear_elr(const TopicRef& topic);
+  void note_topics();
 
   MetadataImageRef base_;
   MetadataImage image_;

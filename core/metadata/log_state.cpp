@@ -70,23 +70,34 @@ Result<void> apply_batch(LogState& state, const MetadataBatch& batch) {
   return {};
 }
 
-Result<LogState> load_snapshot(const MetadataProvenance& provenance, std::span<const Bytes> records) {
-  LogState state;
-  MetadataDelta delta(empty_image());
-  wire::Arena arena;
+SnapshotLoad::SnapshotLoad() : delta_(std::make_unique<MetadataDelta>(empty_image())) {}
+SnapshotLoad::~SnapshotLoad() = default;
+
+Result<void> SnapshotLoad::add(std::span<const Bytes> records) {
   for (const Bytes value : records) {
-    arena.reset();
-    TRY_ASSIGN(const MetadataRecord record, decode_metadata_record(value, arena));
+    arena_.reset();
+    TRY_ASSIGN(const MetadataRecord record, decode_metadata_record(value, arena_));
     if (std::holds_alternative<wire::BeginTransactionRecord>(record) ||
         std::holds_alternative<wire::EndTransactionRecord>(record) ||
         std::holds_alternative<wire::AbortTransactionRecord>(record)) {
-      return wrong("a transaction in a snapshot", provenance.last_offset);
+      return fail(ErrorCode::UNKNOWN_SERVER_ERROR, "a metadata transaction in a snapshot");
     }
-    TRY(delta.apply(record));
+    TRY(delta_->apply(record));
   }
-  state.image = delta.finish(provenance);
+  return {};
+}
+
+LogState SnapshotLoad::finish(const MetadataProvenance& provenance) {
+  LogState state;
+  state.image = delta_->finish(provenance);
   state.offset = provenance.last_offset;
   return state;
+}
+
+Result<LogState> load_snapshot(const MetadataProvenance& provenance, std::span<const Bytes> records) {
+  SnapshotLoad load;
+  TRY(load.add(records));
+  return load.finish(provenance);
 }
 
 }  // namespace ksim

@@ -12,6 +12,8 @@
 
 namespace ksim {
 
+class MetadataDelta;
+
 // A committed batch of the metadata log. Control batches come with no records.
 struct MetadataBatch {
   int64_t base_offset = 0;
@@ -36,7 +38,20 @@ struct LogState {
 
 // Applies a batch. On an error the state is as before.
 Result<void> apply_batch(LogState& state, const MetadataBatch& batch);
-// The state that a snapshot holds.
+
+// Rebuilds the state that a snapshot holds, from its records in order.
+class SnapshotLoad {
+ public:
+  SnapshotLoad();
+  ~SnapshotLoad();
+  Result<void> add(std::span<const Bytes> records);
+  // Nothing may be added any more.
+  LogState finish(const MetadataProvenance& provenance);
+
+ private:
+  std::unique_ptr<MetadataDelta> delta_;
+  wire::Arena arena_;
+};
 Result<LogState> load_snapshot(const MetadataProvenance& provenance, std::span<const Bytes> records);
 
 }  // namespace ksim

@@ -92,6 +92,32 @@ class PersistentMap {
     return at == chunk.size() ? Iterator{spine_.get(), index + 1, 0} : Iterator{spine_.get(), index, at};
   }
 
+  // Calls f(key, value before or null, value after or null) for each key whose values differ, in key order.
+  // What both maps share is skipped a chunk at a time.
+  template <class F>
+  static void differences(const PersistentMap& before, const PersistentMap& after, F f) {
+    if (before.same_as(after)) return;
+    Iterator a = before.begin();
+    Iterator b = after.begin();
+    while (a != before.end() || b != after.end()) {
+      if (a != before.end() && b != after.end() && a.at_ == 0 && b.at_ == 0 &&
+          (*a.spine_)[a.chunk_] == (*b.spine_)[b.chunk_]) {
+        ++a.chunk_;
+        ++b.chunk_;
+      } else if (b == after.end() || (a != before.end() && Less{}(a->first, b->first))) {
+        f(a->first, &a->second, static_cast<const V*>(nullptr));
+        ++a;
+      } else if (a == before.end() || Less{}(b->first, a->first)) {
+        f(b->first, static_cast<const V*>(nullptr), &b->second);
+        ++b;
+      } else {
+        if (!(a->second == b->second)) f(a->first, &a->second, &b->second);
+        ++a;
+        ++b;
+      }
+    }
+  }
+
   void set(K key, V value) {
     if (spine_ == nullptr) spine_ = std::make_shared<Spine>();
     if (size_ == 0) {

@@ -45,6 +45,19 @@ RC_GTEST_PROP(PersistentMap, AgreesWithStdMapAndCopiesStay, ()) {
   RC_ASSERT(as_map(map) == model);
   RC_ASSERT(map.size() == model.size());
   for (const auto& [copy, expected] : copies) RC_ASSERT(as_map(copy) == expected);
+  for (const auto& [copy, expected] : copies) {
+    std::map<int, std::pair<std::string, std::string>> found;
+    IntMap::differences(copy, map, [&](int key, const std::string* before, const std::string* after) {
+      found[key] = {before == nullptr ? "" : *before, after == nullptr ? "" : *after};
+    });
+    std::map<int, std::pair<std::string, std::string>> wanted;
+    for (int k = 0; k < 400; ++k) {
+      const std::string before = expected.count(k) != 0 ? expected.at(k) : "";
+      const std::string after = model.count(k) != 0 ? model.at(k) : "";
+      if (before != after) wanted[k] = {before, after};
+    }
+    RC_ASSERT(found == wanted);
+  }
   for (int k = -1; k <= 400; ++k) {
     const auto it = model.find(k);
     const std::string* found = map.find(k);
