@@ -13,6 +13,7 @@
 #include "core/metadata/config_def.h"
 #include "core/metadata/image.h"
 #include "core/metadata/server_config.h"
+#include "core/record/batch.h"
 
 namespace ksim {
 
@@ -65,7 +66,6 @@ std::vector<ConfigEntry> describe_topic_configs(const ConfigView& view, const Co
 std::vector<ConfigEntry> describe_broker_configs(const ConfigView& view, std::optional<int32_t> broker,
                                                  const std::vector<std::string>* names);
 
-enum class TimestampType : uint8_t { create_time = 0, log_append_time = 1 };
 // compression.type: the five codecs by their numbers in batches, or as the producer sent it.
 enum class TopicCompression : int8_t {
   producer = -1,
