@@ -447,5 +447,35 @@ TEST_F(RpcTest, LimitsOfConnections) {
   });
 }
 
+// A crash: fibers end where they are, then the objects go, with requests on the way on both sides.
+TEST_F(RpcTest, AKilledNodeComesApartInAnyOrder) {
+  answer_later = true;
+  std::unique_ptr<RpcConnection> client;
+  scope.spawn("test", [&] {
+    start();
+    client = connect();
+    for (int i = 0; i < 3; ++i)
+      client->send(MetadataRequest{}, soon(),
+                   [](Result<Reply<MetadataResponse>>) { ADD_FAILURE() << "answered"; });
+    const ConnectionRef half = connect_raw();
+    const uint8_t bytes[] = {0, 0, 0, 9, 1};
+    ASSERT_TRUE(write_all(*half, bytes, soon()).ok());
+    static_cast<void>(client->call(MetadataRequest{}, soon()));
+    ADD_FAILURE() << "went on";
+  });
+  const Instant end = env.after(milliseconds(10));
+  scope.spawn("end", [&] { env.sleep(milliseconds(20)); });
+  scheduler.run([&] { return env.now() >= end; });
+  ASSERT_EQ(waiting.size(), 4U);
+  ASSERT_EQ(server->connection_count(), 2U);
+  scheduler.kill(group);
+  EXPECT_TRUE(group.empty());
+  EXPECT_EQ(server->connection_count(), 0U);
+  waiting.erase(waiting.begin());
+  server.reset();
+  waiting.clear();
+  client.reset();
+}
+
 }  // namespace
 }  // namespace ksim::rpc
