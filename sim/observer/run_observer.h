@@ -28,6 +28,7 @@ class RunObserver {
 
   PartitionNames& names() { return names_; }
   ClusterView& view() { return view_; }
+  const ClusterView& view() const { return view_; }
   Recorder* recorder() { return recorder_ ? &*recorder_ : nullptr; }
   const Verdicts& verdicts() const { return verdicts_; }
 

@@ -76,12 +76,12 @@ struct FaultPlan {
 };
 
 struct NetworkPlan {
-  std::string latency = "datacenter";  // a named table
-  Duration retransmission_timeout = seconds(15);
+  std::string latency = "rack";  // a named table: instant, rack, wide
+  Duration retransmission_timeout = seconds(60);  // after which a sender's kernel gives a connection up
 };
 
 struct DiskPlan {
-  std::string latency = "ssd";
+  std::string latency = "ssd";  // instant, ssd, spinning
   uint64_t capacity_bytes = 0;  // 0: unlimited
 };
 

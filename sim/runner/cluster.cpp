@@ -1,0 +1,263 @@
+#include "sim/runner/cluster.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/hash.h"
+
+namespace ksim::sim {
+namespace {
+
+constexpr uint16_t kBrokerPort = 9092;
+constexpr uint16_t kControllerPort = 9093;
+constexpr std::string_view kDataDirectory = "data";
+
+std::string name_of(const NodePlan& node) { return fmt::format("{}-{}", node.broker ? "broker" : "controller", node.id); }
+
+DiskProfile disk_profile(const DiskPlan& plan) {
+  DiskProfile profile = plan.latency == "instant"    ? DiskProfile::instant()
+                        : plan.latency == "spinning" ? DiskProfile::spinning()
+                                                     : DiskProfile::ssd();
+  if (plan.capacity_bytes != 0) profile.capacity_bytes = plan.capacity_bytes;
+  return profile;
+}
+
+// "leader(orders-0)" -> "orders-0" if the word is "leader".
+std::optional<std::string> inside(const std::string& target, std::string_view word) {
+  if (!target.starts_with(word) || target.size() < word.size() + 3) return std::nullopt;
+  if (target[word.size()] != '(' || target.back() != ')') return std::nullopt;
+  return target.substr(word.size() + 1, target.size() - word.size() - 2);
+}
+
+}  // namespace
+
+Cluster::Cluster(World& world, const Plan& plan, RunObserver& observer, WorldPeek& peek, NodeProcessMaker maker)
+    : world_(world), plan_(plan), observer_(observer), maker_(std::move(maker)) {
+  world_.watch(this);
+  for (const NodePlan& node : plan_.cluster.nodes) {
+    NodeSetup setup;
+    setup.name = name_of(node);
+    setup.shards = node.shards;
+    setup.disk = disk_profile(plan_.disk);
+    SimNode& machine = world_.add_node(setup);
+    machines_.emplace(node.id, Machine{node, &machine, properties_of(node), false});
+    ids_[&machine] = node.id;
+    peek.add(node.id, machine);
+    observer_.view().add_node(node.id, {std::string(kDataDirectory)});
+    if (node.controller) observer_.view().add_voter(node.id);
+  }
+}
+
+std::string Cluster::properties_of(const NodePlan& node) const {
+  std::string voters;
+  for (const NodePlan& other : plan_.cluster.nodes) {
+    if (other.controller) voters += fmt::format("{}{}@{}:{}", voters.empty() ? "" : ",", other.id, name_of(other), kControllerPort);
+  }
+  std::string roles = node.broker ? "broker" : "";
+  if (node.controller) roles += roles.empty() ? "controller" : ",controller";
+  std::string listeners;
+  if (node.broker) listeners = fmt::format("PLAINTEXT://{}:{}", name_of(node), kBrokerPort);
+  if (node.controller) {
+    listeners += fmt::format("{}CONTROLLER://{}:{}", listeners.empty() ? "" : ",", name_of(node), kControllerPort);
+  }
+  Properties all{{"process.roles", roles},
+                 {"node.id", std::to_string(node.id)},
+                 {"controller.quorum.voters", voters},
+                 {"controller.listener.names", "CONTROLLER"},
+                 {"listeners", listeners},
+                 {"listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"},
+                 {"log.dirs", std::string(kDataDirectory)}};
+  if (node.broker) all["inter.broker.listener.name"] = "PLAINTEXT";
+  if (!node.rack.empty()) all["broker.rack"] = node.rack;
+  for (const auto& [key, value] : plan_.cluster.config) all[key] = value;
+  for (const auto& [key, value] : node.config) all[key] = value;
+  std::string text;
+  for (const auto& [key, value] : all) text += fmt::format("{}={}\n", key, value);
+  return text;
+}
+
+void Cluster::start_all() {
+  for (auto& [id, machine] : machines_) launch(machine);
+}
+
+SimNode& Cluster::add_client(const std::string& name) {
+  NodeSetup setup;
+  setup.name = name;
+  setup.disk = DiskProfile::instant();
+  SimNode& node = world_.add_node(setup);
+  clients_.push_back(&node);
+  return node;
+}
+
+std::string Cluster::bootstrap() const {
+  std::string text;
+  for (const auto& [id, machine] : machines_) {
+    if (machine.plan.broker) text += fmt::format("{}{}:{}", text.empty() ? "" : ",", name_of(machine.plan), kBrokerPort);
+  }
+  return text;
+}
+
+bool Cluster::all_up() const {
+  return std::all_of(machines_.begin(), machines_.end(), [](const auto& entry) { return entry.second.node->alive(); });
+}
+
+void Cluster::revive() {
+  for (auto& [id, machine] : machines_) {
+    if (!machine.node->alive()) start(*machine.node);
+  }
+}
+
+Cluster::Machine* Cluster::machine(const SimNode& node) {
+  const auto id = ids_.find(&node);
+  return id == ids_.end() ? nullptr : &machines_.at(id->second);
+}
+
+void Cluster::launch(Machine& machine) {
+  machine.wanted = false;
+  observer_.on_node(machine.plan.id, NodeFault::started, world_.now());
+  machine.node->start([this, &machine](const std::vector<Env*>& shards) {
+    return maker_(machine.properties, plan_.limits, shards);
+  });
+}
+
+void Cluster::start(SimNode& node) {
+  Machine* found = machine(node);
+  if (found == nullptr || node.alive()) return;
+  if (node.running()) {  // its old process is not buried yet
+    found->wanted = true;
+    world_.later(mix64(node.key(), node.incarnation()), [this, &node] {
+      Machine* again = machine(node);
+      if (again->wanted) start(node);
+    });
+    return;
+  }
+  launch(*found);
+}
+
+void Cluster::crash(SimNode& node) {
+  node.crash();
+  if (const Machine* found = machine(node)) observer_.on_node(found->plan.id, NodeFault::crashed, world_.now());
+}
+
+void Cluster::power_loss(const std::vector<SimNode*>& nodes) {
+  for (SimNode* node : nodes) node->power_loss();
+  for (SimNode* node : nodes) {
+    if (const Machine* found = machine(*node)) observer_.on_node(found->plan.id, NodeFault::power_lost, world_.now());
+  }
+}
+
+void Cluster::stop(SimNode& node) { node.stop(); }
+
+std::vector<SimNode*> Cluster::others(const SimNode& node, bool with_clients) {
+  std::vector<SimNode*> nodes;
+  for (auto& [id, machine] : machines_) {
+    if (machine.node != &node) nodes.push_back(machine.node);
+  }
+  if (with_clients) nodes.insert(nodes.end(), clients_.begin(), clients_.end());
+  return nodes;
+}
+
+std::string Cluster::role_of(const SimNode& node) {
+  const auto id = ids_.find(&node);
+  if (id == ids_.end()) return {};
+  size_t led = 0;
+  for (PartitionId partition : observer_.view().partitions()) {
+    if (observer_.view().partition(partition)->claim.leader == id->second) ++led;
+  }
+  std::string text;
+  if (led > 0) text = fmt::format(", leader of {} partitions", led);
+  if (controller_ == id->second) text += ", the active controller";
+  return text;
+}
+
+std::vector<SimNode*> Cluster::by_role(bool broker, bool controller) {
+  std::vector<SimNode*> nodes;
+  for (auto& [id, machine] : machines_) {
+    if ((broker && machine.plan.broker) || (controller && machine.plan.controller)) nodes.push_back(machine.node);
+  }
+  return nodes;
+}
+
+SimNode* Cluster::by_id(int32_t id) {
+  const auto it = machines_.find(id);
+  return it == machines_.end() ? nullptr : it->second.node;
+}
+
+std::vector<SimNode*> Cluster::of_partition(const std::string& name, bool leader) {
+  const auto split = split_log_name(name);
+  const auto id = split ? observer_.names().find(split->first, split->second) : std::nullopt;
+  const PartitionTruth* truth = id ? observer_.view().partition(*id) : nullptr;
+  if (truth == nullptr) return {};
+  if (leader) {
+    SimNode* node = by_id(truth->claim.leader);
+    return node == nullptr ? std::vector<SimNode*>{} : std::vector<SimNode*>{node};
+  }
+  for (int32_t member : truth->claim.isr) {
+    if (member == truth->claim.leader) continue;
+    if (SimNode* node = by_id(member)) return {node};
+  }
+  return {};
+}
+
+std::vector<SimNode*> Cluster::resolve(const std::string& target, uint64_t fault) {
+  if (const auto name = inside(target, "leader")) return of_partition(*name, true);
+  if (const auto name = inside(target, "follower")) return of_partition(*name, false);
+  const auto any_of = [&](std::vector<SimNode*> nodes) -> std::vector<SimNode*> {
+    if (nodes.empty()) return nodes;
+    const uint64_t n = world_.random().draw(SimStream::fault, fault, 0);
+    return {nodes[below(n, nodes.size())]};
+  };
+  if (target == "controller") {
+    SimNode* node = by_id(controller_);
+    return node == nullptr ? std::vector<SimNode*>{} : std::vector<SimNode*>{node};
+  }
+  if (target == "all") return by_role(true, true);
+  if (target == "brokers") return by_role(true, false);
+  if (target == "controllers") return by_role(false, true);
+  if (target == "any") return any_of(by_role(true, true));
+  if (target == "any broker") return any_of(by_role(true, false));
+  if (target == "any controller") return any_of(by_role(false, true));
+  if (target.starts_with("rack ")) {
+    std::vector<SimNode*> nodes;
+    for (auto& [id, machine] : machines_) {
+      if (machine.plan.rack == target.substr(5)) nodes.push_back(machine.node);
+    }
+    return nodes;
+  }
+  SimNode* node = world_.find(target);
+  return node == nullptr ? std::vector<SimNode*>{} : std::vector<SimNode*>{node};
+}
+
+void Cluster::event(SimNode& node, const Event& event) {
+  const auto id = ids_.find(&node);
+  if (id == ids_.end()) return;
+  if (const auto* raft = std::get_if<RaftStateChanged>(&event)) {
+    if (raft->state == "leader" && raft->epoch > controller_epoch_) {
+      controller_ = id->second;
+      controller_epoch_ = raft->epoch;
+    }
+  }
+  observer_.on_event(id->second, node.incarnation(), world_.now(), event);
+}
+
+void Cluster::reached(SimNode& node, Mark mark, std::string_view) {
+  observer_.on_mark(mark, world_.now());
+  if (on_mark) on_mark(mark, node);
+}
+
+void Cluster::failed(SimNode& node, std::string_view fiber, std::string_view what) {
+  observer_.on_violation("ASSERT", world_.now(), node.name(), fmt::format("{}: {}", fiber, what));
+  if (const Machine* found = machine(node)) observer_.on_node(found->plan.id, NodeFault::crashed, world_.now());
+}
+
+void Cluster::exited(SimNode& node) {
+  Machine* found = machine(node);
+  if (found == nullptr) {
+    if (on_exit) on_exit(node);
+    return;
+  }
+  observer_.on_node(found->plan.id, NodeFault::stopped, world_.now());
+}
+
+}  // namespace ksim::sim

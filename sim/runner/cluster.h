@@ -1,0 +1,81 @@
+#pragma once
+// The machines of a plan in a world: brokers and controllers under Kafka's node ids, and the machines of
+// clients. It tells the observer what happens on them, and is the stage on which faults act.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/faults/fault.h"
+#include "sim/observer/run_observer.h"
+#include "sim/plan/plan.h"
+#include "sim/runner/disk_peek.h"
+#include "sim/world.h"
+
+namespace ksim::sim {
+
+// Makes the process of a broker or controller from its server.properties.
+using NodeProcessMaker =
+    std::function<std::unique_ptr<Process>(const std::string& properties, const std::string& limits, const std::vector<Env*>& shards)>;
+
+class Cluster final : public FaultStage, private WorldWatcher {
+ public:
+  Cluster(World& world, const Plan& plan, RunObserver& observer, WorldPeek& peek, NodeProcessMaker maker);
+
+  // server.properties of a node of the plan, as text.
+  std::string properties_of(const NodePlan& node) const;
+  void start_all();
+  SimNode& add_client(const std::string& name);
+  std::string bootstrap() const;  // "broker-1:9092,broker-2:9092"
+  bool all_up() const;
+  // Starts whatever is down and should not be.
+  void revive();
+  // Called on marks, after the observer was told.
+  std::function<void(Mark, SimNode&)> on_mark;
+  // Client machines whose process has come to its end by itself.
+  std::function<void(SimNode&)> on_exit;
+
+  // ---- FaultStage ----
+  World& world() override { return world_; }
+  std::vector<SimNode*> resolve(const std::string& target, uint64_t fault) override;
+  void start(SimNode& node) override;
+  void crash(SimNode& node) override;
+  void power_loss(const std::vector<SimNode*>& nodes) override;
+  void stop(SimNode& node) override;
+  std::vector<SimNode*> others(const SimNode& node, bool with_clients) override;
+  std::string role_of(const SimNode& node) override;
+
+ private:
+  struct Machine {
+    NodePlan plan;
+    SimNode* node;
+    std::string properties;
+    bool wanted = false;  // to be started as soon as it is down
+  };
+
+  // ---- WorldWatcher ----
+  void event(SimNode& node, const Event& event) override;
+  void reached(SimNode& node, Mark mark, std::string_view subject) override;
+  void failed(SimNode& node, std::string_view fiber, std::string_view what) override;
+  void exited(SimNode& node) override;
+
+  Machine* machine(const SimNode& node);
+  void launch(Machine& machine);
+  std::vector<SimNode*> by_role(bool broker, bool controller);
+  SimNode* by_id(int32_t id);
+  std::vector<SimNode*> of_partition(const std::string& inside, bool leader);
+
+  World& world_;
+  const Plan& plan_;
+  RunObserver& observer_;
+  NodeProcessMaker maker_;
+  std::map<int32_t, Machine> machines_;
+  std::map<const SimNode*, int32_t> ids_;
+  std::vector<SimNode*> clients_;
+  int32_t controller_ = -1;  // leads the quorum
+  int32_t controller_epoch_ = -1;
+};
+
+}  // namespace ksim::sim
