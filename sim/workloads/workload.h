@@ -9,23 +9,9 @@
 #include "sim/observer/run_observer.h"
 #include "sim/plan/plan.h"
 #include "sim/runner/cluster.h"
+#include "sim/workloads/state.h"
 
 namespace ksim::sim {
-
-// What the clients of one run share. Read and written on the run's one thread.
-struct WorkloadState {
-  const Plan& plan;
-  RunObserver& observer;
-  World& world;
-  std::string bootstrap;
-  bool topics_ready = false;
-  bool finishing = false;  // send no more, complete what is open
-  bool readers_stop = false;
-  uint32_t producers_open = 0;
-  uint32_t readers_open = 0;
-  // How far each reader has come: (consumer, partition) -> next offset.
-  std::map<std::pair<uint32_t, PartitionId>, int64_t> positions;
-};
 
 class Workload {
  public:
@@ -47,9 +33,9 @@ class Workload {
 
   Cluster& cluster_;
   WorkloadState state_;
+  SimNode* admin_ = nullptr;
   std::vector<SimNode*> producers_;
   std::vector<SimNode*> consumers_;
-  SimNode* admin_ = nullptr;
 };
 
 }  // namespace ksim::sim

@@ -1,0 +1,153 @@
+#include "core/node/broker_shard.h"
+
+#include "core/broker/handlers/all.h"
+#include "core/broker/topic_settings.h"
+
+namespace ksim::node {
+namespace {
+
+// Of requests that one shard holds at a time.
+constexpr int64_t kRequestBytesPerShard = 256LL << 20;
+constexpr size_t kFetchSessionSlots = 1000;  // max.incremental.fetch.session.cache.slots
+
+broker::FetcherOptions fetcher_options(const ServerConfig& server) {
+  broker::FetcherOptions options;
+  options.own_id = server.node_id();
+  options.fetchers = static_cast<int32_t>(server.integer("num.replica.fetchers"));
+  options.wait_max = milliseconds(server.integer("replica.fetch.wait.max.ms"));
+  options.min_bytes = static_cast<int32_t>(server.integer("replica.fetch.min.bytes"));
+  options.max_bytes = static_cast<int32_t>(server.integer("replica.fetch.max.bytes"));
+  options.response_max_bytes = static_cast<int32_t>(server.integer("replica.fetch.response.max.bytes"));
+  options.backoff = milliseconds(server.integer("replica.fetch.backoff.ms"));
+  options.socket_timeout = milliseconds(server.integer("replica.socket.timeout.ms"));
+  options.listener = server.inter_broker_listener_name();
+  return options;
+}
+
+broker::ReplicaManager::Options manager_options(const ServerConfig& server) {
+  return {server.node_id(), milliseconds(server.integer("replica.lag.time.max.ms"))};
+}
+
+}  // namespace
+
+BrokerShard::BrokerShard(const Env& env, broker::ShardExecutor& executor, BrokerCommon& common, BrokerHome& home)
+    : env_(env),
+      executor_(executor),
+      common_(common),
+      home_(home),
+      logs_(env, *this, common.directories),
+      fetchers_(env, fetcher_options(common.server)),
+      manager_(env, manager_options(common.server), common.server, *this, *this, fetchers_),
+      shards_(env, executor, common.managers),
+      active_(env.scheduler),
+      forwarding_(env, active_, {"forwarding", "broker-" + std::to_string(common.server.node_id())}),
+      sessions_(env.random, executor.self(), executor.count(), kFetchSessionSlots / executor.count()),
+      auto_topics_(env, forwarding_, common.server),
+      producer_ids_(executor, home.producer_ids()),
+      context_{env,      common.server, common.server.node_id(), common.cluster_id, shards_,
+               sessions_, forwarding_,   auto_topics_,            producer_ids_},
+      budget_(env.scheduler, kRequestBytesPerShard) {
+  broker::register_handlers(handlers_, context_);
+}
+
+BrokerShard::~BrokerShard() = default;
+
+void BrokerShard::start() {
+  logs_.start();
+  manager_.start();
+  auto_topics_.start();
+}
+
+void BrokerShard::load(const std::vector<storage::FoundLog>& logs, const MetadataImageRef& image) {
+  load_image_ = image;
+  std::vector<storage::FoundLog> assigned;
+  for (const storage::FoundLog& log : logs) {
+    const TopicRef* topic = image->topics.by_id.find(log.topic_id);
+    const PartitionRegistration* partition =
+        topic == nullptr ? nullptr : (*topic)->partition(log.topic_partition.partition);
+    if (partition != nullptr && partition->is_replica(common_.server.node_id())) {
+      assigned.push_back(log);
+    } else if (const Result<void> set_aside = logs_.make_stray(log); !set_aside.ok()) {
+      env_.emit(LogLine{3, "storage", to_string(set_aside.error())});
+    }
+  }
+  const auto fibers = static_cast<size_t>(common_.server.integer("num.recovery.threads.per.data.dir"));
+  logs_.load(assigned, *this, fibers);
+}
+
+Result<void> BrokerShard::serve() {
+  for (const ListenerEndpoint& listener : common_.server.listeners()) {
+    bool controllers = false;
+    for (const std::string& name : common_.server.controller_listener_names()) controllers |= name == listener.name;
+    if (controllers) continue;
+    rpc::RpcServerConfig config;
+    config.bind = {listener.host, listener.port};
+    config.listener = listener.name;
+    config.max_request_bytes = static_cast<uint32_t>(common_.server.integer("socket.request.max.bytes"));
+    config.max_idle = milliseconds(common_.server.integer("connections.max.idle.ms"));
+    config.budget = &budget_;
+    servers_.push_back(std::make_unique<rpc::RpcServer>(env_, config, handlers_));
+    if (const IoResult<void> started = servers_.back()->start(); !started.ok()) {
+      return fail(Error(started.error(), "cannot listen on " + listener.name + "://" + to_string(config.bind)));
+    }
+  }
+  return {};
+}
+
+void BrokerShard::stop() {
+  for (auto& server : servers_) server->stop();
+  auto_topics_.stop();
+  fetchers_.stop();
+  checkpoint_high_watermarks();
+  manager_.stop();
+}
+
+std::vector<bool> BrokerShard::close_logs() {
+  std::vector<bool> closed = logs_.close();
+  logs_.stop();
+  return closed;
+}
+
+void BrokerShard::checkpoint_high_watermarks() {
+  std::vector<std::pair<std::shared_ptr<storage::Log>, int64_t>> marks;
+  for (broker::CheckpointEntry& entry : manager_.high_watermarks()) marks.emplace_back(std::move(entry.log), entry.high_watermark);
+  logs_.checkpoint_high_watermarks(marks);
+}
+
+void BrokerShard::set_broker_epoch(int64_t epoch) {
+  manager_.set_broker_epoch(epoch);
+  fetchers_.set_broker_epoch(epoch);
+}
+
+void BrokerShard::submit(const broker::PartitionKey& key, const broker::IsrProposal& proposal) {
+  executor_.post(0, Task([home = &home_, key, proposal] { home->submit_isr(key, proposal); }));
+}
+
+Result<std::shared_ptr<storage::Log>> BrokerShard::open(const TopicPartition& partition, Uuid topic_id, Uuid directory,
+                                                        const storage::LogConfig& config) {
+  return logs_.open(partition, topic_id, directory, config);
+}
+
+int64_t BrokerShard::checkpointed_high_watermark(const storage::Log& log) {
+  return logs_.checkpointed_high_watermark(log);
+}
+
+Result<void> BrokerShard::remove(const std::shared_ptr<storage::Log>& log) { return logs_.remove(log); }
+
+Result<void> BrokerShard::update(storage::CheckpointUpdate update) {
+  return executor_.call(0, [home = &home_, update = std::move(update)] { return home->log_dirs().update(update); });
+}
+
+Result<void> BrokerShard::forget(size_t directory, const TopicPartition& partition) {
+  return executor_.call(0, [home = &home_, directory, partition] { return home->log_dirs().forget(directory, partition); });
+}
+
+void BrokerShard::fail_directory(size_t directory, const std::string& reason) {
+  executor_.post(0, Task([home = &home_, directory, reason] { home->log_dirs().fail_directory(directory, reason); }));
+}
+
+storage::LogConfig BrokerShard::config_of(std::string_view topic) {
+  return broker::topic_settings(*load_image_, common_.server, topic).log;
+}
+
+}  // namespace ksim::node

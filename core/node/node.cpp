@@ -1,0 +1,138 @@
+#include "core/node/node.h"
+
+#include "core/node/broker_role.h"
+#include "core/node/controller_role.h"
+#include "core/node/quorum_options.h"
+
+namespace ksim::node {
+namespace {
+
+// Fibers of a shard that run the bodies of calls from other shards.
+constexpr size_t kWorkersPerShard = 8;
+constexpr Duration kRaftStopPatience = seconds(5);  // rule W16
+
+}  // namespace
+
+// What shard 0 keeps; torn down in the reverse order.
+struct Services final : storage::LogDirWatcher {
+  explicit Services(const Env& env) : scope(env) {}
+  void directory_failed(size_t directory, const std::string& reason) override {
+    if (broker != nullptr) {
+      broker->directory_failed(directory, reason);
+    } else {
+      give_up("log directory " + dirs->infos()[directory].path + " failed: " + reason);
+    }
+  }
+  std::function<void(std::string)> give_up;
+  std::unique_ptr<storage::LogDirs> dirs;
+  std::unique_ptr<raft::RaftClient> raft;
+  std::unique_ptr<ControllerRole> controller;
+  std::unique_ptr<BrokerRole> broker;
+  std::unique_ptr<MetadataLoader> loader;
+  Scope scope;
+};
+
+Node::Node(NodeConfig config, const std::vector<Env*>& shards) : config_(std::move(config)) {
+  if (config_.cluster_id.empty()) config_.cluster_id = derived_cluster_id(config_.server);
+  peers_.resize(shards.size());
+  for (Env* env : shards) shards_.push_back(std::make_unique<NodeShard>(*env, peers_, kWorkersPerShard));
+  for (size_t k = 0; k < shards_.size(); ++k) peers_[k] = &shards_[k]->executor;
+}
+
+Node::~Node() {
+  if (services_ != nullptr) {
+    services_->loader.reset();
+    services_->broker.reset();
+    services_->controller.reset();
+  }
+}
+
+void Node::run(size_t shard) {
+  NodeShard& here = *shards_[shard];
+  here.executor.start();
+  if (shard == 0) {
+    direct();
+  } else {
+    while (!here.finished) static_cast<void>(here.changed.wait(Instant::never(), "node"));
+  }
+  here.executor.stop();
+}
+
+void Node::direct() {
+  NodeShard& here = *shards_[0];
+  services_ = std::make_unique<Services>(here.env);
+  services_->give_up = [this](std::string why) { give_up(why); };
+  if (const Result<void> started = start_up(); !started.ok()) give_up(to_string(started.error()));
+  while (!stop_requested_ && !failure_) static_cast<void>(here.changed.wait(Instant::never(), "node"));
+  shut_down();
+  for (size_t k = 1; k < shards_.size(); ++k) {
+    NodeShard* there = shards_[k].get();
+    here.executor.post(k, Task([there] {
+      there->finished = true;
+      there->changed.notify_all();
+    }));
+  }
+}
+
+Result<void> Node::start_up() {
+  const Env& env = shards_[0]->env;
+  const ServerConfig& server = config_.server;
+  storage::LogDirs::Options dirs;
+  dirs.paths = server.is_broker() ? server.log_dirs() : std::vector<std::string>{server.metadata_log_dir()};
+  dirs.metadata_path = server.metadata_log_dir();
+  dirs.node_id = server.node_id();
+  dirs.cluster_id = config_.cluster_id;
+  services_->dirs = std::make_unique<storage::LogDirs>(env, std::move(dirs), services_.get());
+  TRY(services_->dirs->open());
+  config_.cluster_id = services_->dirs->cluster_id();
+
+  const Uuid directory = services_->dirs->infos()[services_->dirs->metadata_directory()].id;
+  raft::RaftOptions quorum = quorum_options(server, config_.cluster_id, directory);
+  quorum.on_failure = [this](const Error& error) { give_up("metadata quorum: " + to_string(error)); };
+  TRY_ASSIGN(services_->raft, raft::RaftClient::open(env, std::move(quorum)));
+
+  if (server.is_controller()) {
+    services_->controller = std::make_unique<ControllerRole>(
+        ControllerRole::Parts{env, server, config_.cluster_id, *services_->raft, services_->give_up});
+    TRY(services_->controller->start());
+  }
+  services_->loader = std::make_unique<MetadataLoader>(env, *services_->raft, MetadataLoader::Options{});
+  if (server.is_broker()) {
+    services_->broker = std::make_unique<BrokerRole>(
+        BrokerRole::Parts{env, server, shards_, *services_->dirs, *services_->raft, services_->give_up});
+    services_->loader->add_publisher(*services_->broker);
+  }
+  services_->raft->add_listener(*services_->loader);
+  services_->raft->start();
+  if (services_->broker != nullptr) TRY(services_->broker->start());
+  return {};
+}
+
+// W11: the broker role first, then the controller, raft last.
+void Node::shut_down() {
+  if (services_->broker != nullptr) services_->broker->stop();
+  if (services_->controller != nullptr) services_->controller->stop();
+  if (services_->raft != nullptr) {
+    services_->raft->shutdown(kRaftStopPatience);
+    services_->raft->close();
+  }
+  services_->scope.close();
+  if (services_->dirs != nullptr) services_->dirs->release();
+}
+
+void Node::stop() {
+  stop_requested_ = true;
+  shards_[0]->changed.notify_all();
+}
+
+void Node::give_up(const std::string& why) {
+  if (failure_) return;
+  failure_ = why;
+  shards_[0]->env.emit(LogLine{3, "node", why});
+  shards_[0]->changed.notify_all();
+}
+
+const BrokerRole* Node::broker() const { return services_ == nullptr ? nullptr : services_->broker.get(); }
+const ControllerRole* Node::controller() const { return services_ == nullptr ? nullptr : services_->controller.get(); }
+
+}  // namespace ksim::node

@@ -1,0 +1,107 @@
+// Sends records one after the other, each with an id of its own, and notes what it was told of each.
+
+#include <fmt/format.h>
+
+#include "core/client/partitioner.h"
+#include "core/client/producer.h"
+#include "sim/workloads/client_config.h"
+#include "sim/workloads/state.h"
+
+namespace ksim::sim {
+namespace {
+
+Outcome outcome_of(client::Outcome outcome) {
+  switch (outcome) {
+    case client::Outcome::written:
+      return Outcome::ok;
+    case client::Outcome::not_written:
+      return Outcome::failed;
+    case client::Outcome::unknown:
+      break;
+  }
+  return Outcome::unknown;
+}
+
+class ProducerProcess final : public Process {
+ public:
+  ProducerProcess(WorkloadState& state, const ProducerPlan& plan, Env& env)
+      : state_(state), plan_(plan), env_(env), session_(state.next_session++), dice_(env.random, Stream::workload, session_) {}
+
+  void run(size_t) override {
+    const auto config = producer_config(plan_.config, state_.bootstrap);
+    if (!config.ok()) return give_up(config.error().message);
+    auto producer = client::Producer::create(env_, *config);
+    if (!producer.ok()) return give_up(producer.error().message);
+    state_.observer.on_session({session_, plan_.name, config->acks, config->enable_idempotence,
+                                static_cast<uint32_t>(config->max_in_flight_requests_per_connection)});
+    env_.sleep(plan_.starts);
+    const TopicPlan& topic = *state_.topic(plan_.topic);
+    for (uint64_t n = 1; !state_.finishing && (plan_.records == 0 || n <= plan_.records); ++n) {
+      send(**producer, topic, n);
+      // Half to one and a half times the interval.
+      if (plan_.interval.ns > 0) {
+        env_.sleep({plan_.interval.ns / 2 + static_cast<int64_t>(dice_.below(static_cast<uint64_t>(plan_.interval.ns)))});
+      }
+    }
+    static_cast<void>((*producer)->flush(env_.after(seconds(3600))));
+    (*producer)->close(env_.after(seconds(60)));
+    --state_.producers_open;
+  }
+  void stop() override {}
+
+ private:
+  void give_up(const std::string& why) {
+    state_.observer.on_violation("PLAN", state_.world.now(), plan_.name, why);
+    --state_.producers_open;
+  }
+
+  void send(client::Producer& producer, const TopicPlan& topic, uint64_t n) {
+    const std::string key = fmt::format("key-{}", dice_.below(64));
+    // The partition is chosen here, so that the note of the call can name it; keyed records go where the
+    // producer itself would send them.
+    const int32_t partition = plan_.keyed ? client::partition_for_key(as_bytes(key), topic.partitions)
+                                          : static_cast<int32_t>(dice_.below(static_cast<uint64_t>(topic.partitions)));
+    const RecordId id = make_record_id(session_, n);
+    value_.assign(plan_.record_bytes, static_cast<uint8_t>(n));
+    store_be(value_.data(), id);
+    SendOp op{session_, state_.observer.names().id(topic.name, partition), id, state_.world.now(), {}, Outcome::pending,
+              ErrorCode::NONE, -1};
+    const int64_t number = state_.observer.on_send_invoked(op);
+    client::ProducerRecord record;
+    record.topic = topic.name;
+    record.partition = partition;
+    if (plan_.keyed) record.key = as_bytes(key);
+    record.value = Bytes(value_);
+    static_cast<void>(producer.send(record, [this, op, number](const client::SendResult& result) mutable {
+      op.completed = state_.world.now();
+      op.outcome = outcome_of(result.outcome);
+      op.error = result.error;
+      op.offset = result.offset;
+      state_.observer.on_send_completed(number, op);
+    }));
+    look(producer, topic, partition);
+  }
+
+  void look(const client::Producer& producer, const TopicPlan& topic, int32_t partition) {
+    const auto epoch = producer.metadata().last_seen_epoch({topic.name, partition});
+    if (epoch) beliefs_.look(topic.name, partition, *epoch);
+  }
+
+  WorkloadState& state_;
+  const ProducerPlan& plan_;
+  Env& env_;
+  uint32_t session_;
+  Dice dice_;
+  BeliefWatch beliefs_{state_, session_};
+  ByteBuffer value_;
+};
+
+}  // namespace
+
+ProcessFactory producer_process(WorkloadState& state, const ProducerPlan& plan) {
+  return [&state, &plan](const std::vector<Env*>& shards) {
+    return std::make_unique<ProducerProcess>(state, plan, *shards[0]);
+  };
+}
+
+}  // namespace ksim::sim

@@ -1,0 +1,50 @@
+#include "sim/workloads/workload.h"
+
+#include "core/base/hash.h"
+
+namespace ksim::sim {
+
+Workload::Workload(Cluster& cluster, RunObserver& observer, const Plan& plan)
+    : cluster_(cluster), state_{plan, observer, cluster.world(), cluster.bootstrap()} {}
+
+Workload::~Workload() = default;
+
+void Workload::start() {
+  const Plan& plan = state_.plan;
+  if (plan.topics.empty()) {
+    state_.topics_ready = true;
+    return;
+  }
+  admin_ = &cluster_.add_client("admin");
+  for (const ProducerPlan& producer : plan.producers) producers_.push_back(&cluster_.add_client(producer.name));
+  for (const ConsumerPlan& consumer : plan.consumers) consumers_.push_back(&cluster_.add_client(consumer.name));
+  state_.producers_open = static_cast<uint32_t>(producers_.size());
+  cluster_.on_exit = [this](SimNode& node) {
+    if (&node == admin_) state_.world.later(hash_text("workload.start"), [this] { start_clients(); });
+  };
+  admin_->start(admin_process(state_));
+}
+
+void Workload::start_clients() {
+  const Plan& plan = state_.plan;
+  for (size_t i = 0; i < producers_.size(); ++i) producers_[i]->start(producer_process(state_, plan.producers[i]));
+  for (size_t i = 0; i < consumers_.size(); ++i) {
+    consumers_[i]->start(consumer_process(state_, plan.consumers[i], static_cast<uint32_t>(i + 1)));
+  }
+}
+
+bool Workload::readers_caught_up() const {
+  for (size_t i = 0; i < state_.plan.consumers.size(); ++i) {
+    const TopicPlan* topic = state_.topic(state_.plan.consumers[i].topic);
+    for (int32_t p = 0; p < topic->partitions; ++p) {
+      const auto id = state_.observer.names().find(topic->name, p);
+      const PartitionTruth* truth = id ? state_.observer.view().partition(*id) : nullptr;
+      if (truth == nullptr || truth->committed.empty()) continue;
+      const auto position = state_.positions.find({static_cast<uint32_t>(i + 1), *id});
+      if (position == state_.positions.end() || position->second < truth->committed_end()) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace ksim::sim
