@@ -1,0 +1,89 @@
+// Reads every partition of a topic from the start, one poll after the other, and notes what it was handed.
+// Now and then it asks where the end of a partition is.
+
+#include "core/client/consumer.h"
+#include "sim/workloads/client_config.h"
+#include "sim/workloads/state.h"
+
+namespace ksim::sim {
+namespace {
+
+class ConsumerProcess final : public Process {
+ public:
+  ConsumerProcess(WorkloadState& state, const ConsumerPlan& plan, uint32_t number, Env& env)
+      : state_(state), plan_(plan), number_(number), env_(env), dice_(env.random, Stream::workload, mix64(number, 2)) {}
+
+  void run(size_t) override {
+    const auto config = consumer_config(plan_.config, state_.bootstrap);
+    auto consumer = config.ok() ? client::Consumer::create(env_, *config) : fail(config.error());
+    if (!consumer.ok()) {
+      return state_.observer.on_violation("PLAN", state_.world.now(), plan_.name, consumer.error().message);
+    }
+    env_.sleep(plan_.starts);
+    const TopicPlan& topic = *state_.topic(plan_.topic);
+    std::vector<TopicPartition> partitions;
+    for (int32_t p = 0; p < topic.partitions; ++p) partitions.push_back({topic.name, p});
+    (*consumer)->assign(partitions);
+    for (uint64_t n = 1; !state_.readers_stop; ++n) {
+      poll(**consumer);
+      look(**consumer, partitions);
+      if (plan_.latest_every > 0 && n % plan_.latest_every == 0) ask_latest(**consumer, partitions);
+      env_.sleep(plan_.interval);
+    }
+    (*consumer)->close();
+  }
+  void stop() override {}
+
+ private:
+  void poll(client::Consumer& consumer) {
+    const auto records = consumer.poll(milliseconds(200));
+    if (!records.ok()) return;
+    for (const client::ConsumerRecord& record : *records) {
+      Consumed fact;
+      fact.consumer = number_;
+      fact.partition = state_.observer.names().id(record.topic, record.partition);
+      fact.offset = record.offset;
+      fact.leader_epoch = record.leader_epoch.value_or(-1);
+      if (record.value && record.value->size() >= sizeof(RecordId)) fact.record = load_be<uint64_t>(record.value->data());
+      fact.content_hash = content_hash(record.key, record.value);
+      fact.at = state_.world.now();
+      state_.observer.on_consumed(fact);
+      state_.positions[{number_, fact.partition}] = record.offset + 1;
+    }
+  }
+
+  void look(const client::Consumer& consumer, const std::vector<TopicPartition>& partitions) {
+    for (const TopicPartition& partition : partitions) {
+      const auto epoch = consumer.metadata().last_seen_epoch(partition);
+      if (epoch) beliefs_.look(partition.topic, partition.partition, *epoch);
+    }
+  }
+
+  void ask_latest(client::Consumer& consumer, const std::vector<TopicPartition>& partitions) {
+    const TopicPartition& partition = partitions[dice_.below(partitions.size())];
+    const Instant asked = state_.world.now();
+    const auto ends = consumer.end_offsets({partition}, env_.after(seconds(5)));
+    if (!ends.ok()) return;
+    const auto end = ends->find(partition);
+    if (end == ends->end()) return;
+    state_.observer.on_latest({number_, state_.observer.names().id(partition.topic, partition.partition), end->second,
+                               asked, state_.world.now()});
+  }
+
+  WorkloadState& state_;
+  const ConsumerPlan& plan_;
+  uint32_t number_;
+  Env& env_;
+  Dice dice_;
+  BeliefWatch beliefs_{state_, 1'000'000 + number_};
+};
+
+}  // namespace
+
+ProcessFactory consumer_process(WorkloadState& state, const ConsumerPlan& plan, uint32_t number) {
+  return [&state, &plan, number](const std::vector<Env*>& shards) {
+    return std::make_unique<ConsumerProcess>(state, plan, number, *shards[0]);
+  };
+}
+
+}  // namespace ksim::sim
