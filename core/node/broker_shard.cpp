@@ -1,6 +1,6 @@
 #include "core/node/broker_shard.h"
 
-#include "core/broker/handlers/all.h"
+#include "core/broker/handlers/handlers.h"
 #include "core/broker/topic_settings.h"
 
 namespace ksim::node {
@@ -47,7 +47,7 @@ BrokerShard::BrokerShard(const Env& env, broker::ShardExecutor& executor, Broker
       context_{env,      common.server, common.server.node_id(), common.cluster_id, shards_,
                sessions_, forwarding_,   auto_topics_,            producer_ids_},
       budget_(env.scheduler, kRequestBytesPerShard) {
-  broker::register_handlers(handlers_, context_);
+  broker::register_handlers(context_, handlers_);
 }
 
 BrokerShard::~BrokerShard() = default;
