@@ -36,6 +36,8 @@ struct DiskDone {  // the operation of this number and all before it are done
 struct ClientAppend {
   uint64_t ticket = 0;  // names the AppendOutcome
   int32_t epoch = 0;    // in which the caller believes this node to lead (rule B27)
+  // Where the caller needs its first record to be, if it cares: else UNKNOWN_SERVER_ERROR, nothing appended.
+  std::optional<int64_t> required_offset;
   int32_t record_count = 0;
   Buffer batch;  // one encoded batch; base offset and epoch are set in place when it is appended
 };

@@ -23,6 +23,7 @@ struct VoteResponse {
   int32_t leader_epoch = 0;
   int32_t leader_id = kNoNode;
   bool vote_granted = false;
+  bool pre_vote = false;  // what it answers; not sent
 };
 
 struct BeginQuorumEpochRequest {

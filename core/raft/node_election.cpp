@@ -25,6 +25,7 @@ void Node::handle(Step& s, uint64_t ticket, VoteRequest& request) {
   if (granted && !request.pre_vote && !voted_) become_voted(s, request.replica);
   VoteResponse response = stamped<VoteResponse>(ErrorCode::NONE);
   response.vote_granted = granted;
+  response.pre_vote = request.pre_vote;
   reply(ticket, response);
 }
 

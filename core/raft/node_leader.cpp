@@ -35,6 +35,8 @@ void Node::on(Step& s, ClientAppend& in) {
     outcome.error = ErrorCode::NOT_LEADER_OR_FOLLOWER;
   } else if (in.batch.size() > static_cast<size_t>(config_.max_batch_bytes)) {
     outcome.error = ErrorCode::RECORD_LIST_TOO_LARGE;
+  } else if (in.required_offset && *in.required_offset != leader->next_offset()) {
+    outcome.error = ErrorCode::UNKNOWN_SERVER_ERROR;
   } else {
     if (leader->would_overflow(in.batch.size())) drain_appends(*leader);
     outcome.base_offset = leader->enqueue(std::move(in.batch), in.record_count, s.now);
