@@ -47,6 +47,11 @@ class MetadataLog {
   Result<std::unique_ptr<SnapshotReader>> open_snapshot(OffsetAndEpoch id) const {
     return SnapshotReader::open(env_.disk, directory_, id);
   }
+  std::optional<OffsetAndEpoch> latest_snapshot() const {
+    if (snapshots_.empty()) return std::nullopt;
+    return snapshots_.back().id;
+  }
+  const std::vector<SnapshotInfo>& snapshots() const { return snapshots_; }
   int64_t size_bytes() const { return static_cast<int64_t>(log_->size_bytes()); }
 
   // ---- changes ----

@@ -152,11 +152,11 @@ Result<EndQuorumEpochRequest> from_wire(const wire::EndQuorumEpochRequest& reque
 }
 
 // Rule B32.
-wire::FetchRequest to_wire(const FetchRequest& request, const QuorumAddresses& quorum, wire::Arena& arena) {
+wire::FetchRequest to_wire(const FetchRequest& request, int16_t version, const QuorumAddresses& quorum,
+                           wire::Arena& arena) {
   wire::FetchRequest out;
   out.cluster_id = quorum.cluster_id;
-  out.replica_id = request.replica.id;
-  out.replica_state.replica_id = request.replica.id;
+  (version < 15 ? out.replica_id : out.replica_state.replica_id) = request.replica.id;
   out.max_wait_ms = clamped_ms(request.max_wait);
   out.max_bytes = request.max_bytes;
   out.topics = arena.make_array<wire::FetchTopic>(1);

@@ -19,7 +19,9 @@ wire::BeginQuorumEpochRequest to_wire(const BeginQuorumEpochRequest& request, co
                                       wire::Arena& arena);
 wire::EndQuorumEpochRequest to_wire(const EndQuorumEpochRequest& request, const QuorumAddresses& quorum,
                                     wire::Arena& arena);
-wire::FetchRequest to_wire(const FetchRequest& request, const QuorumAddresses& quorum, wire::Arena& arena);
+// Who asks is told in one field before version 15 and in another from there on.
+wire::FetchRequest to_wire(const FetchRequest& request, int16_t version, const QuorumAddresses& quorum,
+                           wire::Arena& arena);
 wire::FetchSnapshotRequest to_wire(const FetchSnapshotRequest& request, const QuorumAddresses& quorum,
                                    wire::Arena& arena);
 

@@ -1,0 +1,211 @@
+// The quorum with its real disk, network and fibers, in the simulated world.
+
+#include "core/raft/driver/raft_client.h"
+
+#include "core/raft/driver/raft_test_node.h"
+
+namespace ksim::raft {
+namespace {
+
+class Quorum {
+ public:
+  explicit Quorum(uint64_t seed, TestNodeSetup setup = {}) : world(seed), setup_(setup) {}
+
+  sim::SimNode& node(int32_t id) {
+    return world.node((id <= setup_.voters ? "c" : "o") + std::to_string(id));
+  }
+  TestNode* process(int32_t id) {
+    auto* process = static_cast<TestNode*>(node(id).process());
+    return process != nullptr && process->ready() ? process : nullptr;
+  }
+  void start(int32_t id) {
+    TestNodeSetup setup = setup_;
+    setup.id = id;
+    setup.voter = id <= setup.voters;
+    node(id).start(TestNode::factory(setup, ledger));
+  }
+  void start_all(int32_t observers = 0) {
+    for (int32_t id = 1; id <= setup_.voters + observers; ++id) start(id);
+  }
+  std::optional<int32_t> leader() {
+    for (int32_t id = 1; id <= setup_.voters; ++id) {
+      TestNode* one = node(id).running() ? process(id) : nullptr;
+      if (one != nullptr && one->raft().node().is_leader() && one->raft().high_watermark() > 0) return id;
+    }
+    return std::nullopt;
+  }
+  void run(Duration time) { world.run(time); }
+  void expect_sound() {
+    EXPECT_EQ(world.failures(), std::vector<std::string>{});
+    EXPECT_EQ(ledger.violations, std::vector<std::string>{});
+  }
+  // No more appends, and time for what there is to reach everybody.
+  void calm_down() {
+    ledger.quiet = true;
+    run(seconds(3));
+  }
+  // Every acknowledged value is in the state of this node.
+  void expect_all_at(int32_t id) {
+    TestNode* one = process(id);
+    ASSERT_NE(one, nullptr);
+    std::set<std::string> values;
+    for (const auto& [offset, value] : one->state()) values.insert(value);
+    for (const std::string& value : ledger.acknowledged) {
+      EXPECT_TRUE(values.count(value) == 1) << value << " was acknowledged and is not at node " << id;
+    }
+  }
+
+  Ledger ledger;
+  sim::TestWorld world;
+
+ private:
+  TestNodeSetup setup_;
+};
+
+TEST(RaftClient, ElectsALeaderAndReplicates) {
+  Quorum quorum(1);
+  quorum.start_all(1);
+  quorum.run(seconds(10));
+  ASSERT_TRUE(quorum.leader().has_value());
+  EXPECT_GT(quorum.ledger.acknowledged.size(), 100U);
+  for (int32_t id = 1; id <= 4; ++id) {
+    TestNode* node = quorum.process(id);
+    ASSERT_NE(node, nullptr);
+    EXPECT_EQ(node->raft().leader_and_epoch().leader_id, quorum.leader());
+    EXPECT_GT(node->applied(), 100);
+  }
+  quorum.expect_sound();
+}
+
+TEST(RaftClient, ASoleVoterLeads) {
+  TestNodeSetup setup;
+  setup.voters = 1;
+  Quorum quorum(2, setup);
+  quorum.start_all();
+  quorum.run(seconds(2));
+  EXPECT_EQ(quorum.leader(), 1);
+  quorum.node(1).power_loss();
+  quorum.run(milliseconds(10));
+  quorum.start(1);
+  quorum.run(seconds(2));
+  EXPECT_EQ(quorum.process(1)->raft().node().epoch(), 2);
+  quorum.calm_down();
+  quorum.expect_all_at(1);
+  quorum.expect_sound();
+}
+
+TEST(RaftClient, ALeaderThatStopsHandsOver) {
+  Quorum quorum(3);
+  quorum.start_all();
+  quorum.run(seconds(10));
+  const auto first = quorum.leader();
+  ASSERT_TRUE(first.has_value());
+  quorum.node(*first).stop();
+  // Far less than the fetch timeout: the others need not find out for themselves.
+  quorum.run(seconds(1));
+  EXPECT_FALSE(quorum.node(*first).running());
+  const auto second = quorum.leader();
+  ASSERT_TRUE(second.has_value());
+  EXPECT_NE(second, first);
+  quorum.calm_down();
+  quorum.expect_all_at(*second);
+  quorum.expect_sound();
+}
+
+TEST(RaftClient, AMinorityDoesNotCommit) {
+  Quorum quorum(4);
+  quorum.start_all();
+  quorum.run(seconds(10));
+  const auto leader = quorum.leader();
+  ASSERT_TRUE(leader.has_value());
+  for (int32_t id = 1; id <= 3; ++id) {
+    if (id != *leader) quorum.node(id).power_loss();
+  }
+  quorum.run(seconds(1));
+  const size_t acknowledged = quorum.ledger.acknowledged.size();
+  quorum.run(seconds(10));
+  EXPECT_EQ(quorum.ledger.acknowledged.size(), acknowledged);
+  EXPECT_FALSE(quorum.process(*leader)->raft().node().is_leader());  // rule B26
+  for (int32_t id = 1; id <= 3; ++id) {
+    if (id != *leader) quorum.start(id);
+  }
+  quorum.run(seconds(15));
+  EXPECT_GT(quorum.ledger.acknowledged.size(), acknowledged);
+  quorum.calm_down();
+  for (int32_t id = 1; id <= 3; ++id) quorum.expect_all_at(id);
+  quorum.expect_sound();
+}
+
+TEST(RaftClient, SnapshotsReachThoseWhoAreBehind) {
+  TestNodeSetup setup;
+  setup.snapshot_every = 20;
+  setup.retention_bytes = 1;  // keep as little as possible
+  setup.segment_bytes = 4096;
+  Quorum quorum(5, setup);
+  quorum.start(1);
+  quorum.start(2);
+  quorum.run(seconds(20));
+  ASSERT_TRUE(quorum.leader().has_value());
+  EXPECT_GT(quorum.process(*quorum.leader())->raft().log().start_offset(), 0);
+  quorum.start(3);
+  quorum.start(4);  // an observer
+  quorum.run(seconds(10));
+  for (int32_t id = 3; id <= 4; ++id) {
+    EXPECT_GE(quorum.process(id)->snapshots_loaded(), 1U);
+    EXPECT_GT(quorum.process(id)->applied(), 100);
+  }
+  quorum.node(3).power_loss();
+  quorum.run(seconds(1));
+  quorum.start(3);
+  quorum.run(seconds(10));
+  quorum.calm_down();
+  for (int32_t id = 1; id <= 4; ++id) quorum.expect_all_at(id);
+  quorum.expect_sound();
+}
+
+// Crashes and power losses of any node at any time, as long as the world lasts; then all come back, and
+// nothing that was acknowledged is missing anywhere.
+TEST(RaftClient, NothingAcknowledgedIsLostUnderCrashes) {
+  size_t acknowledged = 0;
+  size_t elections = 0;
+  for (uint64_t seed = 100; seed < 112; ++seed) {
+    TestNodeSetup setup;
+    setup.snapshot_every = seed % 2 == 0 ? 15 : 0;
+    setup.retention_bytes = seed % 4 == 0 ? 1 : 100 << 20;
+    setup.segment_bytes = 8192;
+    Quorum quorum(seed, setup);
+    quorum.start_all(1);
+    uint64_t draws = 0;
+    const auto below = [&](uint64_t bound) { return mix64(seed, 99, ++draws) % bound; };
+    for (int step = 0; step < 120; ++step) {
+      quorum.run(milliseconds(static_cast<int64_t>(below(800))));
+      const auto id = static_cast<int32_t>(below(4)) + 1;
+      if (!quorum.node(id).running()) {
+        quorum.start(id);
+      } else if (below(3) == 0) {
+        if (below(2) == 0) {
+          quorum.node(id).power_loss();
+        } else {
+          quorum.node(id).crash();
+        }
+      }
+    }
+    quorum.run(seconds(1));
+    for (int32_t id = 1; id <= 4; ++id) {
+      if (!quorum.node(id).running()) quorum.start(id);
+    }
+    quorum.run(seconds(20));
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    ASSERT_TRUE(quorum.leader().has_value());
+    quorum.calm_down();
+    for (int32_t id = 1; id <= 4; ++id) quorum.expect_all_at(id);
+    quorum.expect_sound();
+    acknowledged += quorum.ledger.acknowledged.size();
+    elections += quorum.ledger.leaders.size();
+  }
+  EXPECT_GT(acknowledged, 3000U);
+  EXPECT_GT(elections, 50U);
+}
+
+}  // namespace
+}  // namespace ksim::raft
