@@ -10,14 +10,14 @@
 #include "core/broker/alter_partition_manager.h"
 #include "core/broker/lifecycle_driver.h"
 #include "core/metadata/delta.h"
-#include "core/metadata/loader.h"
+#include "core/metadata/driver/loader.h"
 #include "core/node/node_shard.h"
 #include "core/raft/driver/raft_client.h"
 #include "core/storage/log_dirs.h"
 
 namespace ksim::node {
 
-class BrokerRole final : public MetadataPublisher, private BrokerHome, public storage::LogDirWatcher {
+class BrokerRole final : public MetadataPublisher, public BrokerHome, public storage::LogDirWatcher {
  public:
   struct Parts {
     const Env& env;
@@ -42,17 +42,19 @@ class BrokerRole final : public MetadataPublisher, private BrokerHome, public st
   int64_t broker_epoch() const { return broker_epoch_; }
 
   // ---- MetadataPublisher, on shard 0 ----
+  std::string_view name() const override { return "broker"; }
   Result<void> publish(const MetadataDelta& delta, const MetadataImageRef& image) override;
 
   // ---- LogDirWatcher ----
   void directory_failed(size_t directory, const std::string& reason) override;
 
- private:
+ 
   // ---- BrokerHome ----
   void submit_isr(const broker::PartitionKey& key, const broker::IsrProposal& proposal) override;
   storage::LogDirs& log_dirs() override { return parts_.log_dirs; }
   broker::ProducerIdSource& producer_ids() override { return *producer_ids_; }
 
+ private:
   Result<broker::BrokerRegistrationFacts> registration();
   // W5 to W8: runs once, with the first image.
   Result<void> load_logs(const MetadataImageRef& image);

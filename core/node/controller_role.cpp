@@ -57,9 +57,8 @@ Result<void> ControllerRole::start() {
   return {};
 }
 
-void ControllerRole::stop() {
+void ControllerRole::stop_serving() {
   for (auto& server : servers_) server->stop();
-  driver_.stop();
 }
 
 }  // namespace ksim::node

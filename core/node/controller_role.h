@@ -31,7 +31,10 @@ class ControllerRole {
 
   // Binds the listeners. Before raft starts.
   Result<void> start();
-  void stop();  // waits
+  // Answers nobody any more. Waits.
+  void stop_serving();
+  // After raft has been closed. Waits.
+  void stop() { driver_.stop(); }
 
   const ControllerDriver& driver() const { return driver_; }
 

@@ -1,5 +1,6 @@
 #include "core/node/node.h"
 
+#include "core/metadata/driver/loader.h"
 #include "core/node/broker_role.h"
 #include "core/node/controller_role.h"
 #include "core/node/quorum_options.h"
@@ -11,11 +12,15 @@ namespace {
 constexpr size_t kWorkersPerShard = 8;
 constexpr Duration kRaftStopPatience = seconds(5);  // rule W16
 
+MetadataLoaderOptions loader_options(const ServerConfig& server) {
+  return {server.integer("metadata.log.max.record.bytes.between.snapshots"),
+          milliseconds(server.integer("metadata.log.max.snapshot.interval.ms"))};
+}
+
 }  // namespace
 
 // What shard 0 keeps; torn down in the reverse order.
 struct Services final : storage::LogDirWatcher {
-  explicit Services(const Env& env) : scope(env) {}
   void directory_failed(size_t directory, const std::string& reason) override {
     if (broker != nullptr) {
       broker->directory_failed(directory, reason);
@@ -29,7 +34,6 @@ struct Services final : storage::LogDirWatcher {
   std::unique_ptr<ControllerRole> controller;
   std::unique_ptr<BrokerRole> broker;
   std::unique_ptr<MetadataLoader> loader;
-  Scope scope;
 };
 
 Node::Node(NodeConfig config, const std::vector<Env*>& shards) : config_(std::move(config)) {
@@ -60,7 +64,7 @@ void Node::run(size_t shard) {
 
 void Node::direct() {
   NodeShard& here = *shards_[0];
-  services_ = std::make_unique<Services>(here.env);
+  services_ = std::make_unique<Services>();
   services_->give_up = [this](std::string why) { give_up(why); };
   if (const Result<void> started = start_up(); !started.ok()) give_up(to_string(started.error()));
   while (!stop_requested_ && !failure_) static_cast<void>(here.changed.wait(Instant::never(), "node"));
@@ -96,13 +100,13 @@ Result<void> Node::start_up() {
         ControllerRole::Parts{env, server, config_.cluster_id, *services_->raft, services_->give_up});
     TRY(services_->controller->start());
   }
-  services_->loader = std::make_unique<MetadataLoader>(env, *services_->raft, MetadataLoader::Options{});
+  services_->loader = std::make_unique<MetadataLoader>(env, *services_->raft, loader_options(server));
   if (server.is_broker()) {
     services_->broker = std::make_unique<BrokerRole>(
         BrokerRole::Parts{env, server, shards_, *services_->dirs, *services_->raft, services_->give_up});
     services_->loader->add_publisher(*services_->broker);
   }
-  services_->raft->add_listener(*services_->loader);
+  services_->loader->start();
   services_->raft->start();
   if (services_->broker != nullptr) TRY(services_->broker->start());
   return {};
@@ -111,12 +115,13 @@ Result<void> Node::start_up() {
 // W11: the broker role first, then the controller, raft last.
 void Node::shut_down() {
   if (services_->broker != nullptr) services_->broker->stop();
-  if (services_->controller != nullptr) services_->controller->stop();
+  if (services_->controller != nullptr) services_->controller->stop_serving();
   if (services_->raft != nullptr) {
     services_->raft->shutdown(kRaftStopPatience);
     services_->raft->close();
   }
-  services_->scope.close();
+  if (services_->controller != nullptr) services_->controller->stop();
+  if (services_->loader != nullptr) services_->loader->stop();
   if (services_->dirs != nullptr) services_->dirs->release();
 }
 
