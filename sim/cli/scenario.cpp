@@ -8,6 +8,7 @@
 #include "sim/host/terminal.h"
 #include "sim/observer/report.h"
 #include "sim/ping/ping_run.h"
+#include "sim/runner/runner.h"
 
 namespace ksim::sim {
 
@@ -18,7 +19,7 @@ int refuse(const std::string& message) {
 
 RunFunction runner_of(const Plan& plan) {
   if (plan.scenario == kPingScenario) return run_ping;
-  return nullptr;
+  return run_plan;
 }
 
 RunSummary run_guarded(const Plan& plan, const RunRequest& request, RunMemory& memory) {
@@ -57,10 +58,6 @@ int run_scenario(const host::ScenarioCommand& command) {
   if (command.print_plan) {
     host::write_out(print_plan(*plan));
     return kHolds;
-  }
-  if (runner_of(*plan) == nullptr) {
-    return refuse(fmt::format("this build has no Kafka nodes: of scenario \"{}\" it can only --print-plan",
-                              plan->scenario));
   }
   if (!command.record.empty()) {
     if (const auto why = host::why_not_writable(command.record)) return refuse("--record " + *why);

@@ -49,6 +49,8 @@ Cluster::Cluster(World& world, const Plan& plan, RunObserver& observer, WorldPee
   }
 }
 
+Cluster::~Cluster() { world_.watch(nullptr); }
+
 std::string Cluster::properties_of(const NodePlan& node) const {
   std::string voters;
   for (const NodePlan& other : plan_.cluster.nodes) {

@@ -24,6 +24,8 @@ class Cluster final : public FaultStage, private WorldWatcher {
  public:
   Cluster(World& world, const Plan& plan, RunObserver& observer, WorldPeek& peek, NodeProcessMaker maker);
 
+  ~Cluster() override;
+
   // server.properties of a node of the plan, as text.
   std::string properties_of(const NodePlan& node) const;
   void start_all();

@@ -35,7 +35,7 @@ WorldSetup world_setup(const Plan& plan) {
 
 class Run {
  public:
-  Run(const Plan& plan, const RunOptions& options, RunMemory& memory)
+  Run(const Plan& plan, const RunRequest& options, RunMemory& memory)
       : plan_(plan),
         options_(options),
         world_(world_setup(plan), memory),
@@ -193,7 +193,7 @@ class Run {
   }
 
   const Plan& plan_;
-  const RunOptions& options_;
+  const RunRequest& options_;
   WorldPeek peek_;
   World world_;
   RunObserver observer_;
@@ -205,7 +205,7 @@ class Run {
 
 }  // namespace
 
-RunSummary run_plan(const Plan& plan, const RunOptions& options, RunMemory& memory) {
+RunSummary run_plan(const Plan& plan, const RunRequest& options, RunMemory& memory) {
   Run run(plan, options, memory);
   return run.play();
 }

@@ -11,6 +11,9 @@ namespace ksim::sim {
 
 // What the clients of one run share. Read and written on the run's one thread.
 struct WorkloadState {
+  WorkloadState(const Plan& p, RunObserver& o, World& w, std::string servers)
+      : plan(p), observer(o), world(w), bootstrap(std::move(servers)) {}
+
   const Plan& plan;
   RunObserver& observer;
   World& world;

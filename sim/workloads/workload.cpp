@@ -5,7 +5,7 @@
 namespace ksim::sim {
 
 Workload::Workload(Cluster& cluster, RunObserver& observer, const Plan& plan)
-    : cluster_(cluster), state_{plan, observer, cluster.world(), cluster.bootstrap()} {}
+    : cluster_(cluster), state_(plan, observer, cluster.world(), cluster.bootstrap()) {}
 
 Workload::~Workload() = default;
 
