@@ -190,7 +190,9 @@ Result<void> BrokerRole::load_logs(const MetadataImageRef& image) {
 }
 
 void BrokerRole::become_ready() {
-  if (loaded_ && lifecycle_->lifecycle().caught_up()) lifecycle_->ready_to_unfence();
+  if (ready_ || !loaded_ || !lifecycle_->lifecycle().caught_up()) return;
+  ready_ = true;  // before the word, which comes back here
+  lifecycle_->ready_to_unfence();
 }
 
 // The periodic duties of the logs (rule W8), each at its own interval.

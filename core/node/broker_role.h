@@ -79,6 +79,7 @@ class BrokerRole final : public MetadataPublisher, public BrokerHome, public sto
   int64_t broker_epoch_ = -1;
   int64_t applied_offset_ = -1;
   bool loaded_ = false;
+  bool ready_ = false;
   bool serving_ = false;
   bool stopping_ = false;
   Condition changed_;
