@@ -273,6 +273,7 @@ void Producer::ask_producer_id(Instant now, Deadline& next_check) {
     return;
   }
   wire::InitProducerIdRequest request;
+  request.transactional_id.reset();
   request.transaction_timeout_ms = std::numeric_limits<int32_t>::max();
   asking_producer_id_ = true;
   connection->send(

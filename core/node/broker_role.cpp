@@ -35,8 +35,8 @@ BrokerRole::BrokerRole(Parts parts)
       ids_channel_(parts_.env, active_, channel(parts_.server, "producer-ids")),
       changed_(parts_.env.scheduler),
       scope_(parts_.env) {
-  producer_ids_ =
-      std::make_unique<broker::ProducerIdSource>(parts_.env, ids_channel_, parts_.server.node_id(), broker_epoch_);
+  producer_ids_ = std::make_unique<broker::ProducerIdSource>(parts_.env, ids_channel_,
+                                                             parts_.server.node_id(), broker_epoch_);
   isr_ = std::make_unique<broker::AlterPartitionManager>(
       parts_.env, isr_channel_,
       broker::AlterPartitionManager::Identity{parts_.server.node_id(), [this] { return broker_epoch_; }},
@@ -44,16 +44,16 @@ BrokerRole::BrokerRole(Parts parts)
         const size_t shard = broker::shard_of(key, parts_.shards.size());
         BrokerShard* there = parts_.shards[shard]->broker.get();
         parts_.shards[0]->executor.post(shard, Task([there, key, answer] {
-          there->replicas().proposal_answered(key, answer);
-          there->replicas().run_actions();
-        }));
+                                          there->replicas().proposal_answered(key, answer);
+                                          there->replicas().run_actions();
+                                        }));
       });
   broker::LifecycleDriver::Callbacks callbacks;
   callbacks.metadata_offset = [this] { return applied_offset_; };
   callbacks.changed = [this] { lifecycle_changed(); };
   callbacks.give_up = [this] { parts_.give_up("the controller could not be reached in time"); };
-  lifecycle_ = std::make_unique<broker::LifecycleDriver>(parts_.env, lifecycle_channel_, lifecycle_options(parts_.server),
-                                                         std::move(callbacks));
+  lifecycle_ = std::make_unique<broker::LifecycleDriver>(
+      parts_.env, lifecycle_channel_, lifecycle_options(parts_.server), std::move(callbacks));
   common_.managers.resize(parts_.shards.size());
   for (size_t k = 0; k < parts_.shards.size(); ++k) {
     NodeShard& shard = *parts_.shards[k];
@@ -131,7 +131,8 @@ void BrokerRole::lifecycle_changed() {
     broker_epoch_ = lifecycle_->broker_epoch();
     for (size_t k = 0; k < parts_.shards.size(); ++k) {
       BrokerShard* shard = parts_.shards[k]->broker.get();
-      parts_.shards[0]->executor.post(k, Task([shard, epoch = broker_epoch_] { shard->set_broker_epoch(epoch); }));
+      parts_.shards[0]->executor.post(
+          k, Task([shard, epoch = broker_epoch_] { shard->set_broker_epoch(epoch); }));
     }
   }
   become_ready();
@@ -206,12 +207,16 @@ void BrokerRole::run_duties() {
   const Instant first = parts_.env.after(ms("log.initial.task.delay.ms"));
   const Duration watermark = ms("replica.high.watermark.checkpoint.interval.ms");
   std::vector<Duty> duties{
-      {watermark, parts_.env.after(watermark), [](BrokerShard& shard) { shard.checkpoint_high_watermarks(); }},
-      {ms("log.flush.offset.checkpoint.interval.ms"), first, [](BrokerShard& shard) { shard.logs().checkpoint_recovery_points(); }},
-      {ms("log.flush.start.offset.checkpoint.interval.ms"), first, [](BrokerShard& shard) { shard.logs().checkpoint_log_starts(); }},
+      {watermark, parts_.env.after(watermark),
+       [](BrokerShard& shard) { shard.checkpoint_high_watermarks(); }},
+      {ms("log.flush.offset.checkpoint.interval.ms"), first,
+       [](BrokerShard& shard) { shard.logs().checkpoint_recovery_points(); }},
+      {ms("log.flush.start.offset.checkpoint.interval.ms"), first,
+       [](BrokerShard& shard) { shard.logs().checkpoint_log_starts(); }},
       {ms("log.retention.check.interval.ms"), first, [](BrokerShard& shard) { shard.logs().clean_up(); }},
       {ms("log.flush.scheduler.interval.ms"), first, [](BrokerShard& shard) { shard.logs().flush_due(); }},
-      {seconds(600), parts_.env.after(seconds(600)), [](BrokerShard& shard) { shard.logs().remove_expired_producers(); }}};
+      {seconds(600), parts_.env.after(seconds(600)),
+       [](BrokerShard& shard) { shard.logs().remove_expired_producers(); }}};
   for (;;) {
     Duty* due = &duties[0];
     for (Duty& duty : duties) {
@@ -265,7 +270,8 @@ void BrokerRole::stop() {
     const std::vector<bool> closed = call.wait();
     for (size_t i = 0; i < in_order.size(); ++i) in_order[i] = in_order[i] && closed[i];
   }
-  if (const Result<void> marked = parts_.log_dirs.write_clean_markers(broker_epoch_, in_order); !marked.ok()) {
+  if (const Result<void> marked = parts_.log_dirs.write_clean_markers(broker_epoch_, in_order);
+      !marked.ok()) {
     parts_.env.emit(LogLine{3, "storage", to_string(marked.error())});
   }
 }

@@ -48,7 +48,6 @@ class BrokerRole final : public MetadataPublisher, public BrokerHome, public sto
   // ---- LogDirWatcher ----
   void directory_failed(size_t directory, const std::string& reason) override;
 
- 
   // ---- BrokerHome ----
   void submit_isr(const broker::PartitionKey& key, const broker::IsrProposal& proposal) override;
   storage::LogDirs& log_dirs() override { return parts_.log_dirs; }

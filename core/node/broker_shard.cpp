@@ -30,7 +30,8 @@ broker::ReplicaManager::Options manager_options(const ServerConfig& server) {
 
 }  // namespace
 
-BrokerShard::BrokerShard(const Env& env, broker::ShardExecutor& executor, BrokerCommon& common, BrokerHome& home)
+BrokerShard::BrokerShard(const Env& env, broker::ShardExecutor& executor, BrokerCommon& common,
+                         BrokerHome& home)
     : env_(env),
       executor_(executor),
       common_(common),
@@ -44,8 +45,15 @@ BrokerShard::BrokerShard(const Env& env, broker::ShardExecutor& executor, Broker
       sessions_(env.random, executor.self(), executor.count(), kFetchSessionSlots / executor.count()),
       auto_topics_(env, forwarding_, common.server),
       producer_ids_(executor, home.producer_ids()),
-      context_{env,      common.server, common.server.node_id(), common.cluster_id, shards_,
-               sessions_, forwarding_,   auto_topics_,            producer_ids_},
+      context_{env,
+               common.server,
+               common.server.node_id(),
+               common.cluster_id,
+               shards_,
+               sessions_,
+               forwarding_,
+               auto_topics_,
+               producer_ids_},
       budget_(env.scheduler, kRequestBytesPerShard) {
   broker::register_handlers(context_, handlers_);
 }
@@ -78,7 +86,8 @@ void BrokerShard::load(const std::vector<storage::FoundLog>& logs, const Metadat
 Result<void> BrokerShard::serve() {
   for (const ListenerEndpoint& listener : common_.server.listeners()) {
     bool controllers = false;
-    for (const std::string& name : common_.server.controller_listener_names()) controllers |= name == listener.name;
+    for (const std::string& name : common_.server.controller_listener_names())
+      controllers |= name == listener.name;
     if (controllers) continue;
     rpc::RpcServerConfig config;
     config.bind = {listener.host, listener.port};
@@ -88,7 +97,8 @@ Result<void> BrokerShard::serve() {
     config.budget = &budget_;
     servers_.push_back(std::make_unique<rpc::RpcServer>(env_, config, handlers_));
     if (const IoResult<void> started = servers_.back()->start(); !started.ok()) {
-      return fail(Error(started.error(), "cannot listen on " + listener.name + "://" + to_string(config.bind)));
+      return fail(
+          Error(started.error(), "cannot listen on " + listener.name + "://" + to_string(config.bind)));
     }
   }
   return {};
@@ -110,7 +120,8 @@ std::vector<bool> BrokerShard::close_logs() {
 
 void BrokerShard::checkpoint_high_watermarks() {
   std::vector<std::pair<std::shared_ptr<storage::Log>, int64_t>> marks;
-  for (broker::CheckpointEntry& entry : manager_.high_watermarks()) marks.emplace_back(std::move(entry.log), entry.high_watermark);
+  for (broker::CheckpointEntry& entry : manager_.high_watermarks())
+    marks.emplace_back(std::move(entry.log), entry.high_watermark);
   logs_.checkpoint_high_watermarks(marks);
 }
 
@@ -123,8 +134,8 @@ void BrokerShard::submit(const broker::PartitionKey& key, const broker::IsrPropo
   executor_.post(0, Task([home = &home_, key, proposal] { home->submit_isr(key, proposal); }));
 }
 
-Result<std::shared_ptr<storage::Log>> BrokerShard::open(const TopicPartition& partition, Uuid topic_id, Uuid directory,
-                                                        const storage::LogConfig& config) {
+Result<std::shared_ptr<storage::Log>> BrokerShard::open(const TopicPartition& partition, Uuid topic_id,
+                                                        Uuid directory, const storage::LogConfig& config) {
   return logs_.open(partition, topic_id, directory, config);
 }
 
@@ -135,15 +146,18 @@ int64_t BrokerShard::checkpointed_high_watermark(const storage::Log& log) {
 Result<void> BrokerShard::remove(const std::shared_ptr<storage::Log>& log) { return logs_.remove(log); }
 
 Result<void> BrokerShard::update(storage::CheckpointUpdate update) {
-  return executor_.call(0, [home = &home_, update = std::move(update)] { return home->log_dirs().update(update); });
+  return executor_.call(
+      0, [home = &home_, update = std::move(update)] { return home->log_dirs().update(update); });
 }
 
 Result<void> BrokerShard::forget(size_t directory, const TopicPartition& partition) {
-  return executor_.call(0, [home = &home_, directory, partition] { return home->log_dirs().forget(directory, partition); });
+  return executor_.call(
+      0, [home = &home_, directory, partition] { return home->log_dirs().forget(directory, partition); });
 }
 
 void BrokerShard::fail_directory(size_t directory, const std::string& reason) {
-  executor_.post(0, Task([home = &home_, directory, reason] { home->log_dirs().fail_directory(directory, reason); }));
+  executor_.post(
+      0, Task([home = &home_, directory, reason] { home->log_dirs().fail_directory(directory, reason); }));
 }
 
 storage::LogConfig BrokerShard::config_of(std::string_view topic) {

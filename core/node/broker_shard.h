@@ -36,7 +36,10 @@ class BrokerHome {
   virtual broker::ProducerIdSource& producer_ids() = 0;
 };
 
-class BrokerShard final : private broker::IsrProposals, private broker::ReplicaLogs, private storage::LogDirLink, private storage::LogConfigs {
+class BrokerShard final : private broker::IsrProposals,
+                          private broker::ReplicaLogs,
+                          private storage::LogDirLink,
+                          private storage::LogConfigs {
  public:
   BrokerShard(const Env& env, broker::ShardExecutor& executor, BrokerCommon& common, BrokerHome& home);
   BrokerShard(const BrokerShard&) = delete;

@@ -40,7 +40,8 @@ Result<void> ControllerRole::start() {
   driver_.start();
   for (const ListenerEndpoint& listener : parts_.server.listeners()) {
     bool controllers = false;
-    for (const std::string& name : parts_.server.controller_listener_names()) controllers |= name == listener.name;
+    for (const std::string& name : parts_.server.controller_listener_names())
+      controllers |= name == listener.name;
     if (!controllers) continue;
     rpc::RpcServerConfig config;
     config.bind = {listener.host, listener.port};
@@ -51,7 +52,8 @@ Result<void> ControllerRole::start() {
     config.budget = &budget_;
     servers_.push_back(std::make_unique<rpc::RpcServer>(parts_.env, config, handlers_));
     if (const IoResult<void> started = servers_.back()->start(); !started.ok()) {
-      return fail(Error(started.error(), "cannot listen on " + listener.name + "://" + to_string(config.bind)));
+      return fail(
+          Error(started.error(), "cannot listen on " + listener.name + "://" + to_string(config.bind)));
     }
   }
   return {};

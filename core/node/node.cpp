@@ -72,9 +72,9 @@ void Node::direct() {
   for (size_t k = 1; k < shards_.size(); ++k) {
     NodeShard* there = shards_[k].get();
     here.executor.post(k, Task([there] {
-      there->finished = true;
-      there->changed.notify_all();
-    }));
+                         there->finished = true;
+                         there->changed.notify_all();
+                       }));
   }
 }
 
@@ -138,6 +138,8 @@ void Node::give_up(const std::string& why) {
 }
 
 const BrokerRole* Node::broker() const { return services_ == nullptr ? nullptr : services_->broker.get(); }
-const ControllerRole* Node::controller() const { return services_ == nullptr ? nullptr : services_->controller.get(); }
+const ControllerRole* Node::controller() const {
+  return services_ == nullptr ? nullptr : services_->controller.get();
+}
 
 }  // namespace ksim::node

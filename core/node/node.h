@@ -21,8 +21,8 @@ struct NodeConfig {
   std::string cluster_id;  // empty: derived from the voters
 };
 
-// Made before any fiber runs. run(k) is the first fiber of shard k; the node has come to its end when all have
-// returned.
+// Made before any fiber runs. run(k) is the first fiber of shard k; the node has come to its end when all
+// have returned.
 class Node {
  public:
   Node(NodeConfig config, const std::vector<Env*>& shards);

@@ -4,7 +4,8 @@
 
 namespace ksim::node {
 
-raft::RaftOptions quorum_options(const ServerConfig& server, const std::string& cluster_id, const Uuid& directory) {
+raft::RaftOptions quorum_options(const ServerConfig& server, const std::string& cluster_id,
+                                 const Uuid& directory) {
   raft::RaftOptions options;
   options.node.local = {server.node_id(), directory};
   std::vector<raft::ReplicaKey> voters;
@@ -22,7 +23,8 @@ raft::RaftOptions quorum_options(const ServerConfig& server, const std::string& 
   timers.retry_backoff = milliseconds(server.integer("controller.quorum.retry.backoff.ms"));
   timers.append_linger = milliseconds(server.integer("controller.quorum.append.linger.ms"));
   options.quorum.cluster_id = cluster_id;
-  if (!server.controller_listener_names().empty()) options.quorum.listener = server.controller_listener_names()[0];
+  if (!server.controller_listener_names().empty())
+    options.quorum.listener = server.controller_listener_names()[0];
   options.log.log_dir = server.metadata_log_dir();
   options.log.segment_bytes = server.integer("metadata.log.segment.bytes");
   options.log.segment_ms = server.integer("metadata.log.segment.ms");

@@ -7,7 +7,8 @@
 namespace ksim::node {
 
 // `directory`: the id of the log directory that holds the metadata log.
-raft::RaftOptions quorum_options(const ServerConfig& server, const std::string& cluster_id, const Uuid& directory);
+raft::RaftOptions quorum_options(const ServerConfig& server, const std::string& cluster_id,
+                                 const Uuid& directory);
 // The cluster id of nodes that were given none: the same on all that name the same voters.
 std::string derived_cluster_id(const ServerConfig& server);
 

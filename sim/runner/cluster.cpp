@@ -1,8 +1,8 @@
 #include "sim/runner/cluster.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "core/base/hash.h"
 
@@ -13,7 +13,9 @@ constexpr uint16_t kBrokerPort = 9092;
 constexpr uint16_t kControllerPort = 9093;
 constexpr std::string_view kDataDirectory = "data";
 
-std::string name_of(const NodePlan& node) { return fmt::format("{}-{}", node.broker ? "broker" : "controller", node.id); }
+std::string name_of(const NodePlan& node) {
+  return fmt::format("{}-{}", node.broker ? "broker" : "controller", node.id);
+}
 
 DiskProfile disk_profile(const DiskPlan& plan) {
   DiskProfile profile = plan.latency == "instant"    ? DiskProfile::instant()
@@ -32,7 +34,8 @@ std::optional<std::string> inside(const std::string& target, std::string_view wo
 
 }  // namespace
 
-Cluster::Cluster(World& world, const Plan& plan, RunObserver& observer, WorldPeek& peek, NodeProcessMaker maker)
+Cluster::Cluster(World& world, const Plan& plan, RunObserver& observer, WorldPeek& peek,
+                 NodeProcessMaker maker)
     : world_(world), plan_(plan), observer_(observer), maker_(std::move(maker)) {
   world_.watch(this);
   for (const NodePlan& node : plan_.cluster.nodes) {
@@ -54,14 +57,17 @@ Cluster::~Cluster() { world_.watch(nullptr); }
 std::string Cluster::properties_of(const NodePlan& node) const {
   std::string voters;
   for (const NodePlan& other : plan_.cluster.nodes) {
-    if (other.controller) voters += fmt::format("{}{}@{}:{}", voters.empty() ? "" : ",", other.id, name_of(other), kControllerPort);
+    if (other.controller)
+      voters +=
+          fmt::format("{}{}@{}:{}", voters.empty() ? "" : ",", other.id, name_of(other), kControllerPort);
   }
   std::string roles = node.broker ? "broker" : "";
   if (node.controller) roles += roles.empty() ? "controller" : ",controller";
   std::string listeners;
   if (node.broker) listeners = fmt::format("PLAINTEXT://{}:{}", name_of(node), kBrokerPort);
   if (node.controller) {
-    listeners += fmt::format("{}CONTROLLER://{}:{}", listeners.empty() ? "" : ",", name_of(node), kControllerPort);
+    listeners +=
+        fmt::format("{}CONTROLLER://{}:{}", listeners.empty() ? "" : ",", name_of(node), kControllerPort);
   }
   Properties all{{"process.roles", roles},
                  {"node.id", std::to_string(node.id)},
@@ -95,13 +101,15 @@ SimNode& Cluster::add_client(const std::string& name) {
 std::string Cluster::bootstrap() const {
   std::string text;
   for (const auto& [id, machine] : machines_) {
-    if (machine.plan.broker) text += fmt::format("{}{}:{}", text.empty() ? "" : ",", name_of(machine.plan), kBrokerPort);
+    if (machine.plan.broker)
+      text += fmt::format("{}{}:{}", text.empty() ? "" : ",", name_of(machine.plan), kBrokerPort);
   }
   return text;
 }
 
 bool Cluster::all_up() const {
-  return std::all_of(machines_.begin(), machines_.end(), [](const auto& entry) { return entry.second.node->alive(); });
+  return std::all_of(machines_.begin(), machines_.end(),
+                     [](const auto& entry) { return entry.second.node->alive(); });
 }
 
 void Cluster::revive() {
@@ -139,13 +147,15 @@ void Cluster::start(SimNode& node) {
 
 void Cluster::crash(SimNode& node) {
   node.crash();
-  if (const Machine* found = machine(node)) observer_.on_node(found->plan.id, NodeFault::crashed, world_.now());
+  if (const Machine* found = machine(node))
+    observer_.on_node(found->plan.id, NodeFault::crashed, world_.now());
 }
 
 void Cluster::power_loss(const std::vector<SimNode*>& nodes) {
   for (SimNode* node : nodes) node->power_loss();
   for (SimNode* node : nodes) {
-    if (const Machine* found = machine(*node)) observer_.on_node(found->plan.id, NodeFault::power_lost, world_.now());
+    if (const Machine* found = machine(*node))
+      observer_.on_node(found->plan.id, NodeFault::power_lost, world_.now());
   }
 }
 
@@ -176,7 +186,8 @@ std::string Cluster::role_of(const SimNode& node) {
 std::vector<SimNode*> Cluster::by_role(bool broker, bool controller) {
   std::vector<SimNode*> nodes;
   for (auto& [id, machine] : machines_) {
-    if ((broker && machine.plan.broker) || (controller && machine.plan.controller)) nodes.push_back(machine.node);
+    if ((broker && machine.plan.broker) || (controller && machine.plan.controller))
+      nodes.push_back(machine.node);
   }
   return nodes;
 }
@@ -250,7 +261,8 @@ void Cluster::reached(SimNode& node, Mark mark, std::string_view) {
 
 void Cluster::failed(SimNode& node, std::string_view fiber, std::string_view what) {
   observer_.on_violation("ASSERT", world_.now(), node.name(), fmt::format("{}: {}", fiber, what));
-  if (const Machine* found = machine(node)) observer_.on_node(found->plan.id, NodeFault::crashed, world_.now());
+  if (const Machine* found = machine(node))
+    observer_.on_node(found->plan.id, NodeFault::crashed, world_.now());
 }
 
 void Cluster::exited(SimNode& node) {

@@ -1,8 +1,8 @@
 #include "sim/runner/runner.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "sim/faults/all.h"
 #include "sim/plan/words.h"
@@ -46,9 +46,10 @@ class Run {
     for (const TopicPlan& topic : plan_.topics) {
       const auto min_insync = topic.config.find("min.insync.replicas");
       const auto unclean = topic.config.find("unclean.leader.election.enable");
-      observer_.view().promise(topic.name, {topic.replication,
-                                            min_insync == topic.config.end() ? 1 : std::stoi(min_insync->second),
-                                            unclean != topic.config.end() && unclean->second == "true"});
+      observer_.view().promise(
+          topic.name,
+          {topic.replication, min_insync == topic.config.end() ? 1 : std::stoi(min_insync->second),
+           unclean != topic.config.end() && unclean->second == "true"});
     }
     faults_.resize(plan_.faults.size());
     cluster_.on_mark = [this](Mark mark, SimNode&) { marked(mark); };
@@ -113,8 +114,8 @@ class Run {
     Began began = kind->begin(cluster_, plan, targets, fault_key(i));
     if (began.effect.empty()) return;
     world_.digest().fold(Fold::fault, fault_key(i), targets.size());
-    state.row = observer_.on_fault(plan.kind, targets.empty() ? plan.target : join_names(targets), world_.now(),
-                                   cause(plan.trigger), began.effect);
+    state.row = observer_.on_fault(plan.kind, targets.empty() ? plan.target : join_names(targets),
+                                   world_.now(), cause(plan.trigger), began.effect);
     state.active = std::move(began.active);
     if (plan.lasts) world_.at(world_.now() + *plan.lasts, mix64(fault_key(i), 1), [this, i] { end(i); });
   }
@@ -141,7 +142,8 @@ class Run {
     for (PartitionId id : view.partitions()) {
       const PartitionTruth& truth = *view.partition(id);
       const PartitionClaim& claim = truth.claim;
-      if (claim.leader < 0 || static_cast<int32_t>(claim.isr.size()) < view.promise_of(id).replication) return false;
+      if (claim.leader < 0 || static_cast<int32_t>(claim.isr.size()) < view.promise_of(id).replication)
+        return false;
       const auto leader = truth.replicas.find(claim.leader);
       if (leader == truth.replicas.end() || leader->second == nullptr) continue;
       for (const auto& [node, log] : truth.replicas) {
@@ -153,8 +155,8 @@ class Run {
   }
 
   bool quiet() const {
-    return cluster_.all_up() && workload_.producers_done() && !observer_.sends_pending() && replicas_quiet() &&
-           workload_.readers_caught_up();
+    return cluster_.all_up() && workload_.producers_done() && !observer_.sends_pending() &&
+           replicas_quiet() && workload_.readers_caught_up();
   }
 
   void settle() {
@@ -183,8 +185,8 @@ class Run {
       for (const TopicPlan& topic : plan_.topics) {
         for (const auto& [key, value] : topic.config) recorder->config("topic " + topic.name, key, value);
       }
-      const RunHeader header{summary.scenario, summary.seed, print_plan(plan_), summary.digest, summary.ended,
-                             summary.holds(), KSIM_VERSION};
+      const RunHeader header{summary.scenario, summary.seed,    print_plan(plan_), summary.digest,
+                             summary.ended,    summary.holds(), KSIM_VERSION};
       if (const Result<void> written = recorder->write(options_.record_path, header); !written.ok()) {
         summary.simulator_fault = written.error().message;
       }

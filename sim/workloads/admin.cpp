@@ -79,7 +79,8 @@ class AdminProcess final : public Process {
 }  // namespace
 
 ProcessFactory admin_process(WorkloadState& state) {
-  return [&state](const std::vector<Env*>& shards) { return std::make_unique<AdminProcess>(state, *shards[0]); };
+  return
+      [&state](const std::vector<Env*>& shards) { return std::make_unique<AdminProcess>(state, *shards[0]); };
 }
 
 void BeliefWatch::look(const std::string& topic, int32_t partition, int32_t epoch) {

@@ -1,8 +1,8 @@
 #include "sim/workloads/client_config.h"
 
-#include <fmt/format.h>
-
 #include <charconv>
+
+#include <fmt/format.h>
 
 namespace ksim::sim {
 namespace {
@@ -27,14 +27,14 @@ Failure<Error> wrong(const std::string& key, const std::string& value) {
 
 // The keys that all clients have. True: it was one of them.
 Result<bool> common(client::ClientConfig& config, const std::string& key, const std::string& value) {
-  int64_t* place = key == "request.timeout.ms"        ? &config.request_timeout_ms
-                   : key == "retry.backoff.ms"        ? &config.retry_backoff_ms
-                   : key == "retry.backoff.max.ms"    ? &config.retry_backoff_max_ms
-                   : key == "reconnect.backoff.ms"    ? &config.reconnect_backoff_ms
+  int64_t* place = key == "request.timeout.ms"         ? &config.request_timeout_ms
+                   : key == "retry.backoff.ms"         ? &config.retry_backoff_ms
+                   : key == "retry.backoff.max.ms"     ? &config.retry_backoff_max_ms
+                   : key == "reconnect.backoff.ms"     ? &config.reconnect_backoff_ms
                    : key == "reconnect.backoff.max.ms" ? &config.reconnect_backoff_max_ms
-                   : key == "metadata.max.age.ms"     ? &config.metadata_max_age_ms
-                   : key == "connections.max.idle.ms" ? &config.connections_max_idle_ms
-                                                      : nullptr;
+                   : key == "metadata.max.age.ms"      ? &config.metadata_max_age_ms
+                   : key == "connections.max.idle.ms"  ? &config.connections_max_idle_ms
+                                                       : nullptr;
   if (key == "client.id") {
     config.client_id = value;
     return true;
@@ -138,7 +138,8 @@ Result<client::ProducerConfig> producer_config(const Properties& properties, con
   config.bootstrap_servers = parse_endpoints(bootstrap);
   // Kafka's default is on, but only where the other settings allow it.
   const auto acks = properties.find("acks");
-  if (acks != properties.end() && acks->second != "all" && acks->second != "-1") config.enable_idempotence = false;
+  if (acks != properties.end() && acks->second != "all" && acks->second != "-1")
+    config.enable_idempotence = false;
   for (const auto& [key, value] : properties) {
     if (key == "enable.idempotence" && value == "true" && !config.enable_idempotence) continue;
     TRY(producer_key(config, key, value));

@@ -2,6 +2,7 @@
 // Now and then it asks where the end of a partition is.
 
 #include "core/client/consumer.h"
+
 #include "sim/workloads/client_config.h"
 #include "sim/workloads/state.h"
 
@@ -11,7 +12,11 @@ namespace {
 class ConsumerProcess final : public Process {
  public:
   ConsumerProcess(WorkloadState& state, const ConsumerPlan& plan, uint32_t number, Env& env)
-      : state_(state), plan_(plan), number_(number), env_(env), dice_(env.random, Stream::workload, mix64(number, 2)) {}
+      : state_(state),
+        plan_(plan),
+        number_(number),
+        env_(env),
+        dice_(env.random, Stream::workload, mix64(number, 2)) {}
 
   void run(size_t) override {
     const auto config = consumer_config(plan_.config, state_.bootstrap);
@@ -44,7 +49,8 @@ class ConsumerProcess final : public Process {
       fact.partition = state_.observer.names().id(record.topic, record.partition);
       fact.offset = record.offset;
       fact.leader_epoch = record.leader_epoch.value_or(-1);
-      if (record.value && record.value->size() >= sizeof(RecordId)) fact.record = load_be<uint64_t>(record.value->data());
+      if (record.value && record.value->size() >= sizeof(RecordId))
+        fact.record = load_be<uint64_t>(record.value->data());
       fact.content_hash = content_hash(record.key, record.value);
       fact.at = state_.world.now();
       state_.observer.on_consumed(fact);
@@ -66,8 +72,8 @@ class ConsumerProcess final : public Process {
     if (!ends.ok()) return;
     const auto end = ends->find(partition);
     if (end == ends->end()) return;
-    state_.observer.on_latest({number_, state_.observer.names().id(partition.topic, partition.partition), end->second,
-                               asked, state_.world.now()});
+    state_.observer.on_latest({number_, state_.observer.names().id(partition.topic, partition.partition),
+                               end->second, asked, state_.world.now()});
   }
 
   WorkloadState& state_;

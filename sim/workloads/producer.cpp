@@ -1,9 +1,10 @@
 // Sends records one after the other, each with an id of its own, and notes what it was told of each.
 
+#include "core/client/producer.h"
+
 #include <fmt/format.h>
 
 #include "core/client/partitioner.h"
-#include "core/client/producer.h"
 #include "sim/workloads/client_config.h"
 #include "sim/workloads/state.h"
 
@@ -25,7 +26,11 @@ Outcome outcome_of(client::Outcome outcome) {
 class ProducerProcess final : public Process {
  public:
   ProducerProcess(WorkloadState& state, const ProducerPlan& plan, Env& env)
-      : state_(state), plan_(plan), env_(env), session_(state.next_session++), dice_(env.random, Stream::workload, session_) {}
+      : state_(state),
+        plan_(plan),
+        env_(env),
+        session_(state.next_session++),
+        dice_(env.random, Stream::workload, session_) {}
 
   void run(size_t) override {
     const auto config = producer_config(plan_.config, state_.bootstrap);
@@ -40,7 +45,8 @@ class ProducerProcess final : public Process {
       send(**producer, topic, n);
       // Half to one and a half times the interval.
       if (plan_.interval.ns > 0) {
-        env_.sleep({plan_.interval.ns / 2 + static_cast<int64_t>(dice_.below(static_cast<uint64_t>(plan_.interval.ns)))});
+        env_.sleep({plan_.interval.ns / 2 +
+                    static_cast<int64_t>(dice_.below(static_cast<uint64_t>(plan_.interval.ns)))});
       }
     }
     static_cast<void>((*producer)->flush(env_.after(seconds(3600))));
@@ -59,13 +65,20 @@ class ProducerProcess final : public Process {
     const std::string key = fmt::format("key-{}", dice_.below(64));
     // The partition is chosen here, so that the note of the call can name it; keyed records go where the
     // producer itself would send them.
-    const int32_t partition = plan_.keyed ? client::partition_for_key(as_bytes(key), topic.partitions)
-                                          : static_cast<int32_t>(dice_.below(static_cast<uint64_t>(topic.partitions)));
+    const int32_t partition =
+        plan_.keyed ? client::partition_for_key(as_bytes(key), topic.partitions)
+                    : static_cast<int32_t>(dice_.below(static_cast<uint64_t>(topic.partitions)));
     const RecordId id = make_record_id(session_, n);
     value_.assign(plan_.record_bytes, static_cast<uint8_t>(n));
     store_be(value_.data(), id);
-    SendOp op{session_, state_.observer.names().id(topic.name, partition), id, state_.world.now(), {}, Outcome::pending,
-              ErrorCode::NONE, -1};
+    SendOp op{session_,
+              state_.observer.names().id(topic.name, partition),
+              id,
+              state_.world.now(),
+              {},
+              Outcome::pending,
+              ErrorCode::NONE,
+              -1};
     const int64_t number = state_.observer.on_send_invoked(op);
     client::ProducerRecord record;
     record.topic = topic.name;
@@ -77,6 +90,10 @@ class ProducerProcess final : public Process {
       op.outcome = outcome_of(result.outcome);
       op.error = result.error;
       op.offset = result.offset;
+      if (!result.message.empty() && !told_) {
+        told_ = true;
+        env_.emit(LogLine{2, "producer", result.message});
+      }
       state_.observer.on_send_completed(number, op);
     }));
     look(producer, topic, partition);
@@ -94,6 +111,7 @@ class ProducerProcess final : public Process {
   Dice dice_;
   BeliefWatch beliefs_{state_, session_};
   ByteBuffer value_;
+  bool told_ = false;  // of the first failure
 };
 
 }  // namespace

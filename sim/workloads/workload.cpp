@@ -16,8 +16,10 @@ void Workload::start() {
     return;
   }
   admin_ = &cluster_.add_client("admin");
-  for (const ProducerPlan& producer : plan.producers) producers_.push_back(&cluster_.add_client(producer.name));
-  for (const ConsumerPlan& consumer : plan.consumers) consumers_.push_back(&cluster_.add_client(consumer.name));
+  for (const ProducerPlan& producer : plan.producers)
+    producers_.push_back(&cluster_.add_client(producer.name));
+  for (const ConsumerPlan& consumer : plan.consumers)
+    consumers_.push_back(&cluster_.add_client(consumer.name));
   state_.producers_open = static_cast<uint32_t>(producers_.size());
   cluster_.on_exit = [this](SimNode& node) {
     if (&node == admin_) state_.world.later(hash_text("workload.start"), [this] { start_clients(); });
@@ -27,7 +29,8 @@ void Workload::start() {
 
 void Workload::start_clients() {
   const Plan& plan = state_.plan;
-  for (size_t i = 0; i < producers_.size(); ++i) producers_[i]->start(producer_process(state_, plan.producers[i]));
+  for (size_t i = 0; i < producers_.size(); ++i)
+    producers_[i]->start(producer_process(state_, plan.producers[i]));
   for (size_t i = 0; i < consumers_.size(); ++i) {
     consumers_[i]->start(consumer_process(state_, plan.consumers[i], static_cast<uint32_t>(i + 1)));
   }

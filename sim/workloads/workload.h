@@ -1,6 +1,6 @@
 #pragma once
-// The clients of a run: one creates the topics, producers send, consumers read. Each lives on a machine of its
-// own with core/client, and notes every call when it begins and when it ended, outside the client.
+// The clients of a run: one creates the topics, producers send, consumers read. Each lives on a machine of
+// its own with core/client, and notes every call when it begins and when it ended, outside the client.
 
 #include <memory>
 #include <string>
