@@ -49,7 +49,7 @@ BrokerRole::BrokerRole(Parts parts)
                                         }));
       });
   broker::LifecycleDriver::Callbacks callbacks;
-  callbacks.metadata_offset = [this] { return applied_offset_; };
+  callbacks.metadata_offset = [this] { return parts_.loader.image()->provenance.last_offset; };
   callbacks.changed = [this] { lifecycle_changed(); };
   callbacks.give_up = [this] { parts_.give_up("the controller could not be reached in time"); };
   lifecycle_ = std::make_unique<broker::LifecycleDriver>(
@@ -135,6 +135,12 @@ void BrokerRole::lifecycle_changed() {
           k, Task([shard, epoch = broker_epoch_] { shard->set_broker_epoch(epoch); }));
     }
   }
+  // The metadata is followed from an image on that has this very registration (rules W4, W5): an older one
+  // still names the ISR of the previous incarnation, whose disk may have lost what it held.
+  if (!following_ && lifecycle_->lifecycle().caught_up()) {
+    following_ = true;
+    parts_.loader.add_publisher(*this);
+  }
   become_ready();
   changed_.notify_all();
 }
@@ -169,7 +175,6 @@ Result<void> BrokerRole::publish(const MetadataDelta& delta, const MetadataImage
   const std::vector<broker::ReplicaChanges> changes =
       broker::replica_changes(delta, image, parts_.server.node_id(), parts_.shards.size());
   on_every_shard([&changes](BrokerShard& shard, size_t k) { shard.apply(changes[k]); });
-  applied_offset_ = image->provenance.last_offset;
   become_ready();
   return {};
 }

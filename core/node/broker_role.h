@@ -25,6 +25,7 @@ class BrokerRole final : public MetadataPublisher, public BrokerHome, public sto
     NodeShards& shards;
     storage::LogDirs& log_dirs;
     raft::RaftClient& raft;
+    MetadataLoader& loader;
     // The process must stop. Does not wait.
     std::function<void(std::string)> give_up;
   };
@@ -76,7 +77,7 @@ class BrokerRole final : public MetadataPublisher, public BrokerHome, public sto
   std::unique_ptr<broker::AlterPartitionManager> isr_;
   std::unique_ptr<broker::ProducerIdSource> producer_ids_;
   int64_t broker_epoch_ = -1;
-  int64_t applied_offset_ = -1;
+  bool following_ = false;  // the metadata: from the image on that has this registration
   bool loaded_ = false;
   bool ready_ = false;
   bool serving_ = false;

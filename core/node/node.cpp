@@ -103,8 +103,7 @@ Result<void> Node::start_up() {
   services_->loader = std::make_unique<MetadataLoader>(env, *services_->raft, loader_options(server));
   if (server.is_broker()) {
     services_->broker = std::make_unique<BrokerRole>(
-        BrokerRole::Parts{env, server, shards_, *services_->dirs, *services_->raft, services_->give_up});
-    services_->loader->add_publisher(*services_->broker);
+        BrokerRole::Parts{env, server, shards_, *services_->dirs, *services_->raft, *services_->loader, services_->give_up});
   }
   services_->loader->start();
   services_->raft->start();
