@@ -591,12 +591,12 @@ Plan read_plan(const toml::table& table, uint64_t seed, const std::string& name,
   root.tables("fault", [&](Section& section) { read_fault(section, plan, words); });
   root.table("network", [&](Section& section) {
     section.text("latency", plan.network.latency);
-    one_of(section, "latency", plan.network.latency, {"instant", "rack", "wide"});
+    one_of(section, "latency", plan.network.latency, {"local", "datacenter", "regional", "wide"});
     section.duration("retransmission_timeout", plan.network.retransmission_timeout);
   });
   root.table("disk", [&](Section& section) {
     section.text("latency", plan.disk.latency);
-    one_of(section, "latency", plan.disk.latency, {"instant", "ssd", "spinning"});
+    one_of(section, "latency", plan.disk.latency, {"none", "ssd", "cloud", "spinning"});
     section.number("capacity_bytes", plan.disk.capacity_bytes, 0);
   });
   root.table("explore", [&](Section& section) {

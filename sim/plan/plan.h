@@ -76,12 +76,12 @@ struct FaultPlan {
 };
 
 struct NetworkPlan {
-  std::string latency = "rack";  // a named table: instant, rack, wide
+  std::string latency = "datacenter";  // a named table: local, datacenter, regional, wide
   Duration retransmission_timeout = seconds(60);  // after which a sender's kernel gives a connection up
 };
 
 struct DiskPlan {
-  std::string latency = "ssd";  // instant, ssd, spinning
+  std::string latency = "ssd";  // none, ssd, cloud, spinning
   uint64_t capacity_bytes = 0;  // 0: unlimited
 };
 

@@ -18,9 +18,7 @@ std::string name_of(const NodePlan& node) {
 }
 
 DiskProfile disk_profile(const DiskPlan& plan) {
-  DiskProfile profile = plan.latency == "instant"    ? DiskProfile::instant()
-                        : plan.latency == "spinning" ? DiskProfile::spinning()
-                                                     : DiskProfile::ssd();
+  DiskProfile profile = DiskProfile::named(plan.latency).value_or(DiskProfile::ssd());
   if (plan.capacity_bytes != 0) profile.capacity_bytes = plan.capacity_bytes;
   return profile;
 }

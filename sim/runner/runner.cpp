@@ -21,9 +21,7 @@ WorldSetup world_setup(const Plan& plan) {
   setup.exploration.order = plan.explore.policy == "fifo"            ? Order::fifo
                             : plan.explore.policy == "change_points" ? Order::few_changes
                                                                      : Order::random;
-  setup.net = plan.network.latency == "instant" ? NetProfile::instant()
-              : plan.network.latency == "wide"  ? NetProfile::wide()
-                                                : NetProfile::rack();
+  setup.net = NetProfile::named(plan.network.latency).value_or(NetProfile::rack());
   setup.net.give_up = plan.network.retransmission_timeout;
   setup.active_sites.resize(kSiteCount);
   for (size_t i = 0; i < kSiteCount; ++i) {
