@@ -64,6 +64,13 @@ std::vector<ControllerNote> Controller::Op::notes() const {
   return notes;
 }
 
+ControllerSettings controller_settings(std::string cluster_id, const ServerConfig& server) {
+  ControllerSettings settings;
+  settings.cluster_id = std::move(cluster_id);
+  for (const QuorumVoter& voter : server.voters()) settings.voters.push_back(voter.id);
+  return settings;
+}
+
 // ---- the log ----
 
 Controller::Controller(ControllerSettings settings, const ServerConfig& server)

@@ -53,6 +53,9 @@ struct ControllerSettings {
   size_t max_elections_per_round = 1'000;   // rule C37
 };
 
+// As a node's configuration has it.
+ControllerSettings controller_settings(std::string cluster_id, const ServerConfig& server);
+
 // What a decision hands to the log. Its records belong in one batch if `atomic`.
 struct ControllerStep {
   RecordList records;
