@@ -16,9 +16,18 @@
 #if __has_feature(address_sanitizer)
 #define KSIM_ASAN 1
 #endif
+#if __has_feature(thread_sanitizer)
+#define KSIM_TSAN 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define KSIM_TSAN 1
 #endif
 #ifdef KSIM_ASAN
 #include <sanitizer/common_interface_defs.h>
+#endif
+#ifdef KSIM_TSAN  // its handles of fibers stand where the fake stacks of the other stand
+#include <sanitizer/tsan_interface.h>
 #endif
 
 namespace ksim {
@@ -93,6 +102,9 @@ void Scheduler::entry(void* from, void* data) {
 #ifdef KSIM_ASAN
   __sanitizer_start_switch_fiber(nullptr, self.main_stack_bottom_, self.main_stack_size_);
 #endif
+#ifdef KSIM_TSAN
+  __tsan_switch_to_fiber(self.main_fake_stack_, 0);
+#endif
   fctx::jump_fcontext(self.main_context_, nullptr);
   std::terminate();  // a finished fiber is never resumed
 }
@@ -110,6 +122,9 @@ Fiber* Scheduler::spawn(Scope& scope, FiberGroup& group, std::string_view name, 
   fiber->stack_ = stack;
   fiber->context_ =
       fctx::make_fcontext(stack.bottom + stack.size_bytes, stack.size_bytes, &SwitchEntry::start);
+#ifdef KSIM_TSAN
+  fiber->fake_stack_ = __tsan_create_fiber(0);
+#endif
   fiber->scope_ = &scope;
   fiber->scope_next_ = scope.first_;
   if (scope.first_ != nullptr) scope.first_->scope_previous_ = fiber;
@@ -242,6 +257,10 @@ void Scheduler::resume(Fiber& fiber) {
 #ifdef KSIM_ASAN
   __sanitizer_start_switch_fiber(&main_fake_stack_, fiber.stack_.bottom, fiber.stack_.size_bytes);
 #endif
+#ifdef KSIM_TSAN
+  main_fake_stack_ = __tsan_get_current_fiber();
+  __tsan_switch_to_fiber(fiber.fake_stack_, 0);
+#endif
   const fctx::transfer_t back = fctx::jump_fcontext(fiber.context_, &fiber);
 #ifdef KSIM_ASAN
   __sanitizer_finish_switch_fiber(main_fake_stack_, nullptr, nullptr);
@@ -256,6 +275,9 @@ void Scheduler::resume(Fiber& fiber) {
 void Scheduler::suspend([[maybe_unused]] Fiber& fiber) {
 #ifdef KSIM_ASAN
   __sanitizer_start_switch_fiber(&fiber.fake_stack_, main_stack_bottom_, main_stack_size_);
+#endif
+#ifdef KSIM_TSAN
+  __tsan_switch_to_fiber(main_fake_stack_, 0);
 #endif
   const fctx::transfer_t back = fctx::jump_fcontext(main_context_, nullptr);
 #ifdef KSIM_ASAN
@@ -274,6 +296,9 @@ void Scheduler::finish(Fiber& fiber) {
   (fiber.group_previous_ == nullptr ? group.first_ : fiber.group_previous_->group_next_) = fiber.group_next_;
   if (fiber.group_next_ != nullptr) fiber.group_next_->group_previous_ = fiber.group_previous_;
   --group.size_;
+#ifdef KSIM_TSAN
+  __tsan_destroy_fiber(fiber.fake_stack_);
+#endif
   stacks_.give_back(fiber.stack_);
   delete &fiber;
 }
