@@ -1,6 +1,7 @@
 #include "core/apps/arguments.h"
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -8,6 +9,27 @@
 #include "core/base/properties.h"
 
 namespace ksim {
+namespace {
+
+// Relative directories are relative to where the process was started, as for Apache Kafka.
+void make_directories_absolute(PropertyMap& properties) {
+  for (const char* key : {"log.dir", "log.dirs", "metadata.log.dir"}) {
+    const auto it = properties.find(key);
+    if (it == properties.end()) continue;
+    std::string absolute;
+    std::istringstream list(it->second);
+    for (std::string directory; std::getline(list, directory, ',');) {
+      const size_t first = directory.find_first_not_of(" \t");
+      if (first == std::string::npos) continue;
+      directory = directory.substr(first, directory.find_last_not_of(" \t") + 1 - first);
+      if (!absolute.empty()) absolute += ",";
+      absolute += std::filesystem::absolute(directory).lexically_normal().string();
+    }
+    it->second = absolute;
+  }
+}
+
+}  // namespace
 
 std::optional<int> parse_arguments(int argc, char** argv, KbrokerArguments& arguments) {
   CLI::App app("kbroker: a Kafka broker, controller, or both", "kbroker");
@@ -53,6 +75,7 @@ Result<ServerConfig> load_config(const KbrokerArguments& arguments, const char* 
     }
     properties[entry.substr(0, equals)] = entry.substr(equals + 1);
   }
+  make_directories_absolute(properties);
   return ServerConfig::parse(properties, warnings);
 }
 

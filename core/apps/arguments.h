@@ -21,7 +21,7 @@ struct KbrokerArguments {
 // Leaves with an exit code after --help, or with a message if the arguments are wrong.
 std::optional<int> parse_arguments(int argc, char** argv, KbrokerArguments& arguments);
 
-// Unknown keys and the like add to `warnings`.
+// Log directories come out absolute. Unknown keys and the like add to `warnings`.
 Result<ServerConfig> load_config(const KbrokerArguments& arguments, const char* const* environment,
                                  std::vector<std::string>& warnings);
 
