@@ -41,9 +41,9 @@ IoResult<void> to_void(const CallResult& result) {
   return {};
 }
 
-// A path as the kernel wants it.
+// A path as the kernel wants it, below the root.
 std::string checked(std::string_view path) {
-  ENSURE(path.empty() || path.front() != '/', "paths are relative to the root");
+  while (!path.empty() && path.front() == '/') path.remove_prefix(1);
   return path.empty() ? "." : std::string(path);
 }
 

@@ -44,7 +44,8 @@ class LinuxFile final : public File {
 
 class LinuxDisk final : public Disk {
  public:
-  // `root` must be a directory; ok() tells whether it could be opened. An empty path names the root itself.
+  // `root` must be a directory; ok() tells whether it could be opened. An empty path names the
+  // root itself, and a '/' in front changes nothing: with "/" as root, paths may be those of the machine.
   LinuxDisk(Blocking blocking, const std::string& root, SyncCall sync = kernel_sync);
   LinuxDisk(const LinuxDisk&) = delete;
   LinuxDisk& operator=(const LinuxDisk&) = delete;
