@@ -131,6 +131,13 @@ void ClusterView::on_event(const NodeEvent& note) {
                    e->partition_epoch,
                    {e->isr.begin(), e->isr.end()},
                    {e->elr.begin(), e->elr.end()}};
+  } else if (const auto* e = std::get_if<IsrChanged>(&event)) {
+    // A leader may learn from its metadata that an ISR is committed before the controller that wrote it does.
+    PartitionTruth& truth = partition_at(e->topic, e->partition);
+    if (e->topic_id == truth.topic_id && e->partition_epoch > truth.claim.partition_epoch) {
+      truth.claim.partition_epoch = e->partition_epoch;
+      truth.claim.isr.assign(e->isr.begin(), e->isr.end());
+    }
   } else if (const auto* e = std::get_if<HighWatermarkChanged>(&event)) {
     PartitionTruth& truth = partition_at(e->topic, e->partition);
     truth.high_watermark[note.node] = e->high_watermark;
