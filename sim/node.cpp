@@ -200,6 +200,11 @@ void SimNode::power_loss() {
   device_.power_lost(power_losses_);
 }
 
+void SimNode::replace_disk() {
+  ENSURE(!alive(), "a disk is replaced under a living process");
+  device_.image().wipe();
+}
+
 void SimNode::bury() {
   world_.scheduler().cancel_timer(bury_);
   if (life_ == nullptr) return;

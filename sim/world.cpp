@@ -17,6 +17,15 @@ struct World::Call final : Timer {
   std::function<void()> what;
 };
 
+bool blames_simulator(std::string_view failure) {
+  if (!failure.starts_with("sim/")) return false;
+  for (const std::string_view seam :
+       {"sim/disk/sim_disk.cpp", "sim/net/sim_network.cpp", "sim/mailbox.cpp", "sim/ping/"}) {
+    if (failure.starts_with(seam)) return false;
+  }
+  return true;
+}
+
 World::World(const WorldSetup& setup, RunMemory& memory)
     : setup_(setup),
       random_(setup.seed),

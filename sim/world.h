@@ -45,6 +45,10 @@ class WorldWatcher {
   virtual void exited(SimNode& node) = 0;
 };
 
+// True if the text of a failed invariant speaks of the simulator's own machinery. What a node does against
+// the promises of the seam is found inside the simulator too, but is the node's doing.
+bool blames_simulator(std::string_view failure);
+
 struct NodeSetup {
   std::string name;
   size_t shards = 1;
@@ -102,6 +106,8 @@ class SimNode {
   void crash();
   // The machine loses power: memory, connections and what was not synced are gone.
   void power_loss();
+  // A new, empty disk. Only while no process lives here.
+  void replace_disk();
 
  private:
   friend class World;

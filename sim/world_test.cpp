@@ -160,6 +160,34 @@ TEST(World, MailboxesDeliverInOrderForEachPair) {
   for (const std::string& order : seen) EXPECT_EQ(order, "01234");
 }
 
+TEST(World, AFaultOfTheSimulatorItselfComesOutAndLeavesNothingBehind) {
+  RunMemory memory;
+  {
+    World world(TestWorld::setup_of(1), memory);
+    NodeSetup setup;
+    setup.name = "a";
+    SimNode& node = world.add_node(setup);
+    node.start(FunctionProcess::factory([](Env& env) {
+      const FileRef file = *env.disk.open("f", Open::create);
+      const auto listener = *env.network.listen({"", 1});
+      for (;;) env.sleep(milliseconds(1));
+    }));
+    world.at(world.now() + milliseconds(50), 1, [] { ENSURE(false, "the simulator is wrong"); });
+    EXPECT_THROW(world.run_until(world.now() + seconds(1)), AssertionFailed);
+  }
+  EXPECT_EQ(memory.pages.lent(), 0U);
+  EXPECT_TRUE(blames_simulator("sim/disk/image.cpp:7: ENSURE(x) failed"));
+  EXPECT_FALSE(blames_simulator("sim/net/sim_network.cpp:7: ENSURE(x) failed"));
+  EXPECT_FALSE(blames_simulator("core/storage/log.cpp:7: ENSURE(x) failed"));
+}
+
+TEST(World, AReplacedDiskIsEmpty) {
+  TestWorld world;
+  world.run("a", [](Env& env) { EXPECT_TRUE(env.disk.open("f", Open::create).ok()); });
+  world.node("a").replace_disk();
+  world.run("a", [](Env& env) { EXPECT_TRUE(env.disk.list("")->empty()); });
+}
+
 // The digest of a busy little world: two nodes that write files, talk and crash.
 uint64_t busy_digest(uint64_t seed, RunMemory& memory, Order order = Order::random) {
   WorldSetup setup = TestWorld::setup_of(seed);

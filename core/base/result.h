@@ -30,6 +30,8 @@ template <class E>
 struct Failure {
   E error;
 };
+template <class E>
+Failure(E) -> Failure<E>;  // clang 14 does not deduce aggregates
 inline Failure<Error> fail(ErrorCode code, std::string message = {}) {
   return {Error(code, std::move(message))};
 }

@@ -30,6 +30,13 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 
+#ifdef _LIBCPP_VERSION  // whose header leaves it out; the two words are the same
+namespace __cxxabiv1 {
+struct __cxa_eh_globals;
+extern "C" __cxa_eh_globals* __cxa_get_globals() noexcept;
+}  // namespace __cxxabiv1
+#endif
+
 namespace ksim {
 namespace {
 

@@ -114,7 +114,7 @@ Conn* Fabric::make(Host& client, Host& server, uint16_t port, std::string_view p
 }
 
 void Fabric::forget(Conn& conn) {
-  for (size_t side : {0, 1}) {
+  for (size_t side : {size_t{0}, size_t{1}}) {
     std::vector<Conn*>& conns = conn.end(side).host->conns_;
     if (const auto it = std::find(conns.rbegin(), conns.rend(), &conn); it != conns.rend()) {
       conns.erase(std::next(it).base());
@@ -164,7 +164,7 @@ void Fabric::process_died(Host& host) {
   // An orphaned connection that nobody holds any more goes away while the list is walked.
   const std::vector<Conn*> conns = host.conns_;
   for (Conn* conn : conns) {
-    for (size_t side : {0, 1}) {
+    for (size_t side : {size_t{0}, size_t{1}}) {
       if (conn->end(side).host == &host) conn->orphan(side);
     }
   }
@@ -178,7 +178,7 @@ void Fabric::power_lost(Host& host) {
   host.listeners_.clear();
   const std::vector<Conn*> conns = host.conns_;
   for (Conn* conn : conns) {
-    for (size_t side : {0, 1}) {
+    for (size_t side : {size_t{0}, size_t{1}}) {
       if (conn->end(side).host == &host) conn->power_lost(side);
     }
   }

@@ -122,9 +122,7 @@ class PingRun final : private FaultStage, private FaultTeller, private WorldWatc
     if (request_.faults) faults_.reached(mark);
   }
   void failed(SimNode& node, std::string_view fiber, std::string_view what) override {
-    // An invariant of the simulator's own code is no violation of the node.
-    const bool own = what.starts_with("sim/") && !what.starts_with("sim/ping/");
-    if (own && summary_.simulator_fault.empty()) {
+    if (blames_simulator(what)) {
       summary_.simulator_fault = fmt::format("{}/{}: {}", node.name(), fiber, what);
     } else {
       violation("ASSERT", node.name(), fmt::format("{}: {}", fiber, what));

@@ -90,7 +90,7 @@ std::string TraceReader::describe(const FoldedEvent& event) const {
 std::optional<size_t> TraceComparison::wants() {
   advance();
   if (!difference_.empty()) return std::nullopt;
-  for (size_t side : {0, 1}) {
+  for (size_t side : {size_t{0}, size_t{1}}) {
     if (!waiting_[side] && !sides_[side].ended()) return side;
   }
   return std::nullopt;
@@ -98,7 +98,7 @@ std::optional<size_t> TraceComparison::wants() {
 
 void TraceComparison::advance() {
   while (difference_.empty()) {
-    for (size_t side : {0, 1}) {
+    for (size_t side : {size_t{0}, size_t{1}}) {
       if (!waiting_[side]) waiting_[side] = sides_[side].next();
     }
     const std::optional<FoldedEvent>& a = waiting_[0];
