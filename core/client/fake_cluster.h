@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "core/client/config.h"
+#include "core/client/testing.h"
 #include "core/record/builder.h"
 #include "core/rpc/api_versions.h"
 #include "core/rpc/server.h"
-#include "core/rpc/test_world.h"
 #include "core/wire/messages/fetch.h"
 #include "core/wire/messages/init_producer_id.h"
 #include "core/wire/messages/list_offsets.h"
@@ -29,6 +29,7 @@ struct FakePartition {
   std::vector<ByteBuffer> batches;  // with offsets and epochs
   std::vector<wire::AbortedTransaction> aborted;
   std::map<int32_t, int64_t> epoch_ends;  // for OffsetForLeaderEpoch
+  SequenceModel sequences;
 
   int64_t end() const { return batches.empty() ? log_start : BatchView(batches.back()).next_offset(); }
   int64_t append(ByteBuffer batch) {
@@ -54,13 +55,17 @@ class FakeBroker;
 
 class FakeCluster {
  public:
-  FakeCluster(const Env& environment, size_t broker_count);
+  FakeCluster(const Env& environment, size_t broker_count, std::string host = "brokers");
   ~FakeCluster();
   void stop();  // on a fiber, before the end
   Endpoint endpoint(size_t broker) const;
   std::vector<Endpoint> bootstrap() const { return {endpoint(0)}; }
+  // To serve what the brokers do not serve by themselves.
+  rpc::HandlerTable& handlers(size_t broker);
+  size_t broker_count() const { return brokers_.size(); }
 
   const Env& env;
+  const std::string host;
   Uuid topic_id{7, 7};
   std::string topic = "t";
   std::vector<FakePartition> partitions;
@@ -85,6 +90,7 @@ class FakeBroker {
  public:
   FakeBroker(FakeCluster& cluster, int32_t id);
   rpc::RpcServer& server() { return *server_; }
+  rpc::HandlerTable& handlers() { return handlers_; }
 
  private:
   void metadata(const wire::MetadataRequest& request, rpc::IncomingRequest& in, rpc::ResponseSlot slot);

@@ -1,11 +1,16 @@
 #include "core/client/fake_cluster.h"
 
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
 namespace ksim::client::testing {
 
 using rpc::IncomingRequest;
 using rpc::ResponseSlot;
 
-FakeCluster::FakeCluster(const Env& environment, size_t broker_count) : env(environment) {
+FakeCluster::FakeCluster(const Env& environment, size_t broker_count, std::string name)
+    : env(environment), host(std::move(name)) {
   for (size_t i = 0; i < broker_count; ++i)
     brokers_.push_back(std::make_unique<FakeBroker>(*this, static_cast<int32_t>(i)));
 }
@@ -16,6 +21,8 @@ void FakeCluster::stop() {
 }
 
 Endpoint FakeCluster::endpoint(size_t broker) const { return brokers_[broker]->server().local(); }
+
+rpc::HandlerTable& FakeCluster::handlers(size_t broker) { return brokers_[broker]->handlers(); }
 
 FakeBroker::FakeBroker(FakeCluster& cluster, int32_t id) : cluster_(cluster), id_(id) {
   handlers_.on<wire::ApiVersionsRequest>(
@@ -43,7 +50,7 @@ FakeBroker::FakeBroker(FakeCluster& cluster, int32_t id) : cluster_(cluster), id
   handlers_.on<wire::OffsetForLeaderEpochRequest>(
       [this](const auto& m, IncomingRequest& in, ResponseSlot slot) { epochs(m, in, std::move(slot)); });
   rpc::RpcServerConfig config;
-  config.bind = {"broker-" + std::to_string(id), 0};
+  config.bind = {cluster.host, static_cast<uint16_t>(9092 + id)};
   server_ = std::make_unique<rpc::RpcServer>(cluster.env, config, handlers_);
   EXPECT_TRUE(server_->start().ok());
 }
@@ -110,17 +117,11 @@ void FakeBroker::produce(const wire::ProduceRequest& request, IncomingRequest& i
       if (error != ErrorCode::NONE) continue;
       const BatchView batch(data[p].records.bytes);
       EXPECT_TRUE(batch.check().ok());
-      // A batch that came before is not appended again.
-      for (const ByteBuffer& known : partition->batches) {
-        const BatchView old(known);
-        if (old.has_producer_id() && old.producer_id() == batch.producer_id() &&
-            old.producer_epoch() == batch.producer_epoch() && old.base_sequence() == batch.base_sequence())
-          answer.base_offset = old.base_offset() - 1'000'000;
-      }
-      if (answer.base_offset < 0)
-        answer.base_offset += 1'000'000;
-      else
-        answer.base_offset = partition->append(to_buffer(batch.bytes()));
+      const auto verdict = partition->sequences.judge(batch, partition->end());
+      answer.error_code = static_cast<int16_t>(verdict.error);
+      if (verdict.error != ErrorCode::NONE) continue;
+      answer.base_offset =
+          verdict.duplicate_of >= 0 ? verdict.duplicate_of : partition->append(to_buffer(batch.bytes()));
       lose = lose || cluster_.lose_produce_answer(data[p].index);
     }
   }

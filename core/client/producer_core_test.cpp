@@ -346,44 +346,21 @@ TEST(ProducerCore, fatal_errors_fail_everything) {
 // ---- a broker with Kafka's rules for sequences (D15), and a network that loses and delays ----
 
 struct ModelBroker {
-  struct Entry {
-    int16_t epoch = -1;
-    int32_t last_sequence = -1;
-    std::deque<std::array<int64_t, 3>> batches;  // first sequence, last sequence, base offset
-  };
   std::vector<std::string> log;
-  std::map<int64_t, Entry> producers;
+  testing::SequenceModel sequences;
 
   ProduceAnswer append(const ByteBuffer& bytes) {
     const BatchView batch(bytes);
     ProduceAnswer answer;
-    Entry& entry = producers[batch.producer_id()];
-    for (const auto& known : entry.batches) {
-      if (batch.producer_epoch() == entry.epoch && batch.base_sequence() == known[0] &&
-          batch.last_sequence() == known[1]) {
-        answer.base_offset = known[2];
-        return answer;
-      }
-    }
-    if (batch.producer_epoch() < entry.epoch) {
-      answer.error = ErrorCode::INVALID_PRODUCER_EPOCH;
-    } else if (entry.epoch != -1 && batch.producer_epoch() > entry.epoch && batch.base_sequence() != 0) {
-      answer.error = ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER;
-    } else if (entry.epoch == batch.producer_epoch() &&
-               batch.base_sequence() != add_sequence(entry.last_sequence, 1)) {
-      answer.error = ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER;
-    } else {
-      if (entry.epoch != batch.producer_epoch()) entry.batches.clear();
-      entry.epoch = batch.producer_epoch();
-      entry.last_sequence = batch.last_sequence();
-      answer.base_offset = static_cast<int64_t>(log.size());
-      entry.batches.push_back({batch.base_sequence(), batch.last_sequence(), answer.base_offset});
-      if (entry.batches.size() > 5) entry.batches.pop_front();
-      RecordCursor records(batch);
-      for (RecordView record; *records.next(record);) {
-        const std::string value(as_text(*record.value));
-        log.push_back(value.substr(0, value.find(':')));
-      }
+    const auto verdict = sequences.judge(batch, static_cast<int64_t>(log.size()));
+    answer.error = verdict.error;
+    answer.base_offset = verdict.duplicate_of;
+    if (verdict.error != ErrorCode::NONE || verdict.duplicate_of >= 0) return answer;
+    answer.base_offset = static_cast<int64_t>(log.size());
+    RecordCursor records(batch);
+    for (RecordView record; *records.next(record);) {
+      const std::string value(as_text(*record.value));
+      log.push_back(value.substr(0, value.find(':')));
     }
     return answer;
   }

@@ -1,6 +1,7 @@
 #include "core/client/producer.h"
 
 #include "core/client/fake_cluster.h"
+#include "core/rpc/test_world.h"
 
 namespace ksim::client {
 namespace {

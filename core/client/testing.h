@@ -1,6 +1,9 @@
 #pragma once
 // Helpers of this directory's tests.
 
+#include <array>
+#include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,6 +12,7 @@
 #include "core/client/metadata_cache.h"
 #include "core/client/producer_types.h"
 #include "core/io/random.h"
+#include "core/record/batch.h"
 #include "core/wire/arena.h"
 
 namespace ksim::client::testing {
@@ -58,6 +62,42 @@ class TestMetadata {
  private:
   std::string topic_;
   wire::Arena arena_;
+};
+
+// A broker's rules for sequences (rule D15), in one partition.
+class SequenceModel {
+ public:
+  struct Verdict {
+    ErrorCode error = ErrorCode::NONE;
+    int64_t duplicate_of = -1;  // base offset of the batch it repeats
+  };
+  // What becomes of a batch that would be appended at `base_offset`.
+  Verdict judge(const BatchView& batch, int64_t base_offset) {
+    if (!batch.has_producer_id()) return {};
+    Entry& entry = producers_[batch.producer_id()];
+    const bool same_epoch = batch.producer_epoch() == entry.epoch;
+    for (const auto& known : entry.batches)
+      if (same_epoch && batch.base_sequence() == known[0] && batch.last_sequence() == known[1])
+        return {ErrorCode::NONE, known[2]};
+    if (batch.producer_epoch() < entry.epoch) return {ErrorCode::INVALID_PRODUCER_EPOCH, -1};
+    const bool gap = same_epoch ? batch.base_sequence() != add_sequence(entry.last_sequence, 1)
+                                : entry.epoch != kNoProducerEpoch && batch.base_sequence() != 0;
+    if (gap) return {ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, -1};
+    if (!same_epoch) entry.batches.clear();
+    entry.epoch = batch.producer_epoch();
+    entry.last_sequence = batch.last_sequence();
+    entry.batches.push_back({batch.base_sequence(), batch.last_sequence(), base_offset});
+    if (entry.batches.size() > 5) entry.batches.pop_front();
+    return {};
+  }
+
+ private:
+  struct Entry {
+    int16_t epoch = kNoProducerEpoch;
+    int32_t last_sequence = kNoSequence;
+    std::deque<std::array<int64_t, 3>> batches;  // first sequence, last sequence, base offset
+  };
+  std::map<int64_t, Entry> producers_;
 };
 
 class TestDelivery final : public Delivery {
