@@ -265,7 +265,9 @@ void Consumer::send_validation(ConsumerCore::EpochQuery query) {
       [this, query = std::move(query)](Result<rpc::Reply<wire::OffsetForLeaderEpochResponse>> reply) {
         if (reply.ok()) {
           network_.throttle(query.node, reply->message.throttle_time_ms);
+          const uint64_t before = core_.truncations();
           core_.validation_answered(query, reply->message, env_.now());
+          if (core_.truncations() != before) env_.reached(Mark::consumer_truncated, config_.client_id);
         } else {
           core_.validation_failed(query, env_.now());
           network_.connection_failed(query.node);

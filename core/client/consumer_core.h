@@ -111,6 +111,9 @@ class ConsumerCore {
   // advanced, perhaps without records. Fails only if there is nothing to return before the failure.
   Result<bool, ConsumerError> collect(ConsumerRecords& out, int32_t most, Instant now);
 
+  // Positions that turned out to be behind the end of the new leader's log (rule G42), so far.
+  uint64_t truncations() const { return truncations_; }
+
   FetchSession& session(int32_t node) { return sessions_[node]; }
   std::vector<int32_t> session_nodes() const;
 
@@ -138,6 +141,7 @@ class ConsumerCore {
   std::deque<Completed> buffer_;
   Completed next_;  // being given out
   std::optional<ConsumerError> pending_error_;
+  uint64_t truncations_ = 0;
   bool metadata_wish_ = false;
 };
 

@@ -67,6 +67,8 @@ void ConsumerCore::validation_answered(const EpochQuery& query,
             ConsumerError{ConsumerFault::unauthorized, entry.partition, "not allowed to read", {}};
       continue;
     }
+    const bool gone = answer->end_offset < entry.position.offset;
+    if (gone && position->position() == entry.position) ++truncations_;
     const auto truncation = subscriptions_.complete_validation(entry.partition, entry.position,
                                                                answer->leader_epoch, answer->end_offset);
     if (!truncation) continue;

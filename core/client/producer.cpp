@@ -170,7 +170,10 @@ void Producer::run() {
   for (;;) {
     woken_ = false;
     const Instant now = env_.now();
+    const ProducerIdAndEpoch before = core_.producer();
     core_.begin_round(now);
+    if (before.is_valid() && before != core_.producer())
+      env_.reached(Mark::producer_epoch_bumped, config_.client_id);
     deliver();
     Deadline next_check = core_.next_expiry();
     ask_producer_id(now, next_check);

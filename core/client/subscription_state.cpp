@@ -22,6 +22,7 @@ void PartitionPosition::request_reset(AutoOffsetReset to) {
 void PartitionPosition::seek_validated(const FetchPosition& to) {
   if (!enter(FetchState::fetching)) return;
   position_ = to;
+  ++jumps_;
   reset_to_.reset();
 }
 

@@ -52,6 +52,9 @@ class PartitionPosition {
   void leader_is(const LeaderAndEpoch& leader, bool can_validate);
   void complete_validation();
 
+  // How often the position was set other than by reading on: by seeks, resets and truncations.
+  uint64_t jumps() const { return jumps_; }
+
   bool paused = false;
   bool pending_revocation = false;
   bool pending_callback = false;
@@ -74,6 +77,7 @@ class PartitionPosition {
   void validate(const FetchPosition& position, bool can_validate);
 
   FetchState state_ = FetchState::initializing;
+  uint64_t jumps_ = 0;
   std::optional<FetchPosition> position_;
   std::optional<AutoOffsetReset> reset_to_;
   std::optional<int32_t> preferred_replica_;

@@ -17,6 +17,10 @@ struct SubscriptionStateTest : ::testing::Test {
 
 TEST_F(SubscriptionStateTest, positions_survive_a_new_assignment) {
   first().seek_validated({7, 3, kLeader});
+  EXPECT_EQ(first().jumps(), 1U);
+  first().advance(8, 3);
+  EXPECT_EQ(first().jumps(), 1U);
+  first().seek_validated({7, 3, kLeader});
   state.assign({kSecond, kFirst});
   EXPECT_EQ(first().position()->offset, 7);
   EXPECT_EQ(state.order().front(), kSecond);
