@@ -162,7 +162,8 @@ ChangeResult Admin::incremental_alter_configs(const ConfigResource& resource,
     for (size_t i = 0; i < changes.size(); ++i) {
       entry.configs[i].name = changes[i].name;
       entry.configs[i].config_operation = static_cast<int8_t>(changes[i].operation);
-      if (changes[i].value) entry.configs[i].value = *changes[i].value;
+      entry.configs[i].value =
+          changes[i].value ? std::optional<std::string_view>(*changes[i].value) : std::nullopt;
     }
     request.validate_only = validate_only;
     return request;
