@@ -1,7 +1,11 @@
 #include "core/apps/event_log.h"
 
+#include <array>
+#include <cerrno>
+#include <cstring>
 #include <ctime>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -62,16 +66,64 @@ LogLevel event_level(const Event& event) {
   return LogLevel::info;
 }
 
+std::string_view event_module(const Event& event) {
+  if (const auto* line = std::get_if<LogLine>(&event)) return line->module;
+  struct Prefix {
+    std::string_view of;
+    std::string_view module;
+  };
+  static constexpr std::array<Prefix, 9> kPrefixes{{{"log.", "storage"},
+                                                    {"log_dir.", "storage"},
+                                                    {"raft.", "raft"},
+                                                    {"controller.", "controller"},
+                                                    {"partition.", "controller"},
+                                                    {"broker.state", "broker"},
+                                                    {"broker.", "controller"},
+                                                    {"replica.", "replica"},
+                                                    {"isr.", "replica"}}};
+  const std::string_view name = event_name(event);
+  for (const Prefix& prefix : kPrefixes) {
+    if (name.substr(0, prefix.of.size()) == prefix.of) return prefix.module;
+  }
+  return "kbroker";
+}
+
 std::string event_text(const Event& event) {
-  if (const auto* line = std::get_if<LogLine>(&event)) return fmt::format("{}: {}", line->module, line->text);
-  std::string text{event_name(event)};
+  if (const auto* line = std::get_if<LogLine>(&event)) return fmt::format("{} {}", line->module, line->text);
+  std::string text = fmt::format("{} {}", event_module(event), event_name(event));
   std::visit([&](const auto& e) { e.fields(FieldPrinter{text}); }, event);
   return text;
 }
 
+EventLog::~EventLog() {
+  if (!path_.empty()) ::close(descriptor_);
+}
+
+Result<void> EventLog::open(const std::string& path) {
+  path_ = path;
+  return reopen();
+}
+
+Result<void> EventLog::reopen() {
+  if (path_.empty()) return {};
+  const int opened = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (opened < 0) {
+    return fail(ErrorCode::INVALID_CONFIG, fmt::format("cannot open the log {}: {}", path_, strerror(errno)));
+  }
+  const int current = descriptor_;
+  if (current == STDERR_FILENO) {
+    descriptor_ = opened;
+    return {};
+  }
+  // The number stays, so that a shard that is just writing a line always finds an open file.
+  ::dup3(opened, current, O_CLOEXEC);
+  ::close(opened);
+  return {};
+}
+
 void EventLog::emit(const Event& event) {
   const LogLevel level = event_level(event);
-  if (level < lowest_) return;
+  if (level < lowest_ || level < levels_.of(event_module(event))) return;
   const std::string line = fmt::format("{} {} {}\n", timestamp(), level_name(level), event_text(event));
   [[maybe_unused]] const ssize_t n = ::write(descriptor_, line.data(), line.size());
 }

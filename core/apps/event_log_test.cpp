@@ -15,7 +15,7 @@ TEST(EventLog, FieldsAreNamed) {
   changed.leader_epoch = 9;
   changed.isr = isr;
   const std::string text = event_text(Event{changed});
-  EXPECT_EQ(text.rfind("isr.changed topic=orders ", 0), 0U) << text;
+  EXPECT_EQ(text.rfind("replica isr.changed topic=orders ", 0), 0U) << text;
   EXPECT_NE(text.find(" partition=4 "), std::string::npos) << text;
   EXPECT_NE(text.find(" isr=[1,3]"), std::string::npos) << text;
   EXPECT_EQ(event_level(Event{changed}), LogLevel::info);
@@ -23,7 +23,7 @@ TEST(EventLog, FieldsAreNamed) {
 
 TEST(EventLog, LinesSpeakForThemselves) {
   const Event line{LogLine{2, "config", "unknown key"}};
-  EXPECT_EQ(event_text(line), "config: unknown key");
+  EXPECT_EQ(event_text(line), "config unknown key");
   EXPECT_EQ(event_level(line), LogLevel::warn);
 }
 

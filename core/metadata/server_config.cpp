@@ -251,9 +251,9 @@ Result<void> ServerConfig::check_listeners() const {
     if (by_name(listeners_, listener.name) == nullptr) {
       return bad("advertised.listeners", listener.name, "Must only contain names that appear in listeners");
     }
-    if (listener.host == "0.0.0.0" && given("advertised.listeners")) {
+    if (listener.host == "0.0.0.0") {
       return bad("advertised.listeners", listener.name + "://0.0.0.0",
-                 "Must be an address that others can use");
+                 "Must be an address that others can use; without it, listeners are advertised");
     }
   }
   if (by_name(advertised_, inter_broker_listener_name_) == nullptr) {
@@ -299,6 +299,9 @@ Result<void> ServerConfig::check_together() const {
   if (queued > 0 && queued < integer("socket.request.max.bytes")) {
     return bad("queued.max.request.bytes", std::to_string(queued),
                "Must be at least socket.request.max.bytes");
+  }
+  if (!text("http.listener").empty() && !http_listener()) {
+    return bad("http.listener", text("http.listener"), "Must have the form host:port, or be empty");
   }
   return {};
 }
@@ -348,6 +351,12 @@ std::vector<std::string> ServerConfig::log_dirs() const {
   std::vector<std::string> dirs;
   for (const std::string_view dir : list(value("log.dirs") ? "log.dirs" : "log.dir")) dirs.emplace_back(dir);
   return dirs;
+}
+
+std::optional<ListenerEndpoint> ServerConfig::http_listener() const {
+  auto parsed = parse_listener("http.listener", "HTTP://" + std::string(text("http.listener")));
+  if (!parsed.ok()) return std::nullopt;
+  return std::move(parsed).value();
 }
 
 std::string ServerConfig::metadata_log_dir() const {

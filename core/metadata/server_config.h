@@ -54,6 +54,8 @@ class ServerConfig {
   const std::string& inter_broker_listener_name() const { return inter_broker_listener_name_; }
   std::optional<SecurityProtocol> protocol_of(std::string_view listener_name) const;
   const std::vector<QuorumVoter>& voters() const { return voters_; }
+  // Where /metrics and the like are served; none if the key is empty.
+  std::optional<ListenerEndpoint> http_listener() const;
   // log.dirs, else log.dir.
   std::vector<std::string> log_dirs() const;
   std::string metadata_log_dir() const;  // the first log directory unless given

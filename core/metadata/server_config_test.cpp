@@ -61,7 +61,9 @@ TEST(ServerConfig, ErrorsNameKeyValueAndWhatIsAllowed) {
   EXPECT_EQ(
       error_of("advertised.listeners=PLAINTEXT://0.0.0.0:9092"),
       "Invalid value PLAINTEXT://0.0.0.0 for configuration advertised.listeners: Must be an address that "
-      "others can use");
+      "others can use; without it, listeners are advertised");
+  EXPECT_EQ(error_of("http.listener=9094"),
+            "Invalid value 9094 for configuration http.listener: Must have the form host:port, or be empty");
   EXPECT_EQ(
       error_of("inter.broker.listener.name=INTERNAL"),
       "Invalid value INTERNAL for configuration inter.broker.listener.name: Must be a name that appears in "

@@ -203,8 +203,8 @@ TEST_F(LinuxNodeTest, ColdReadsComeFromTheDevice) {
   });
 }
 
-TEST_F(LinuxNodeTest, TerminationIsAWait) {
-  TerminationSignals signals;
+TEST_F(LinuxNodeTest, ASignalIsAWait) {
+  ProcessSignals signals;
   const auto node = make();
   node->run([&](Env& env) {
     EXPECT_EQ(signals.wait(node->loop(0), env.scheduler, env.after(milliseconds(5))), 0);

@@ -7,27 +7,28 @@
 
 namespace ksim {
 
-TerminationSignals::TerminationSignals() {
+ProcessSignals::ProcessSignals() {
   sigset_t mask;
   sigemptyset(&mask);
   sigaddset(&mask, SIGTERM);
   sigaddset(&mask, SIGINT);
+  sigaddset(&mask, SIGHUP);
   ::pthread_sigmask(SIG_BLOCK, &mask, nullptr);
   descriptor_ = ::signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
   ENSURE(descriptor_ >= 0);
 }
 
-TerminationSignals::~TerminationSignals() { ::close(descriptor_); }
+ProcessSignals::~ProcessSignals() { ::close(descriptor_); }
 
-void TerminationSignals::ready(uint32_t) {
+void ProcessSignals::ready(uint32_t) {
   if (waiting_ != nullptr) scheduler_->wake(*waiting_);
 }
 
-int TerminationSignals::wait(EpollLoop& loop, Scheduler& scheduler, Deadline deadline) {
+int ProcessSignals::wait(EpollLoop& loop, Scheduler& scheduler, Deadline deadline) {
   ENSURE(waiting_ == nullptr, "two fibers wait for signals");
   ENSURE(loop.watch(descriptor_, *this) == IoError::ok);
   struct Leave {
-    TerminationSignals& self;
+    ProcessSignals& self;
     EpollLoop& loop;
     ~Leave() {
       self.waiting_ = nullptr;
@@ -40,7 +41,7 @@ int TerminationSignals::wait(EpollLoop& loop, Scheduler& scheduler, Deadline dea
     signalfd_siginfo info{};
     if (::read(descriptor_, &info, sizeof(info)) == sizeof(info)) return static_cast<int>(info.ssi_signo);
     if (last_try) return 0;
-    last_try = scheduler.park(deadline, "termination signal") == Wake::timed_out;
+    last_try = scheduler.park(deadline, "signal") == Wake::timed_out;
   }
 }
 

@@ -4,14 +4,14 @@
 
 namespace ksim {
 
-// SIGTERM and SIGINT as something that a fiber waits for. Made before any other thread, which then inherits
+// SIGTERM, SIGINT and SIGHUP as something that a fiber waits for. Made before any other thread, which then inherits
 // the mask; the kernel delivers them here only.
-class TerminationSignals final : public Pollable {
+class ProcessSignals final : public Pollable {
  public:
-  TerminationSignals();
-  TerminationSignals(const TerminationSignals&) = delete;
-  TerminationSignals& operator=(const TerminationSignals&) = delete;
-  ~TerminationSignals();
+  ProcessSignals();
+  ProcessSignals(const ProcessSignals&) = delete;
+  ProcessSignals& operator=(const ProcessSignals&) = delete;
+  ~ProcessSignals();
 
   // From a fiber of that loop: the next signal's number, or 0 at the deadline.
   int wait(EpollLoop& loop, Scheduler& scheduler, Deadline deadline);

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/base/result.h"
+
+namespace ksim {
+
+enum class LogLevel : int8_t { debug = 0, info = 1, warn = 2, error = 3 };
+
+// What is logged, by module.
+class LogLevels {
+ public:
+  LogLevels() = default;
+  explicit LogLevels(LogLevel all) : all_(all) {}
+  // "info", "warn,raft=debug", "storage=error": a level for all, levels of modules, separated by commas.
+  static Result<LogLevels> parse(std::string_view text);
+
+  LogLevel of(std::string_view module) const;
+  LogLevel lowest() const;  // over all modules: what is below needs no further look
+
+ private:
+  LogLevel all_ = LogLevel::info;
+  std::vector<std::pair<std::string, LogLevel>> modules_;
+};
+
+// The names that LogLevels::parse knows, separated by ", ".
+std::string log_modules();
+
+}  // namespace ksim
