@@ -38,10 +38,10 @@ class LogKeeper {
   virtual void flush_soon(const std::shared_ptr<Log>& log, int64_t up_to) = 0;
   // Files that were renamed to .deleted, to be removed `delay_ms` from now (rule A71). Does not wait.
   virtual void remove_later(std::vector<std::string> paths, int64_t delay_ms) = 0;
-  // The recovery point, or the log start offset, has become what the arguments say; returns when no crash can
-  // bring the older value back. The log holds its locks meanwhile.
-  virtual Result<void> persist_recovery_point(Log& log, int64_t recovery_point) = 0;
-  virtual Result<void> persist_log_start(Log& log, int64_t log_start_offset) = 0;
+  // The log's recovery_point() was lowered, or its log_start_to_checkpoint() has changed; returns when no
+  // crash can bring the older value back. The log holds its locks meanwhile.
+  virtual Result<void> persist_recovery_point(Log& log) = 0;
+  virtual Result<void> persist_log_start(Log& log) = 0;
   // The directory is not usable any more. Does not wait.
   virtual void disk_failed(Log& log, const Error& error) = 0;
 };
@@ -90,9 +90,11 @@ class Log : public std::enable_shared_from_this<Log> {
   std::optional<int64_t> first_unstable_offset() const;
   int64_t recovery_point() const { return recovery_point_; }
   Instant last_flush() const { return last_flush_; }
-  // Rule A41: the log start has to be in a checkpoint, because the files alone tell a lower one, or might
-  // after a power loss.
-  bool log_start_needs_checkpoint() const { return log_start_offset_ > durable_first_base_; }
+  // Rule A41: what a checkpoint must say of the log start; nothing if the files alone tell it, also after a
+  // power loss. While the log start is being raised the checkpoint is ahead of it.
+  std::optional<int64_t> log_start_to_checkpoint() const {
+    return checkpoint_log_start_ > durable_first_base_ ? std::optional(checkpoint_log_start_) : std::nullopt;
+  }
   bool empty() const { return log_start_offset_ == log_end_.offset; }
   uint64_t size_bytes() const;
   size_t segment_count() const { return segments_.size(); }
@@ -257,7 +259,8 @@ class Log : public std::enable_shared_from_this<Log> {
   ProducerState producers_;
   std::vector<int64_t> snapshots_;  // offsets of the producer snapshots on disk, rising
   int64_t log_start_offset_ = 0;
-  int64_t durable_first_base_ = 0;  // the lowest segment that a power loss could leave
+  int64_t checkpoint_log_start_ = 0;  // above log_start_offset_ only while that is being raised
+  int64_t durable_first_base_ = 0;    // the lowest segment that a power loss could leave
   int64_t recovery_point_ = 0;
   LogOffsetMetadata log_end_;
   LogOffsetMetadata high_watermark_;

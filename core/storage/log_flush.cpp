@@ -1,5 +1,7 @@
 // Flush and close (rules A70, W15).
 
+#include <algorithm>
+
 #include "core/storage/log.h"
 #include "core/storage/segment.h"
 
@@ -15,6 +17,7 @@ Result<void> Log::flush(int64_t up_to) {
 // segment only the batches are synced: after an unclean stop it gets new indexes anyway (rule A78), and a
 // roll sees to it that no closed segment relies on that.
 Result<void> Log::flush_segments(int64_t up_to) {
+  up_to = std::min(up_to, log_end_.offset);  // a truncation may have come before
   if (up_to <= recovery_point_) return {};
   const uint64_t truncations = truncations_;
   const Segments segments = segments_;

@@ -81,6 +81,7 @@ Result<void> LogLoader::load() {
   TRY(settle_topic_id());
   TRY(finish_interrupted_work());
   TRY(open_segments());
+  TRY(drop_below_log_start());
   TRY(load_epochs());
   const bool fresh = log_.segments_.empty();
   if (fresh) TRY(start_over(options_.log_start_offset));
@@ -106,6 +107,7 @@ Result<void> LogLoader::load() {
   }
   log_.log_start_offset_ = std::max(options_.log_start_offset, log_.segments_.begin()->first);
   log_.durable_first_base_ = log_.segments_.begin()->first;
+  log_.checkpoint_log_start_ = log_.log_start_offset_;
   log_.recovery_point_ = clean_ || fresh ? end_offset : std::min(options_.recovery_point, end_offset);
   TRY(settle_epochs(end_offset));
   TRY(settle_producers(end_offset));
@@ -249,6 +251,18 @@ Result<void> LogLoader::open_segments() {
   return {};
 }
 
+// Retention had given them up when the process died. They may never have been synced: a flush passes over
+// what is about to be deleted.
+Result<void> LogLoader::drop_below_log_start() {
+  std::vector<std::shared_ptr<Segment>> doomed;
+  auto& segments = log_.segments_;
+  while (segments.size() > 1 && std::next(segments.begin())->first <= options_.log_start_offset) {
+    doomed.push_back(segments.begin()->second);
+    segments.erase(segments.begin());
+  }
+  return doomed.empty() ? Result<void>{} : log_.delete_segments(doomed, false);
+}
+
 Result<void> LogLoader::load_epochs() {
   auto epochs = read_epoch_file(disk_, options_.path);
   if (epochs.ok()) {
@@ -266,6 +280,7 @@ Result<void> LogLoader::load_epochs() {
 // Rule A77, for segments that recovery will not look at.
 Result<void> LogLoader::rebuild_missing_indexes() {
   for (const int64_t base : without_index_) {
+    if (log_.segments_.count(base) == 0) continue;
     const std::shared_ptr<Segment> segment = log_.segments_[base];
     const std::shared_ptr<Segment> next = log_.segment_after(base);
     if (!clean_ && (next == nullptr || next->base_offset() > options_.recovery_point)) continue;
@@ -295,7 +310,8 @@ Result<bool> LogLoader::follows_its_predecessor(int64_t base_offset, int64_t pre
 // Rule A78: everything from the segment that contains the recovery point on.
 Result<void> LogLoader::recover(int64_t& end_offset) {
   log_.env_.reached(Mark::log_recovering, log_.name_);
-  std::shared_ptr<Segment> segment = log_.segment_at(options_.recovery_point);
+  std::shared_ptr<Segment> segment =
+      log_.segment_at(std::max(options_.recovery_point, options_.log_start_offset));
   if (segment == nullptr) segment = log_.segments_.begin()->second;
   const int64_t first_base = segment->base_offset();
   int64_t previous_end = first_base;
@@ -376,11 +392,10 @@ Result<void> LogLoader::settle_producers(int64_t end_offset) {
       const bool newest = offset == all.back() && offset > last_base;
       if (!newest && log_.segments_.count(offset) == 0) TRY(log_.remove_snapshot(offset));
     }
-    TRY(log_.remove_snapshots_outside(log_.log_start_offset_, end_offset));
-    TRY(log_.load_producers(log_.producers_, end_offset));
-  } else {
-    TRY(log_.remove_snapshots_outside(log_.log_start_offset_, end_offset));
   }
+  // One at the first base may be all that is known of producers whose records are deleted.
+  TRY(log_.remove_snapshots_outside(log_.segments_.begin()->first - 1, end_offset));
+  if (clean_) TRY(log_.load_producers(log_.producers_, end_offset));
   log_.producers_.set_end_offset(end_offset);
   return log_.take_snapshot();
 }

@@ -25,6 +25,7 @@ class LogLoader {
   Result<void> remove_plain_files(int64_t from, int64_t up_to);
   Result<int64_t> next_offset_of_file(const std::string& path, int64_t base_offset);
   Result<void> open_segments();
+  Result<void> drop_below_log_start();
   Result<void> load_epochs();
   Result<void> rebuild_missing_indexes();
   Result<void> recover(int64_t& end_offset);

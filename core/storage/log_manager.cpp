@@ -12,8 +12,8 @@ class LogManager::Keeper final : public LogKeeper {
   Keeper(LogManager& manager, Directory& directory) : manager_(manager), directory_(directory) {}
   void flush_soon(const std::shared_ptr<Log>& log, int64_t up_to) override;
   void remove_later(std::vector<std::string> paths, int64_t delay_ms) override;
-  Result<void> persist_recovery_point(Log& log, int64_t recovery_point) override;
-  Result<void> persist_log_start(Log& log, int64_t log_start_offset) override;
+  Result<void> persist_recovery_point(Log& log) override;
+  Result<void> persist_log_start(Log& log) override;
   void disk_failed(Log& log, const Error& error) override;
 
  private:
@@ -50,16 +50,15 @@ void LogManager::Keeper::remove_later(std::vector<std::string> paths, int64_t de
   directory_.work.notify_all();
 }
 
-Result<void> LogManager::Keeper::persist_recovery_point(Log& log, int64_t recovery_point) {
+Result<void> LogManager::Keeper::persist_recovery_point(Log& log) {
   return manager_.link_.update(
-      {directory_.index, CheckpointKind::recovery_point, {{log.topic_partition(), recovery_point}}});
+      {directory_.index, CheckpointKind::recovery_point, {{log.topic_partition(), log.recovery_point()}}});
 }
 
-Result<void> LogManager::Keeper::persist_log_start(Log& log, int64_t log_start_offset) {
-  std::optional<int64_t> value;
-  if (log.log_start_needs_checkpoint()) value = log_start_offset;
-  return manager_.link_.update(
-      {directory_.index, CheckpointKind::log_start, {{log.topic_partition(), value}}});
+Result<void> LogManager::Keeper::persist_log_start(Log& log) {
+  return manager_.link_.update({directory_.index,
+                                CheckpointKind::log_start,
+                                {{log.topic_partition(), log.log_start_to_checkpoint()}}});
 }
 
 void LogManager::Keeper::disk_failed(Log&, const Error& error) {
@@ -348,8 +347,7 @@ bool LogManager::checkpoint(CheckpointKind kind, const Directory& directory) {
   for (const std::shared_ptr<Log>& log : logs_in(directory)) {
     std::optional<int64_t> value;
     if (kind == CheckpointKind::recovery_point) value = log->recovery_point();
-    if (kind == CheckpointKind::log_start && log->log_start_needs_checkpoint())
-      value = log->log_start_offset();
+    if (kind == CheckpointKind::log_start) value = log->log_start_to_checkpoint();
     update.entries.push_back({log->topic_partition(), value});
   }
   return link_.update(std::move(update)).ok();

@@ -17,7 +17,7 @@ std::string snapshot_path(const std::string& directory, int64_t offset) {
 Result<void> Log::take_snapshot() {
   const int64_t offset = producers_.end_offset();
   if (!options_.track_producers || (!snapshots_.empty() && snapshots_.back() >= offset)) return {};
-  if (offset <= log_start_offset_) return {};
+  if (offset <= segments_.begin()->first && producers_.producers().empty()) return {};
   const ByteBuffer bytes = producers_.encode_snapshot();
   const std::string path = snapshot_path(options_.path, offset);
   const auto file = env_.disk.open(path, Open::create_truncate);
@@ -50,7 +50,9 @@ Result<void> Log::remove_snapshots_outside(int64_t above, int64_t up_to) {
 }
 
 Result<void> Log::load_producers(ProducerState& state, int64_t end_offset) {
-  state.clear(log_start_offset_);
+  // From the first segment on, though Kafka begins at the log start: what loading gives then does not depend
+  // on which snapshots there are.
+  state.clear(segments_.begin()->first);
   if (!options_.track_producers) {
     state.set_end_offset(end_offset);
     return {};

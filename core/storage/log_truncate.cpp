@@ -15,10 +15,10 @@ Result<void> Log::lower_persisted(int64_t recovery_point, int64_t log_start) {
   const bool lower_start = log_start < log_start_offset_;
   ++truncations_;
   if (lower_recovery) recovery_point_ = recovery_point;
-  if (lower_start) log_start_offset_ = log_start;
+  if (lower_start) log_start_offset_ = checkpoint_log_start_ = log_start;
   if (options_.keeper == nullptr) return {};
-  if (lower_recovery) TRY(options_.keeper->persist_recovery_point(*this, recovery_point));
-  if (lower_start) TRY(options_.keeper->persist_log_start(*this, log_start));
+  if (lower_recovery) TRY(options_.keeper->persist_recovery_point(*this));
+  if (lower_start) TRY(options_.keeper->persist_log_start(*this));
   return {};
 }
 
@@ -84,7 +84,13 @@ Result<bool> Log::truncate_to(int64_t offset) {
   if (epochs_.truncate_from_end(new_end)) {
     if (auto saved = save_epochs(); !saved.ok()) return failure(std::move(saved).error());
   }
-  if (auto done = remove_snapshots_outside(-1, new_end); !done.ok()) return failure(std::move(done).error());
+  // Gone for good, so that none comes back when other records have these offsets.
+  if (!snapshots_.empty() && snapshots_.back() > new_end) {
+    if (auto done = remove_snapshots_outside(-1, new_end); !done.ok())
+      return failure(std::move(done).error());
+    const auto synced = env_.disk.sync_dir(options_.path);
+    if (!synced.ok()) return disk_failure(synced.error(), "syncing its directory");
+  }
   if (auto done = load_producers(producers_, new_end); !done.ok()) return failure(std::move(done).error());
   set_high_watermark(high_watermark_);
   env_.emit(LogTruncated{name_, options_.topic_id, options_.topic_partition.partition, old_end, new_end});
@@ -115,16 +121,16 @@ Result<void> Log::truncate_fully_locked(int64_t offset, int64_t log_start) {
   segments_[offset] = std::move(*created);
   epochs_.clear();
   producers_.clear(offset);
-  log_start_offset_ = log_start;
+  log_start_offset_ = checkpoint_log_start_ = log_start;
   durable_first_base_ = offset;
   set_log_end(offset);
   set_high_watermark(log_end_);
-  const auto synced = env_.disk.sync_dir(options_.path);
-  if (!synced.ok()) return disk_failure(synced.error(), "syncing its directory");
-  if (auto done = save_epochs(); !done.ok()) return failure(std::move(done).error());
   if (auto done = remove_snapshots_outside(offset, offset); !done.ok()) {
     return failure(std::move(done).error());
   }
+  const auto synced = env_.disk.sync_dir(options_.path);
+  if (!synced.ok()) return disk_failure(synced.error(), "syncing its directory");
+  if (auto done = save_epochs(); !done.ok()) return failure(std::move(done).error());
   env_.emit(LogTruncated{name_, options_.topic_id, options_.topic_partition.partition, old_end, offset});
   env_.reached(Mark::log_truncated, name_);
   return {};
@@ -146,15 +152,17 @@ Result<bool> Log::increment_log_start(int64_t offset, LogStartReason reason) {
 }
 
 Result<void> Log::raise_log_start(int64_t offset, LogStartReason reason) {
+  // On disk before anybody sees it: it must not go back in a crash (rule D59).
+  checkpoint_log_start_ = offset;
+  if (options_.keeper != nullptr) {
+    if (auto done = options_.keeper->persist_log_start(*this); !done.ok()) {
+      return failure(std::move(done).error());
+    }
+  }
   log_start_offset_ = offset;
   producers_.log_start_moved(offset);
   // Not written now: loading cuts the cache at the log start again.
   if (epochs_.truncate_from_start(offset)) epochs_saved_ = false;
-  if (options_.keeper != nullptr) {
-    if (auto done = options_.keeper->persist_log_start(*this, offset); !done.ok()) {
-      return failure(std::move(done).error());
-    }
-  }
   env_.emit(
       LogStartMoved{name_, options_.topic_id, options_.topic_partition.partition, offset, to_string(reason)});
   return {};

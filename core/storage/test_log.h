@@ -66,12 +66,12 @@ class TestKeeper final : public LogKeeper {
   void remove_later(std::vector<std::string> paths, int64_t) override {
     doomed.insert(doomed.end(), paths.begin(), paths.end());
   }
-  Result<void> persist_recovery_point(Log&, int64_t value) override {
-    recovery_point = value;
+  Result<void> persist_recovery_point(Log& log) override {
+    recovery_point = log.recovery_point();
     return {};
   }
-  Result<void> persist_log_start(Log&, int64_t value) override {
-    log_start = value;
+  Result<void> persist_log_start(Log& log) override {
+    log_start = log.log_start_to_checkpoint().value_or(0);
     return {};
   }
   void disk_failed(Log&, const Error& error) override { failures.push_back(to_string(error)); }
@@ -79,12 +79,6 @@ class TestKeeper final : public LogKeeper {
   void run_flushes() {
     for (auto& [log, up_to] : std::exchange(flushes, {})) EXPECT_TRUE(log->flush(up_to).ok());
   }
-  // Takes over what a checkpoint task would write now.
-  void checkpoint(const Log& log) {
-    recovery_point = log.recovery_point();
-    log_start = log.log_start_offset();
-  }
-
   std::vector<std::pair<std::shared_ptr<Log>, int64_t>> flushes;
   std::vector<std::string> doomed;
   std::vector<std::string> failures;
