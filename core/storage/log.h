@@ -265,7 +265,6 @@ class Log : public std::enable_shared_from_this<Log> {
   LogOffsetMetadata log_end_;
   LogOffsetMetadata high_watermark_;
   Instant last_flush_;
-  uint64_t truncations_ = 0;  // a flush that overlaps one must not raise the recovery point
   uint64_t segments_drawn_ = 0;
   bool failed_ = false;
   bool closed_ = false;

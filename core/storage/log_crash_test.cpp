@@ -386,86 +386,121 @@ struct CrashRun {
   uint64_t workload_seed = 1;
   int operations = 40;
   uint64_t crash_at = 0;      // 0: none, the storage is closed in order
-  uint64_t second_crash = 0;  // during the recovery from the first
+  uint64_t second_crash = 0;  // during the recovery from the first, or in the life after it
+  int more_operations = 0;    // of that life
   bool process_only = false;
   bool compacted = false;
   bool instant_disk = false;
 };
 
-// Returns how many operations the run made, and how many the recovery.
-std::pair<uint64_t, uint64_t> crash_and_recover(const CrashRun& run) {
-  SCOPED_TRACE("world " + std::to_string(run.world_seed) + " workload " + std::to_string(run.workload_seed) +
-               " crash at " + std::to_string(run.crash_at) + " then " + std::to_string(run.second_crash) +
-               (run.process_only ? " process" : " power") + (run.compacted ? " compacted" : ""));
-  sim::TestWorld world(run.world_seed);
-  sim::NodeSetup setup;
-  setup.name = "node";
-  if (run.instant_disk) setup.disk = sim::DiskProfile::instant();
-  sim::SimNode& node = world.world().add_node(setup);
-  Model model;
-  model.process_only = run.process_only;
-  Workload* workload = nullptr;
-  const auto crash = [&] {
-    if (workload != nullptr) workload->note();
-    if (run.process_only) {
-      node.crash();
-    } else {
-      node.power_loss();
-    }
-  };
-  const auto with_disk = [&](Env& env, uint64_t at, uint64_t& operations,
-                             const std::function<void(Storage&)>& body) {
-    CrashDisk disk(env.disk, at, crash);
-    struct Count {
-      CrashDisk& disk;
-      uint64_t& operations;
-      ~Count() { operations = disk.operations(); }
-    } count{disk, operations};
-    Env own{env.clock,  env.scheduler, env.group,  disk,     env.network,
-            env.random, env.mailboxes, env.events, env.hooks};
-    // The fibers of the storage outlive a failed expectation but not this frame.
-    Storage storage(own, run.compacted);
-    body(storage);
-  };
-  uint64_t operations = 0;
-  uint64_t recovery_operations = 0;
-  world.run("node", [&](Env& env) {
-    with_disk(env, run.crash_at, operations, [&](Storage& storage) {
-      ASSERT_TRUE(storage.start());
-      Workload work(storage, model, run.workload_seed);
-      workload = &work;
-      struct Unset {
-        Workload*& workload;
-        ~Unset() { workload = nullptr; }
-      } unset{workload};
-      work.run(run.operations);
+// The machine of a run, through two or three lives of its storage.
+class Machine {
+ public:
+  explicit Machine(const CrashRun& run) : run_(run), world_(run.world_seed), node_(add_node()) {
+    model_.process_only = run.process_only;
+  }
+
+  // Each returns how many disk operations it made.
+  uint64_t first_life() {
+    const uint64_t operations = live(run_.crash_at, [&](Env&, Storage& storage) {
+      work(storage, run_.workload_seed, run_.operations);
       storage.stop();
     });
-  });
-  if (run.crash_at == 0) {
-    EXPECT_EQ(world.failures().size(), 0U);
+    if (run_.crash_at == 0) {
+      EXPECT_EQ(world_.failures().size(), 0U);
+    }
+    return operations;
   }
-  if (run.second_crash != 0) {
-    world.run("node", [&](Env& env) {
-      with_disk(env, run.second_crash, recovery_operations, [&](Storage& storage) {
-        ASSERT_TRUE(storage.start());
+  uint64_t second_life() {
+    return live(run_.second_crash, [&](Env&, Storage& storage) {
+      if (run_.more_operations == 0) {
         storage.manager->stop();
         storage.dirs.release();
-      });
+        return;
+      }
+      check_content(*storage.log, model_);
+      model_.courses = {Course{storage.log->log_end_offset(), batches_of(*storage.log)}};
+      model_.acked_end = storage.log->log_end_offset();
+      work(storage, run_.workload_seed + 1, run_.more_operations);
+      storage.stop();
     });
   }
-  const bool ended = world.run("node", [&](Env& env) {
-    with_disk(env, 0, recovery_operations, [&](Storage& storage) {
-      ASSERT_TRUE(storage.start());
-      check_content(*storage.log, model);
+  uint64_t last_life() {
+    bool ended = false;
+    const uint64_t operations = live(0, [&](Env& env, Storage& storage) {
+      check_content(*storage.log, model_);
       check_state(env, *storage.log);
       check_duplicates(*storage.log);
       storage.stop();
+      ended = true;
     });
-  });
-  EXPECT_TRUE(ended);
-  for (const std::string& failure : world.failures()) ADD_FAILURE() << failure;
-  return {operations, recovery_operations};
+    EXPECT_TRUE(ended);
+    for (const std::string& failure : world_.failures()) ADD_FAILURE() << failure;
+    return operations;
+  }
+
+ private:
+  sim::SimNode& add_node() {
+    sim::NodeSetup setup;
+    setup.name = "node";
+    if (run_.instant_disk) setup.disk = sim::DiskProfile::instant();
+    return world_.world().add_node(setup);
+  }
+  void crash() {
+    if (workload_ != nullptr) workload_->note();
+    if (run_.process_only) {
+      node_.crash();
+    } else {
+      node_.power_loss();
+    }
+  }
+  uint64_t live(uint64_t crash_at, const std::function<void(Env&, Storage&)>& body) {
+    uint64_t operations = 0;
+    world_.run("node", [&](Env& env) {
+      CrashDisk disk(env.disk, crash_at, [this] { crash(); });
+      struct Count {
+        CrashDisk& disk;
+        uint64_t& operations;
+        ~Count() { operations = disk.operations(); }
+      } count{disk, operations};
+      Env own{env.clock,  env.scheduler, env.group,  disk,     env.network,
+              env.random, env.mailboxes, env.events, env.hooks};
+      // The fibers of the storage outlive a failed expectation but not this frame.
+      Storage storage(own, run_.compacted);
+      ASSERT_TRUE(storage.start());
+      body(env, storage);
+    });
+    return operations;
+  }
+  void work(Storage& storage, uint64_t seed, int operations) {
+    Workload workload(storage, model_, seed);
+    struct Unset {
+      Workload*& workload;
+      ~Unset() { workload = nullptr; }
+    } unset{workload_};
+    workload_ = &workload;
+    workload.run(operations);
+  }
+
+  const CrashRun& run_;
+  sim::TestWorld world_;
+  sim::SimNode& node_;
+  Model model_;
+  Workload* workload_ = nullptr;
+};
+
+// Returns how many operations the first life made, and how many the next.
+std::pair<uint64_t, uint64_t> crash_and_recover(const CrashRun& run) {
+  SCOPED_TRACE("world " + std::to_string(run.world_seed) + " workload " + std::to_string(run.workload_seed) +
+               " crash at " + std::to_string(run.crash_at) + " then " + std::to_string(run.second_crash) +
+               " more " + std::to_string(run.more_operations) + (run.process_only ? " process" : " power") +
+               (run.compacted ? " compacted" : ""));
+  Machine machine(run);
+  const uint64_t first = machine.first_life();
+  const bool three = run.second_crash != 0 || run.more_operations != 0;
+  const uint64_t second = three ? machine.second_life() : 0;
+  const uint64_t last = machine.last_life();
+  return {first, three ? second : last};
 }
 
 TEST(LogCrash, ClosedInOrder) {
@@ -508,6 +543,19 @@ TEST(LogCrash, PowerLossDuringRecovery) {
     run.crash_at = crash_and_recover(run).first * (1 + seed % 7) / 8;
     const uint64_t recovery = crash_and_recover(run).second;
     for (run.second_crash = 1; run.second_crash <= recovery; run.second_crash += 3) {
+      crash_and_recover(run);
+      if (testing::Test::HasFailure()) return;
+    }
+  }
+}
+
+TEST(LogCrash, PowerLossInTheLifeAfterARecovery) {
+  for (uint64_t seed = 1; seed <= 24; ++seed) {
+    CrashRun run{.world_seed = seed, .workload_seed = seed, .operations = 40, .compacted = seed % 4 == 0};
+    run.crash_at = crash_and_recover(run).first * (1 + seed % 7) / 8;
+    run.more_operations = 25;
+    const uint64_t total = crash_and_recover(run).second;
+    for (run.second_crash = 1 + seed % 3; run.second_crash <= total; run.second_crash += 3) {
       crash_and_recover(run);
       if (testing::Test::HasFailure()) return;
     }

@@ -19,7 +19,6 @@ Result<void> Log::flush(int64_t up_to) {
 Result<void> Log::flush_segments(int64_t up_to) {
   up_to = std::min(up_to, log_end_.offset);  // a truncation may have come before
   if (up_to <= recovery_point_) return {};
-  const uint64_t truncations = truncations_;
   const Segments segments = segments_;
   bool new_names = false;
   for (const auto& [base, segment] : segments) {
@@ -34,7 +33,7 @@ Result<void> Log::flush_segments(int64_t up_to) {
     if (!synced.ok()) return disk_failure(synced.error(), "syncing its directory");
   }
   last_flush_ = env_.now();
-  if (truncations == truncations_ && up_to > recovery_point_) recovery_point_ = up_to;
+  recovery_point_ = up_to;
   return {};
 }
 

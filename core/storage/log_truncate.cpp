@@ -13,7 +13,6 @@ namespace ksim::storage {
 Result<void> Log::lower_persisted(int64_t recovery_point, int64_t log_start) {
   const bool lower_recovery = recovery_point < recovery_point_;
   const bool lower_start = log_start < log_start_offset_;
-  ++truncations_;
   if (lower_recovery) recovery_point_ = recovery_point;
   if (lower_start) log_start_offset_ = checkpoint_log_start_ = log_start;
   if (options_.keeper == nullptr) return {};
