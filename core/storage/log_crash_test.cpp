@@ -98,6 +98,17 @@ class Workload {
       note();
     }
   }
+  // Cuts several flushed segments off, whose end a checkpoint knows, and writes others in their place.
+  void run_deep_truncation() {
+    for (int i = 0; i < 16; ++i) append_plain();
+    static_cast<void>(log().flush_all());
+    note();
+    storage_.manager->checkpoint_recovery_points();
+    truncate_to(log().log_end_offset() / 4);
+    note();
+    for (int i = 0; i < 16; ++i) append_plain();
+    note();
+  }
   // What the log claims at this moment.
   void note() {
     model_.durable = std::min(storage_.log->recovery_point(), limit_);
@@ -174,8 +185,9 @@ class Workload {
     note();
     model_.acked_end = std::min(model_.acked_end, offset);
   }
-  void truncate() {
-    int64_t offset = log().log_end_offset() - static_cast<int64_t>(draw(12));
+  void append_plain() { expect_append(build({}), AppendOrigin::client); }
+  void truncate() { truncate_to(log().log_end_offset() - static_cast<int64_t>(draw(12))); }
+  void truncate_to(int64_t offset) {
     for (const auto& [base, bytes] : model_.now().batches) {  // to the start of a batch
       if (offset > base && offset <= BatchView(bytes).last_offset()) offset = base;
     }
@@ -233,7 +245,7 @@ class Workload {
       case 16:
         return append_of(1 + static_cast<int64_t>(draw(3)), false);
       default:
-        return expect_append(build({}), AppendOrigin::client);
+        return append_plain();
     }
   }
 
@@ -390,6 +402,7 @@ struct CrashRun {
   int more_operations = 0;    // of that life
   bool process_only = false;
   bool compacted = false;
+  bool deep_truncation = false;  // instead of the drawn operations
   bool instant_disk = false;
 };
 
@@ -479,7 +492,11 @@ class Machine {
       ~Unset() { workload = nullptr; }
     } unset{workload_};
     workload_ = &workload;
-    workload.run(operations);
+    if (run_.deep_truncation) {
+      workload.run_deep_truncation();
+    } else {
+      workload.run(operations);
+    }
   }
 
   const CrashRun& run_;
@@ -519,6 +536,19 @@ TEST(LogCrash, PowerLossAfterEveryOperation) {
                  .instant_disk = workload == 2};
     const uint64_t total = crash_and_recover(run).first;
     ASSERT_GT(total, 60U);
+    for (run.crash_at = 1; run.crash_at <= total; ++run.crash_at) {
+      for (run.world_seed = 1; run.world_seed <= 5; ++run.world_seed) {
+        crash_and_recover(run);
+        if (testing::Test::HasFailure()) return;
+      }
+    }
+  }
+}
+
+TEST(LogCrash, PowerLossWhileFlushedSegmentsAreCutOffAndReplaced) {
+  for (uint64_t workload = 1; workload <= 6; ++workload) {
+    CrashRun run{.workload_seed = workload, .compacted = workload % 2 == 0, .deep_truncation = true};
+    const uint64_t total = crash_and_recover(run).first;
     for (run.crash_at = 1; run.crash_at <= total; ++run.crash_at) {
       for (run.world_seed = 1; run.world_seed <= 5; ++run.world_seed) {
         crash_and_recover(run);
