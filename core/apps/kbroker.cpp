@@ -11,6 +11,7 @@
 #include "core/apps/arguments.h"
 #include "core/apps/configuration.h"
 #include "core/apps/event_log.h"
+#include "core/apps/prometheus_text.h"
 #include "core/io/linux/linux_env.h"
 #include "core/io/linux/signals.h"
 #include "core/io/scope.h"
@@ -67,12 +68,13 @@ int complain(const std::string& what, int exit_code) {
   return exit_code;
 }
 
-// Sockets and segments are many: as many descriptors as this process may have.
-void raise_descriptor_limit() {
+// Sockets and segments are many: as many descriptors as this process may have. How many there are.
+size_t raise_descriptor_limit() {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  const rlim_t before = limit.rlim_cur;
   limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
+  return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
 }
 
 Machine this_machine() {
@@ -83,8 +85,8 @@ Machine this_machine() {
 
 int run_node(const KbrokerArguments& arguments, EventLog& log, ServerConfig config) {
   ProcessSignals signals;  // before any thread
-  raise_descriptor_limit();
   LinuxOptions options;
+  options.max_accepted = raise_descriptor_limit() / 4 * 3;  // the rest is for files
   options.name = "node " + std::to_string(config.node_id());
   options.shards = arguments.shards;
   options.events = &log;
@@ -93,7 +95,7 @@ int run_node(const KbrokerArguments& arguments, EventLog& log, ServerConfig conf
   std::vector<Env*> shards;
   for (size_t k = 0; k < (*world)->shard_count(); ++k) shards.push_back(&(*world)->env(k));
   const char* cluster_id = std::getenv("CLUSTER_ID");
-  node::Node node({std::move(config), cluster_id == nullptr ? "" : cluster_id}, shards);
+  node::Node node({std::move(config), cluster_id == nullptr ? "" : cluster_id, prometheus_text}, shards);
   Kbroker(log, **world, signals, node).run();
   return node.failure() ? complain(*node.failure(), 1) : 0;
 }

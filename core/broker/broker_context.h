@@ -13,6 +13,7 @@ namespace ksim::broker {
 class AutoTopicCreation;
 class ControllerChannel;
 class ProducerIds;
+class TopicMetrics;
 
 struct BrokerContext {
   const Env& env;
@@ -24,6 +25,7 @@ struct BrokerContext {
   ControllerChannel& forwarding;  // for client requests that the controller answers
   AutoTopicCreation& auto_topics;
   ProducerIds& producer_ids;  // of this shard's view: may ask another shard
+  TopicMetrics& topic_metrics;
 
   // The image a request works with from its start to its end.
   MetadataImageRef image() const { return shards.local().image(); }

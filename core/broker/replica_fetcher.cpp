@@ -18,7 +18,8 @@ void ReplicaFetchers::follow(const std::shared_ptr<Partition>& partition, const 
   places_[partition->key()] = place;
   auto& fetcher = fetchers_[place];
   if (fetcher == nullptr) {
-    fetcher = std::make_unique<ReplicaFetcher>(env_, options_, leader.id, place.endpoint, broker_epoch_);
+    fetcher =
+        std::make_unique<ReplicaFetcher>(env_, options_, leader.id, place.endpoint, broker_epoch_, bytes_in_);
     fetcher->start(scope_, mix64(static_cast<uint64_t>(leader.id), place.index));
   }
   fetcher->add(partition);
@@ -34,12 +35,13 @@ void ReplicaFetchers::unfollow(const PartitionKey& key) {
 // ---- one fetcher ----
 
 ReplicaFetcher::ReplicaFetcher(const Env& env, const FetcherOptions& options, int32_t leader_id,
-                               Endpoint leader, const int64_t& own_broker_epoch)
+                               Endpoint leader, const int64_t& own_broker_epoch, uint64_t& bytes_in)
     : env_(env),
       options_(options),
       leader_id_(leader_id),
       leader_(std::move(leader)),
       own_broker_epoch_(own_broker_epoch),
+      bytes_in_(bytes_in),
       changed_(env.scheduler) {}
 
 void ReplicaFetcher::start(Scope& scope, uint64_t entity) {
@@ -214,6 +216,11 @@ void ReplicaFetcher::take_partition(const FetchKey& name, const FetchAsk& ask,
   switch (error_code_of(data.error_code)) {
     case ErrorCode::NONE: {
       const Result<void> taken = append(*partition, ask, data);
+      bytes_in_ += data.records.bytes.size();
+      // The append may have waited: the partition may be gone from here.
+      if (const auto still = followed_.find(key); still != followed_.end()) {
+        still->second.lag = std::max<int64_t>(0, data.high_watermark - partition->log()->log_end_offset());
+      }
       if (taken.ok()) return;
       env_.reached(Mark::replica_append_failed, partition->name());
       env_.emit(LogLine{2, "replica", taken.error().message});
@@ -287,6 +294,18 @@ void ReplicaFetcher::delay(const PartitionKey& key) {
 void ReplicaFetcher::delay_all() {
   const Instant ready_at = env_.after(options_.backoff);
   for (auto& [key, followed] : followed_) followed.ready_at = ready_at;
+}
+
+int64_t ReplicaFetcher::max_lag() const {
+  int64_t largest = 0;
+  for (const auto& [key, followed] : followed_) largest = std::max(largest, followed.lag);
+  return largest;
+}
+
+int64_t ReplicaFetchers::max_lag() const {
+  int64_t largest = 0;
+  for (const auto& [place, fetcher] : fetchers_) largest = std::max(largest, fetcher->max_lag());
+  return largest;
 }
 
 }  // namespace ksim::broker

@@ -30,13 +30,15 @@ struct FetcherOptions {
 class ReplicaFetcher {
  public:
   ReplicaFetcher(const Env& env, const FetcherOptions& options, int32_t leader_id, Endpoint leader,
-                 const int64_t& own_broker_epoch);
+                 const int64_t& own_broker_epoch, uint64_t& bytes_in);
 
   void start(Scope& scope, uint64_t entity);
   // Neither waits.
   void add(const std::shared_ptr<Partition>& partition);
   void remove(const PartitionKey& key);
   size_t size() const { return followed_.size(); }
+  // Records that the leader has and this broker lacks, at the last answers; of the partition with most.
+  int64_t max_lag() const;
 
  private:
   struct Followed {
@@ -44,6 +46,7 @@ class ReplicaFetcher {
     int32_t leader_epoch = -1;
     Instant ready_at;     // after an error
     bool parked = false;  // fenced: until the next leader epoch (rule D54)
+    int64_t lag = 0;
   };
   using Wanted = std::map<FetchKey, FetchAsk>;
 
@@ -68,6 +71,7 @@ class ReplicaFetcher {
   int32_t leader_id_;
   Endpoint leader_;
   const int64_t& own_broker_epoch_;
+  uint64_t& bytes_in_;
   std::map<PartitionKey, Followed> followed_;
   FetchSessionClient session_;
   std::unique_ptr<rpc::RpcConnection> connection_;
@@ -85,6 +89,8 @@ class ReplicaFetchers final : public FollowerFetching {
 
   void follow(const std::shared_ptr<Partition>& partition, const BrokerRegistration& leader) override;
   void unfollow(const PartitionKey& key) override;
+  uint64_t bytes_in() const { return bytes_in_; }
+  int64_t max_lag() const;
 
  private:
   struct Place {
@@ -102,6 +108,7 @@ class ReplicaFetchers final : public FollowerFetching {
   const Env& env_;
   FetcherOptions options_;
   int64_t broker_epoch_ = kUnknownBrokerEpoch;
+  uint64_t bytes_in_ = 0;
   Scope scope_;
   std::map<Place, std::unique_ptr<ReplicaFetcher>> fetchers_;
   std::map<PartitionKey, Place> places_;

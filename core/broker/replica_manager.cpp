@@ -183,7 +183,11 @@ void ReplicaManager::propose(Partition& partition, const IsrProposal& proposal) 
 void ReplicaManager::proposal_answered(const PartitionKey& key, const IsrAnswer& answer) {
   const auto found = partitions_.find(key);
   if (found == partitions_.end()) return;
+  const size_t before = found->second->isr().committed_isr().size();
   found->second->proposal_answered(answer);
+  const size_t after = found->second->isr().committed_isr().size();
+  if (after < before) ++isr_shrinks_;
+  if (after > before) ++isr_expands_;
   run_actions();
 }
 

@@ -141,6 +141,10 @@ class ReplicaManager final : public PartitionHost {
   void await_low_watermark(const PartitionKey& key, int64_t target, Deadline deadline,
                            std::function<void(Result<int64_t>)> done);
 
+  // ---- counts ----
+  uint64_t isr_shrinks() const { return isr_shrinks_; }
+  uint64_t isr_expands() const { return isr_expands_; }
+  size_t offline_count() const { return offline_.size(); }  // beside those in partitions()
   size_t waiting_produces() const { return produces_.size(); }
   size_t waiting_fetches() const { return fetches_.size(); }
 
@@ -190,6 +194,8 @@ class ReplicaManager final : public PartitionHost {
   Purgatory<PartitionKey> deletes_;
   std::map<uint64_t, std::shared_ptr<DelayedFetch>> watches_;
   uint64_t last_watch_ = 0;
+  uint64_t isr_shrinks_ = 0;
+  uint64_t isr_expands_ = 0;
   PurgatoryDuty duty_;
   Scope scope_;
 };

@@ -300,6 +300,13 @@ Result<void> ServerConfig::check_together() const {
     return bad("queued.max.request.bytes", std::to_string(queued),
                "Must be at least socket.request.max.bytes");
   }
+  for (const std::string_view item : list("max.connections.per.ip.overrides")) {
+    const size_t colon = item.rfind(':');
+    if (colon == std::string_view::npos || colon == 0 ||
+        !parse_int(item.substr(colon + 1), 0, std::numeric_limits<int32_t>::max())) {
+      return bad("max.connections.per.ip.overrides", item, "Each element must have the form address:limit");
+    }
+  }
   if (!text("http.listener").empty() && !http_listener()) {
     return bad("http.listener", text("http.listener"), "Must have the form host:port, or be empty");
   }

@@ -156,8 +156,9 @@ void BrokerRole::watch_lifecycle() {
         calls.push_back(parts_.shards[0]->executor.start_call(k, [shard] { return shard->serve(); }));
       }
       for (auto& call : calls) {
-        if (Result<void> served = call.wait(); !served.ok()) parts_.give_up(to_string(served.error()));
+        if (Result<void> served = call.wait(); !served.ok()) return parts_.give_up(to_string(served.error()));
       }
+      listening_ = true;
       return;
     }
     static_cast<void>(changed_.wait(Instant::never(), "unfenced"));
@@ -249,6 +250,24 @@ void BrokerRole::directory_failed(size_t directory, const std::string& reason) {
   } else {
     lifecycle_->directory_failed(parts_.log_dirs.infos()[directory].id);
   }
+}
+
+void BrokerRole::collect(MetricsSnapshot& into) const {
+  // Kafka's numbers leave a gap.
+  const auto state = static_cast<int64_t>(lifecycle_->state());
+  const auto pending = static_cast<int64_t>(broker::BrokerState::pending_controlled_shutdown);
+  into.gauge("kafka_server_kafkaserver_brokerstate",
+             "0 not running, 1 starting, 2 recovery, 3 running, 6 controlled shutdown, 7 shutting down.",
+             state < pending ? state : state - pending + 6);
+  const size_t online = parts_.log_dirs.online_ids().size();
+  into.gauge("kafka_log_logmanager_offlinelogdirectorycount", "Log directories that have failed.",
+             static_cast<int64_t>(parts_.log_dirs.infos().size() - online));
+  for (size_t i = 0; i < parts_.log_dirs.infos().size(); ++i) {
+    into.gauge("kafka_log_logmanager_logdirectoryoffline", "1 if the directory has failed.",
+               parts_.log_dirs.online(i) ? 0 : 1, {{"logdirectory", parts_.log_dirs.infos()[i].path}});
+  }
+  into.gauge("kafka_server_broker_metadata_metrics_last_applied_record_offset", "Of the metadata log.",
+             parts_.loader.image()->provenance.last_offset);
 }
 
 void BrokerRole::stop() {

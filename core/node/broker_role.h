@@ -41,6 +41,9 @@ class BrokerRole final : public MetadataPublisher, public BrokerHome, public sto
 
   broker::BrokerState state() const { return lifecycle_->state(); }
   int64_t broker_epoch() const { return broker_epoch_; }
+  // Every listener is open and the controller lets clients come here.
+  bool ready() const { return listening_ && lifecycle_->state() == broker::BrokerState::running; }
+  void collect(MetricsSnapshot& into) const;  // what is counted on shard 0 alone
 
   // ---- MetadataPublisher, on shard 0 ----
   std::string_view name() const override { return "broker"; }
@@ -81,6 +84,7 @@ class BrokerRole final : public MetadataPublisher, public BrokerHome, public sto
   bool loaded_ = false;
   bool ready_ = false;
   bool serving_ = false;
+  bool listening_ = false;
   bool stopping_ = false;
   Condition changed_;
   Scope scope_;

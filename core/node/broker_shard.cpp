@@ -1,7 +1,9 @@
 #include "core/node/broker_shard.h"
 
 #include "core/broker/handlers/handlers.h"
+#include "core/broker/replica_metrics.h"
 #include "core/broker/topic_settings.h"
+#include "core/metadata/config_def.h"
 
 namespace ksim::node {
 namespace {
@@ -22,6 +24,30 @@ broker::FetcherOptions fetcher_options(const ServerConfig& server) {
   options.socket_timeout = milliseconds(server.integer("replica.socket.timeout.ms"));
   options.listener = server.inter_broker_listener_name();
   return options;
+}
+
+// queued.max.request.bytes is the node's; each shard has its part.
+int64_t request_bytes_of(const ServerConfig& server, size_t shards) {
+  const int64_t given = server.integer("queued.max.request.bytes");
+  return given > 0 ? std::max<int64_t>(1, given / static_cast<int64_t>(shards)) : kRequestBytesPerShard;
+}
+
+// The kernel spreads connections evenly over the shards, which share nothing: each has its part of a limit.
+uint32_t part_of(int64_t limit, size_t shards) {
+  const auto count = static_cast<int64_t>(shards);
+  return static_cast<uint32_t>(limit / count + (limit % count == 0 ? 0 : 1));
+}
+
+void set_limits(const ServerConfig& server, size_t shards, rpc::RpcServerConfig& config) {
+  config.max_connections = part_of(server.integer("max.connections"), shards);
+  config.max_connections_per_host = part_of(server.integer("max.connections.per.ip"), shards);
+  config.max_connection_rate = part_of(server.integer("max.connection.creation.rate"), shards);
+  for (const std::string_view item : server.list("max.connections.per.ip.overrides")) {
+    const size_t colon = item.rfind(':');
+    if (colon == std::string_view::npos) continue;
+    const auto limit = parse_int(item.substr(colon + 1), 0, INT32_MAX);
+    if (limit) config.host_limits[std::string(item.substr(0, colon))] = part_of(*limit, shards);
+  }
 }
 
 broker::ReplicaManager::Options manager_options(const ServerConfig& server) {
@@ -45,16 +71,9 @@ BrokerShard::BrokerShard(const Env& env, broker::ShardExecutor& executor, Broker
       sessions_(env.random, executor.self(), executor.count(), kFetchSessionSlots / executor.count()),
       auto_topics_(env, forwarding_, common.server),
       producer_ids_(executor, home.producer_ids()),
-      context_{env,
-               common.server,
-               common.server.node_id(),
-               common.cluster_id,
-               shards_,
-               sessions_,
-               forwarding_,
-               auto_topics_,
-               producer_ids_},
-      budget_(env.scheduler, kRequestBytesPerShard) {
+      context_{env,         common.server, common.server.node_id(), common.cluster_id, shards_, sessions_,
+               forwarding_, auto_topics_,  producer_ids_,           topic_metrics_},
+      budget_(env.scheduler, request_bytes_of(common.server, executor.count())) {
   broker::register_handlers(context_, handlers_);
 }
 
@@ -95,6 +114,8 @@ Result<void> BrokerShard::serve() {
     config.max_request_bytes = static_cast<uint32_t>(common_.server.integer("socket.request.max.bytes"));
     config.max_idle = milliseconds(common_.server.integer("connections.max.idle.ms"));
     config.budget = &budget_;
+    set_limits(common_.server, executor_.count(), config);
+    config.metrics = &request_metrics_;
     servers_.push_back(std::make_unique<rpc::RpcServer>(env_, config, handlers_));
     if (const IoResult<void> started = servers_.back()->start(); !started.ok()) {
       return fail(
@@ -123,6 +144,19 @@ void BrokerShard::checkpoint_high_watermarks() {
   for (broker::CheckpointEntry& entry : manager_.high_watermarks())
     marks.emplace_back(std::move(entry.log), entry.high_watermark);
   logs_.checkpoint_high_watermarks(marks);
+}
+
+void BrokerShard::collect(MetricsSnapshot& into) {
+  const MetadataImageRef& image = manager_.image();
+  topic_metrics_.forget([&](const std::string& topic) { return image->topic_id(topic).is_zero(); });
+  topic_metrics_.replication_bytes_in = fetchers_.bytes_in();
+  topic_metrics_.collect(into);
+  broker::collect_replicas(manager_, into);
+  request_metrics_.collect(into, env_.now());
+  into.largest("kafka_server_replicafetchermanager_maxlag", "Records the leaders have and this broker lacks.",
+               fetchers_.max_lag(), {{"clientid", "Replica"}});
+  into.gauge("kafka_network_requestchannel_memorypoolavailable", "Bytes of requests that may still come.",
+             budget_.left());
 }
 
 void BrokerShard::set_broker_epoch(int64_t epoch) {

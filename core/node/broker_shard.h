@@ -13,6 +13,7 @@
 #include "core/broker/replica_fetcher.h"
 #include "core/broker/replica_logs.h"
 #include "core/broker/replica_manager.h"
+#include "core/broker/topic_metrics.h"
 #include "core/rpc/server.h"
 #include "core/storage/log_manager.h"
 
@@ -65,6 +66,7 @@ class BrokerShard final : private broker::IsrProposals,
   broker::ActiveController& active_controller() { return active_; }
   void set_broker_epoch(int64_t epoch);
   void directory_failed(size_t directory) { logs_.directory_failed(directory); }
+  void collect(MetricsSnapshot& into);
 
  private:
   // ---- IsrProposals ----
@@ -95,8 +97,10 @@ class BrokerShard final : private broker::IsrProposals,
   broker::FetchSessionCache sessions_;
   broker::AutoTopicCreation auto_topics_;
   broker::ProducerIds producer_ids_;
+  broker::TopicMetrics topic_metrics_;
   broker::BrokerContext context_;
   rpc::ByteBudget budget_;
+  rpc::RequestMetrics request_metrics_;
   rpc::HandlerTable handlers_;
   std::vector<std::unique_ptr<rpc::RpcServer>> servers_;
 };

@@ -50,6 +50,7 @@ Result<void> ControllerRole::start() {
     config.max_request_bytes = static_cast<uint32_t>(parts_.server.integer("socket.request.max.bytes"));
     config.max_idle = milliseconds(parts_.server.integer("connections.max.idle.ms"));
     config.budget = &budget_;
+    config.metrics = &request_metrics_;
     servers_.push_back(std::make_unique<rpc::RpcServer>(parts_.env, config, handlers_));
     if (const IoResult<void> started = servers_.back()->start(); !started.ok()) {
       return fail(
@@ -57,6 +58,44 @@ Result<void> ControllerRole::start() {
     }
   }
   return {};
+}
+
+// kafka.controller:type=KafkaController. What describes the cluster comes from the active controller only.
+void ControllerRole::collect(MetricsSnapshot& into) const {
+  request_metrics_.collect(into, parts_.env.now());
+  const auto gauge = [&](const char* name, const char* help, int64_t value) {
+    into.gauge(std::string("kafka_controller_kafkacontroller_") + name, help, value);
+  };
+  const bool active = driver_.active();
+  gauge("activecontrollercount", "1 on the active controller.", active ? 1 : 0);
+  if (!active) return;
+  const MetadataImageRef image = driver_.controller().stable_image();
+  int64_t fenced = 0;
+  int64_t brokers = 0;
+  for (const auto& [id, broker] : image->cluster.brokers) {
+    ++brokers;
+    if (broker->fenced) ++fenced;
+  }
+  int64_t topics = 0;
+  int64_t partitions = 0;
+  int64_t offline = 0;
+  int64_t not_preferred = 0;
+  for (const auto& [id, topic] : image->topics.by_id) {
+    ++topics;
+    for (const auto& [index, partition] : topic->partitions) {
+      ++partitions;
+      if (!partition->has_leader()) ++offline;
+      if (!partition->has_preferred_leader()) ++not_preferred;
+    }
+  }
+  gauge("fencedbrokercount", "Registered brokers that are fenced.", fenced);
+  gauge("activebrokercount", "Brokers that are not fenced.", brokers - fenced);
+  gauge("globaltopiccount", "Topics of the cluster.", topics);
+  gauge("globalpartitioncount", "Partitions of the cluster.", partitions);
+  gauge("offlinepartitionscount", "Partitions without a leader.", offline);
+  gauge("preferredreplicaimbalancecount", "Partitions that their preferred replica does not lead.",
+        not_preferred);
+  gauge("lastcommittedrecordoffset", "Of the metadata log.", driver_.controller().committed_offset());
 }
 
 void ControllerRole::stop_serving() {

@@ -37,6 +37,7 @@ class ControllerRole {
   void stop() { driver_.stop(); }
 
   const ControllerDriver& driver() const { return driver_; }
+  void collect(MetricsSnapshot& into) const;
 
  private:
   void register_api_versions();
@@ -44,6 +45,7 @@ class ControllerRole {
   Parts parts_;
   ControllerDriver driver_;
   rpc::ByteBudget budget_;
+  rpc::RequestMetrics request_metrics_;
   rpc::HandlerTable handlers_;
   std::vector<std::unique_ptr<rpc::RpcServer>> servers_;
 };

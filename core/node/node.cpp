@@ -3,6 +3,7 @@
 #include "core/metadata/driver/loader.h"
 #include "core/node/broker_role.h"
 #include "core/node/controller_role.h"
+#include "core/node/http_port.h"
 #include "core/node/quorum_options.h"
 
 namespace ksim::node {
@@ -34,6 +35,7 @@ struct Services final : storage::LogDirWatcher {
   std::unique_ptr<ControllerRole> controller;
   std::unique_ptr<BrokerRole> broker;
   std::unique_ptr<MetadataLoader> loader;
+  std::unique_ptr<HttpPort> http;
 };
 
 Node::Node(NodeConfig config, const std::vector<Env*>& shards) : config_(std::move(config)) {
@@ -45,6 +47,7 @@ Node::Node(NodeConfig config, const std::vector<Env*>& shards) : config_(std::mo
 
 Node::~Node() {
   if (services_ != nullptr) {
+    services_->http.reset();
     services_->loader.reset();
     services_->broker.reset();
     services_->controller.reset();
@@ -81,6 +84,11 @@ void Node::direct() {
 Result<void> Node::start_up() {
   const Env& env = shards_[0]->env;
   const ServerConfig& server = config_.server;
+  // Before the logs are loaded, which may take long: that is what /live and /ready tell apart.
+  if (const auto at = server.http_listener()) {
+    services_->http = std::make_unique<HttpPort>(env, Endpoint{at->host, at->port}, *this);
+    TRY(services_->http->start());
+  }
   storage::LogDirs::Options dirs;
   dirs.paths = server.is_broker() ? server.log_dirs() : std::vector<std::string>{server.metadata_log_dir()};
   dirs.metadata_path = server.metadata_log_dir();
@@ -102,8 +110,8 @@ Result<void> Node::start_up() {
   }
   services_->loader = std::make_unique<MetadataLoader>(env, *services_->raft, loader_options(server));
   if (server.is_broker()) {
-    services_->broker = std::make_unique<BrokerRole>(
-        BrokerRole::Parts{env, server, shards_, *services_->dirs, *services_->raft, *services_->loader, services_->give_up});
+    services_->broker = std::make_unique<BrokerRole>(BrokerRole::Parts{
+        env, server, shards_, *services_->dirs, *services_->raft, *services_->loader, services_->give_up});
   }
   services_->loader->start();
   services_->raft->start();
@@ -121,7 +129,50 @@ void Node::shut_down() {
   }
   if (services_->controller != nullptr) services_->controller->stop();
   if (services_->loader != nullptr) services_->loader->stop();
+  if (services_->http != nullptr) services_->http->stop();
   if (services_->dirs != nullptr) services_->dirs->release();
+}
+
+MetricsSnapshot Node::metrics() {
+  MetricsSnapshot all;
+  NodeShard& here = *shards_[0];
+  if (services_->broker != nullptr) {
+    std::vector<broker::ShardCall<MetricsSnapshot>> calls;
+    for (size_t k = shards_.size(); k-- > 0;) {
+      BrokerShard* shard = shards_[k]->broker.get();
+      calls.push_back(here.executor.start_call(k, [shard] {
+        MetricsSnapshot part;
+        shard->collect(part);
+        return part;
+      }));
+    }
+    for (auto& call : calls) all.merge(call.wait());
+    services_->broker->collect(all);
+  }
+  if (services_->controller != nullptr) services_->controller->collect(all);
+  if (services_->raft != nullptr) {
+    const auto leader = services_->raft->leader_and_epoch();
+    const auto gauge = [&](const char* name, const char* help, int64_t value) {
+      all.gauge(std::string("kafka_server_raft_metrics_") + name, help, value);
+    };
+    gauge("current_leader", "Of the quorum, -1 if unknown.", leader.leader_id.value_or(-1));
+    gauge("current_epoch", "Of the quorum.", leader.epoch);
+    gauge("high_watermark", "Of the metadata log.", services_->raft->high_watermark());
+    gauge("log_end_offset", "Of the metadata log.", services_->raft->next_append_offset());
+  }
+  return all;
+}
+
+bool Node::ready() const {
+  if (services_->raft == nullptr || stop_requested_ || failure_) return false;
+  if (!services_->raft->leader_and_epoch().leader_id) return false;
+  return services_->broker == nullptr || services_->broker->ready();
+}
+
+std::string Node::state() const {
+  if (services_->broker != nullptr) return std::string(broker::to_string(services_->broker->state()));
+  if (services_->raft == nullptr) return "STARTING";
+  return services_->raft->leader_and_epoch().leader_id ? "RUNNING" : "NO_LEADER";
 }
 
 void Node::stop() {

@@ -54,6 +54,12 @@ class SlotState {
   Duration mute;  // throttling: how long the connection is not read after this response
   std::string reason;
   ErrorCode refusal = ErrorCode::NONE;
+
+  // ---- for metrics ----
+  size_t request_bytes = 0;
+  Instant received;
+  Instant dispatched;  // the handler has returned; before that, never()
+  Instant answered;
 };
 
 // The right and the duty to answer one request, exactly once. Belongs to the shard of the connection. Never

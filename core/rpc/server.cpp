@@ -31,8 +31,10 @@ void RpcServer::stop() {
 }
 
 bool RpcServer::over_host_limit(const Endpoint& peer) const {
+  const auto own = config_.host_limits.find(peer.host);
+  const uint32_t limit = own == config_.host_limits.end() ? config_.max_connections_per_host : own->second;
   const auto found = per_host_.find(peer.host);
-  return found != per_host_.end() && found->second >= config_.max_connections_per_host;
+  return (found == per_host_.end() ? 0 : found->second) >= limit;
 }
 
 void RpcServer::accept_loop() {
@@ -46,17 +48,31 @@ void RpcServer::accept_loop() {
     if (!accepted.ok()) {
       if (accepted.error() == IoError::closed) return;
       // Out of descriptors, or a peer that left again: the listener itself is sound.
-      env_.emit(LogLine{2, "rpc", "accept failed"});
-      env_.sleep(milliseconds(100));
+      refused(accepted.error());
+      env_.sleep(milliseconds(10));
       continue;
     }
     next_allowed = env_.now() + spacing;
     ConnectionRef connection = std::move(accepted).value();
-    if (over_host_limit(connection->peer()))
-      connection->close();
-    else
+    if (!over_host_limit(connection->peer())) {
       adopt(std::move(connection));
+      continue;
+    }
+    if (config_.metrics != nullptr) config_.metrics->refused(config_.listener);
+    connection->close();
   }
+}
+
+// One line in ten seconds says how many there were.
+void RpcServer::refused(IoError error) {
+  ++refused_;
+  if (config_.metrics != nullptr) config_.metrics->refused(config_.listener);
+  if (env_.now() < next_refusal_line_) return;
+  const std::string text =
+      "no descriptors for " + std::to_string(refused_) + " connections: " + std::string(to_string(error));
+  env_.emit(LogLine{2, "rpc", text});
+  refused_ = 0;
+  next_refusal_line_ = env_.after(seconds(10));
 }
 
 void RpcServer::adopt(ConnectionRef connection) {

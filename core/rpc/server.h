@@ -7,6 +7,7 @@
 #include "core/io/env.h"
 #include "core/io/scope.h"
 #include "core/rpc/dispatcher.h"
+#include "core/rpc/request_metrics.h"
 
 namespace ksim::rpc {
 
@@ -18,9 +19,11 @@ struct RpcServerConfig {
   Duration max_idle = seconds(600);      // connections.max.idle.ms; also for a peer that does not read
   uint32_t max_connections = INT32_MAX;  // max.connections: more wait to be accepted
   uint32_t max_connections_per_host = INT32_MAX;  // max.connections.per.ip: more are closed at once
+  std::map<std::string, uint32_t> host_limits;    // max.connections.per.ip.overrides, by numeric address
   uint32_t max_connection_rate = INT32_MAX;       // max.connection.creation.rate, a second
   uint32_t max_in_flight = 64;                    // unanswered requests of one connection
   ByteBudget* budget = nullptr;                   // of this shard; must outlive the server
+  RequestMetrics* metrics = nullptr;              // the same; may be null
 };
 
 class ServerConnection;
@@ -47,6 +50,7 @@ class RpcServer {
  private:
   friend class ServerConnection;
   void accept_loop();
+  void refused(IoError error);
   bool over_host_limit(const Endpoint& peer) const;
   void forget(ServerConnection& connection);
 
@@ -54,6 +58,8 @@ class RpcServer {
   RpcServerConfig config_;
   Dispatcher& dispatcher_;
   std::unique_ptr<Listener> listener_;
+  uint64_t refused_ = 0;
+  Instant next_refusal_line_{0};
   Scope scope_;
   Condition left_;                            // a connection has ended
   std::list<ServerConnection*> connections_;  // in the order they came

@@ -24,14 +24,18 @@ ServerConnection::ServerConnection(RpcServer& server, ConnectionRef connection)
       connection_(std::move(connection)),
       frames_(*connection_, server.config_.max_request_bytes, server.config_.budget),
       info_(describe(server.config_, *connection_)),
-      changed_(env_.scheduler) {}
+      changed_(env_.scheduler) {
+  if (server_.config_.metrics != nullptr) server_.config_.metrics->opened(server_.config_.listener);
+}
 
 ServerConnection::~ServerConnection() {
+  if (server_.config_.metrics != nullptr) server_.config_.metrics->closed(server_.config_.listener);
   for (const auto& slot : pending_) slot->sink = nullptr;
   server_.forget(*this);
 }
 
 void ServerConnection::completed(SlotState& slot) {
+  slot.answered = env_.now();
   if (slot.mute > Duration{}) muted_until_ = std::max(muted_until_, env_.now() + slot.mute);
   changed_.notify_all();
 }
@@ -115,7 +119,13 @@ bool ServerConnection::serve(Frame frame) {
     answer_unknown_version(request);
     return true;
   }
-  server_.dispatcher_.dispatch(request, open_slot(api, context.version, context.correlation_id));
+  ResponseSlot slot = open_slot(api, context.version, context.correlation_id);
+  const std::shared_ptr<SlotState> state = pending_.back();
+  state->request_bytes = request.frame.bytes.size();
+  state->received = context.received;
+  state->dispatched = Instant::never();
+  server_.dispatcher_.dispatch(request, std::move(slot));
+  state->dispatched = env_.now();
   return true;
 }
 
@@ -145,7 +155,11 @@ void ServerConnection::write_loop() {
       static_cast<void>(changed_.wait(Instant::never(), "response"));
       continue;
     }
+    const Instant begun = env_.now();
     if (!send(ready)) break;
+    if (server_.config_.metrics != nullptr) {
+      for (const auto& slot : ready) measure(*slot, begun);
+    }
     changed_.notify_all();  // the reader may wait for room
   }
   broken_ = true;
@@ -153,6 +167,23 @@ void ServerConnection::write_loop() {
   pending_.clear();
   changed_.notify_all();
   connection_->close();
+}
+
+void ServerConnection::measure(const SlotState& slot, Instant begun) {
+  const Instant now = env_.now();
+  const auto us = [](Duration d) { return d.ns / 1000; };
+  ApiMetrics& api = server_.config_.metrics->of(*slot.api);
+  const Instant handled = std::min(slot.dispatched, slot.answered);
+  api.total_time.record(now, us(now - slot.received));
+  api.local_time.record(now, us(handled - slot.received));
+  api.remote_time.record(now, us(slot.answered - handled));
+  api.response_queue_time.record(now, us(begun - slot.answered));
+  api.response_send_time.record(now, us(now - begun));
+  api.request_bytes.record(now, static_cast<int64_t>(slot.request_bytes));
+  int64_t size_bytes = static_cast<int64_t>(slot.response.bytes.size());
+  for (const wire::Splice& splice : slot.response.splices)
+    size_bytes += static_cast<int64_t>(splice.size_bytes);
+  api.response_bytes.record(now, size_bytes);
 }
 
 bool ServerConnection::send(const std::vector<std::shared_ptr<SlotState>>& ready) {

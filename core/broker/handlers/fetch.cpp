@@ -2,6 +2,7 @@
 
 #include "core/broker/handlers/common.h"
 #include "core/broker/handlers/handlers.h"
+#include "core/broker/topic_metrics.h"
 
 namespace ksim::broker {
 namespace {
@@ -185,6 +186,25 @@ void fill_topics(std::span<const FetchItem> items, std::vector<FetchAnswer>& ans
   }
 }
 
+void count(BrokerContext& context, const MetadataImage& image, const ReadParams& params,
+           std::span<const FetchItem> items, const std::vector<FetchAnswer>& answers,
+           const std::vector<FetchNews>& news) {
+  for (size_t i = 0; i < answers.size(); ++i) {
+    const uint64_t size_bytes = answers[i].read.outcome.data.size_bytes;
+    if (params.is_follower()) {
+      context.topic_metrics.replication_bytes_out += size_bytes;
+      continue;
+    }
+    const FetchKey& key = items[i].key;
+    const TopicRef topic = key.topic.empty() ? image.topic(key.topic_id) : image.topic(key.topic);
+    if (topic == nullptr) continue;
+    TopicCounts& counts = context.topic_metrics.of(topic->name);
+    ++counts.fetch_requests;
+    counts.bytes_out += size_bytes;
+    if (news[i].error != ErrorCode::NONE) ++counts.failed_fetches;
+  }
+}
+
 }  // namespace
 
 void handle_fetch(BrokerContext& context, const wire::FetchRequest& request, IncomingRequest& incoming,
@@ -209,6 +229,7 @@ void handle_fetch(BrokerContext& context, const wire::FetchRequest& request, Inc
   if (fetch.error() == ErrorCode::NONE) {
     answers = read_items(context, *image, request, version, fetch.items());
     for (const FetchAnswer& answer : answers) news.push_back(news_of(answer));
+    count(context, *image, params_of(request, version), fetch.items(), answers, news);
   }
   const FetchContext::Outcome outcome = fetch.finish(news, context.env.now());
   response.error_code = code(outcome.error);

@@ -2,6 +2,7 @@
 
 #include "core/broker/handlers/common.h"
 #include "core/broker/handlers/handlers.h"
+#include "core/broker/topic_metrics.h"
 #include "core/record/validator.h"
 
 namespace ksim::broker {
@@ -11,6 +12,8 @@ namespace {
 struct ProduceAnswer {
   struct Partition {
     int32_t index = 0;
+    size_t size_bytes = 0;
+    int32_t records = 0;
     AppendResult result;
   };
   struct Topic {
@@ -59,7 +62,28 @@ void fill_partition(const ProduceAnswer::Partition& from, wire::PartitionProduce
   }
 }
 
+void count(const ProduceAnswer& answer) {
+  for (const auto& topic : answer.topics) {
+    // A name that is no topic's must not take memory.
+    if (answer.context->image()->topic(topic.name) == nullptr) continue;
+    TopicCounts& counts = answer.context->topic_metrics.of(topic.name);
+    for (const auto& partition : topic.partitions) {
+      ++counts.produce_requests;
+      if (partition.result.error == ErrorCode::NONE) {
+        counts.bytes_in += partition.size_bytes;
+        counts.messages_in += static_cast<uint64_t>(partition.records);
+        continue;
+      }
+      ++counts.failed_produces;
+      if (partition.result.error == ErrorCode::MESSAGE_TOO_LARGE ||
+          partition.result.error == ErrorCode::RECORD_LIST_TOO_LARGE)
+        counts.bytes_rejected += partition.size_bytes;
+    }
+  }
+}
+
 void respond(ProduceAnswer& answer) {
+  count(answer);
   if (answer.acks == 0) {
     for (const auto& topic : answer.topics) {
       for (const auto& partition : topic.partitions) {
@@ -106,10 +130,12 @@ void handle_produce(BrokerContext& context, const wire::ProduceRequest& request,
     for (const auto& data : topic.partition_data) {
       ProduceAnswer::Partition& partition = entry.partitions.emplace_back();
       partition.index = data.index;
+      partition.size_bytes = data.records.bytes.size();
       const auto key = find_partition(*image, topic.name, data.index);
       partition.result.error =
           key.ok() ? refusal(request, incoming, topic.name, data.records.bytes) : key.error();
       if (partition.result.error != ErrorCode::NONE) continue;
+      partition.records = BatchView(data.records.bytes).record_count();
       AppendItem item;
       item.key = *key;
       item.frame = incoming.frame.bytes;

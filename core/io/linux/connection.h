@@ -40,6 +40,8 @@ class LinuxConnection final : public Connection, public Pollable {
   uint64_t key_;
   Fiber* reader_ = nullptr;
   Fiber* writer_ = nullptr;
+  friend class LinuxListener;
+  bool accepted_ = false;  // counts in the budget of sockets
   bool closed_ = false;
   bool write_shut_ = false;
   bool broken_ = false;  // the kernel tells of a reset once, to whoever asks first

@@ -43,7 +43,7 @@ struct LinuxNode::Shard {
         blocking{*node.pool_, loop, scheduler},
         group(shard_name(node.options_, index), mix64(seed, index)),
         disk(blocking, node.options_.root, node.options_.sync),
-        network(blocking, node.ports_, index),
+        network(blocking, node.ports_, node.sockets_, index),
         random(seed),
         mailboxes(node.inboxes_, index),
         env{clock,
@@ -79,7 +79,9 @@ IoResult<std::unique_ptr<LinuxNode>> LinuxNode::create(LinuxOptions options) {
 }
 
 LinuxNode::LinuxNode(LinuxOptions options)
-    : options_(std::move(options)), pool_(std::make_unique<FilePool>(options_.file_threads)) {
+    : options_(std::move(options)),
+      sockets_(options_.max_accepted),
+      pool_(std::make_unique<FilePool>(options_.file_threads)) {
   std::signal(SIGPIPE, SIG_IGN);  // sendfile has no flag against it
   const uint64_t seed = LinuxRandom::fresh_seed();
   for (size_t i = 0; i < options_.shards; ++i) {

@@ -21,6 +21,8 @@ struct LinuxOptions {
   size_t shards = 1;
   size_t file_threads = 8;  // for blocking file calls, shared by the shards
   size_t mailbox_capacity = 4096;
+  // Connections accepted at a time, by all shards; those over it are closed at once.
+  size_t max_accepted = SIZE_MAX;
   bool pin_threads = false;  // shard k to the k-th processor that this process may use
   // Shared by the shards: must stand calls from several threads.
   Events* events = nullptr;
@@ -55,6 +57,7 @@ class LinuxNode {
 
   LinuxOptions options_;
   SharedPorts ports_;
+  SocketBudget sockets_;
   // The destructor ends the pool before the loops that its jobs come home to.
   std::vector<std::unique_ptr<Inbox>> inboxes_;
   std::vector<std::unique_ptr<Shard>> shards_;

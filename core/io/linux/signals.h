@@ -4,8 +4,8 @@
 
 namespace ksim {
 
-// SIGTERM, SIGINT and SIGHUP as something that a fiber waits for. Made before any other thread, which then inherits
-// the mask; the kernel delivers them here only.
+// SIGTERM, SIGINT and SIGHUP as something that a fiber waits for. Made before any other thread, which then
+// inherits the mask; the kernel delivers them here only.
 class ProcessSignals final : public Pollable {
  public:
   ProcessSignals();

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
@@ -182,10 +183,23 @@ class LinuxNetwork::Lingering final : public Pollable, public Timer {
   int descriptor_;
 };
 
-LinuxNetwork::LinuxNetwork(Blocking blocking, SharedPorts& ports, size_t shard)
-    : blocking_(blocking), ports_(ports), shard_(shard) {}
+LinuxNetwork::LinuxNetwork(Blocking blocking, SharedPorts& ports, SocketBudget& sockets, size_t shard)
+    : blocking_(blocking),
+      ports_(ports),
+      sockets_(sockets),
+      shard_(shard),
+      spare_(::open("/dev/null", O_RDONLY | O_CLOEXEC)) {}
 
-LinuxNetwork::~LinuxNetwork() = default;
+LinuxNetwork::~LinuxNetwork() {
+  if (spare_ >= 0) ::close(spare_);
+}
+
+void LinuxNetwork::refuse_one(int listening) {
+  if (spare_ >= 0) ::close(spare_);
+  const int refused = ::accept4(listening, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (refused >= 0) ::close(refused);
+  spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
 
 IoResult<std::vector<SocketAddress>> LinuxNetwork::resolve(const Endpoint& endpoint, bool passive,
                                                            Deadline deadline) {
@@ -422,6 +436,7 @@ void LinuxConnection::shutdown_write() {
 
 void LinuxConnection::leave() {
   closed_ = true;
+  if (accepted_) network_.sockets_.give_back();
   if (reader_ != nullptr) blocking_.scheduler.wake(*reader_);
   if (writer_ != nullptr) blocking_.scheduler.wake(*writer_);
   blocking_.loop.unwatch(descriptor_);
@@ -465,9 +480,21 @@ IoResult<ConnectionRef> LinuxListener::accept(Deadline deadline) {
     peer.size = sizeof(peer.storage);
     const int descriptor = ::accept4(descriptor_, peer.get(), &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor >= 0) {
+      if (!network_.sockets_.take()) {
+        ::close(descriptor);
+        return fail(IoError::too_many_files);
+      }
       ConnectionRef connection = network_.adopt(descriptor, peer);
-      if (connection == nullptr) return fail(IoError::too_many_files);
+      if (connection == nullptr) {
+        network_.sockets_.give_back();
+        return fail(IoError::too_many_files);
+      }
+      static_cast<LinuxConnection&>(*connection).accepted_ = true;
       return connection;
+    }
+    if (errno == EMFILE || errno == ENFILE) {
+      network_.refuse_one(descriptor_);
+      return fail(IoError::too_many_files);
     }
     // These end a connection before it was ours, or nothing at all; the next one may be there already.
     if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO) continue;

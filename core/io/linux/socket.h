@@ -1,6 +1,7 @@
 #pragma once
 // TCP. Non-blocking, edge-triggered, TCP_NODELAY; every operation tries first and parks only on EAGAIN.
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -37,9 +38,26 @@ class SharedPorts {
   std::map<Endpoint, std::vector<size_t>> listeners_;
 };
 
+// Sockets must leave descriptors for files: a log that cannot open a segment takes its whole directory
+// offline. Shared by the shards of a node.
+class SocketBudget {
+ public:
+  explicit SocketBudget(size_t limit) : limit_(limit) {}
+  bool take() {
+    if (used_.fetch_add(1, std::memory_order_relaxed) < limit_) return true;
+    give_back();
+    return false;
+  }
+  void give_back() { used_.fetch_sub(1, std::memory_order_relaxed); }
+
+ private:
+  size_t limit_;
+  std::atomic<size_t> used_{0};
+};
+
 class LinuxNetwork final : public Network {
  public:
-  LinuxNetwork(Blocking blocking, SharedPorts& ports, size_t shard);
+  LinuxNetwork(Blocking blocking, SharedPorts& ports, SocketBudget& sockets, size_t shard);
   LinuxNetwork(const LinuxNetwork&) = delete;
   LinuxNetwork& operator=(const LinuxNetwork&) = delete;
   ~LinuxNetwork() override;
@@ -56,13 +74,17 @@ class LinuxNetwork final : public Network {
   IoResult<std::vector<SocketAddress>> resolve(const Endpoint& endpoint, bool passive, Deadline deadline);
   IoResult<ConnectionRef> connect_to(const SocketAddress& address, Deadline deadline);
   ConnectionRef adopt(int descriptor, const SocketAddress& peer);  // a connected socket
+  // Accepts and closes what waits first at the listener: its client learns at once that it must come again.
+  void refuse_one(int listening);
   // Closes after what was written has left, or after some time.
   void linger(int descriptor);
 
   Blocking blocking_;
   SharedPorts& ports_;
+  SocketBudget& sockets_;
   size_t shard_;
   uint64_t connections_ = 0;
+  int spare_ = -1;  // given up for a moment to refuse a connection when no descriptor is left
   std::map<int, std::unique_ptr<Lingering>> lingering_;
 };
 
