@@ -7,13 +7,16 @@
 
 #include <malloc.h>
 
+#include "sim/host/pool.h"
 #include "sim/host/terminal.h"
 
 namespace ksim::host {
 namespace {
 
-// The state of the whole process, by its nature: operator new has no object.
-uint64_t g_state = 0;
+// The state of the whole process, by its nature: operator new has no object. Constant initialised, since it
+// is used before main.
+constinit uint64_t g_state = 0;
+constinit Pool g_pool;
 
 uint64_t next() {
   g_state ^= g_state << 13;
@@ -22,15 +25,43 @@ uint64_t next() {
   return g_state;
 }
 
-void* take(std::size_t size) {
-  if (size == 0) size = 1;
-  if (g_state == 0) return std::malloc(size);
+// A sanitizer must see every block.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kPooled = false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+constexpr bool kPooled = false;
+#else
+constexpr bool kPooled = true;
+#endif
+#else
+constexpr bool kPooled = true;
+#endif
+
+void* take_block(std::size_t size) {
+  if (kPooled && size <= Pool::kLargest) {
+    void* const block = g_pool.take(size);
+    if (block != nullptr) [[likely]]
+      return block;
+  }
+  return std::malloc(size == 0 ? 1 : size);
+}
+
+void give_block_back(void* block) noexcept {
+  if (kPooled && g_pool.owns(block)) {
+    g_pool.give_back(block);
+    return;
+  }
+  std::free(block);
+}
+
+void* scrambled(std::size_t size) {
   constexpr std::size_t kChoices = 4;
   void* blocks[kChoices];
-  for (void*& block : blocks) block = std::malloc(size);
+  for (void*& block : blocks) block = take_block(size);
   const std::size_t chosen = next() % kChoices;
   for (std::size_t i = 0; i < kChoices; ++i) {
-    if (i != chosen) std::free(blocks[i]);
+    if (i != chosen) give_block_back(blocks[i]);
   }
   auto* bytes = static_cast<unsigned char*>(blocks[chosen]);
   if (bytes == nullptr) return nullptr;
@@ -55,12 +86,12 @@ void keep_memory() {
 }  // namespace ksim::host
 
 void* operator new(std::size_t size) {
-  void* block = ksim::host::take(size);
+  void* const block = ksim::host::g_state == 0 ? ksim::host::take_block(size) : ksim::host::scrambled(size);
   if (block == nullptr) throw std::bad_alloc();
   return block;
 }
 void* operator new[](std::size_t size) { return ::operator new(size); }
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete[](void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
-void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
+void operator delete(void* block) noexcept { ksim::host::give_block_back(block); }
+void operator delete[](void* block) noexcept { ksim::host::give_block_back(block); }
+void operator delete(void* block, std::size_t) noexcept { ksim::host::give_block_back(block); }
+void operator delete[](void* block, std::size_t) noexcept { ksim::host::give_block_back(block); }
