@@ -26,7 +26,7 @@ struct FetchRequestParts {
 class BrokerShards {
  public:
   BrokerShards(const Env& env, ShardExecutor& executor, const ReplicaManagers& managers)
-      : env_(env), executor_(executor), managers_(managers) {}
+      : env_(env), executor_(executor), managers_(managers), home_(executor.self()) {}
 
   ShardExecutor& executor() { return executor_; }
   size_t shard_of(const PartitionKey& key) const { return broker::shard_of(key, executor_.count()); }
@@ -73,19 +73,25 @@ class BrokerShards {
   };
   void deleted(uint64_t gather, size_t place, Result<int64_t> result);
 
-  struct FetchSignal;
-  class Watches;
-  std::vector<std::vector<size_t>> by_shard(const std::vector<ReadItem>& items) const;
-  std::vector<ReadResult> read_all(const FetchRequestParts& request, bool update_follower);
+  struct FetchVisits;
+  class FetchEnd;
+  using SharedItems = std::shared_ptr<const std::vector<ReadItem>>;  // those of one shard
+  std::vector<SharedItems> by_shard(const FetchRequestParts& request) const;
+  std::function<void()> on_ready(size_t shard, const SharedItems& items,
+                                 const std::shared_ptr<FetchVisits>& visits);
+  void brought_back(size_t shard, FetchVisits& visits, FetchVisit visit);
+  void unwatch(size_t shard, uint64_t watch);
+  void visit_all(const std::vector<SharedItems>& parts, const ReadParams& params, bool patient,
+                 const std::shared_ptr<FetchVisits>& visits, std::vector<ReadResult>& results);
+  void take_visit(size_t shard, FetchVisit visit, FetchVisits& visits, std::vector<ReadResult>& results);
   ReadResult read_again(const FetchRequestParts& request, const ReadItem& item, uint64_t max_bytes,
                         bool min_one_batch);
   void apply_limits(const FetchRequestParts& request, std::vector<ReadResult>& results);
-  void wait_for_more(const FetchRequestParts& request, const std::vector<ReadResult>& results,
-                     Deadline deadline);
 
   const Env& env_;
   ShardExecutor& executor_;
   const ReplicaManagers& managers_;
+  const size_t home_;  // this shard, for what runs on others
   std::map<uint64_t, ProduceGather> gathers_;
   std::map<uint64_t, DeleteGather> delete_gathers_;
   uint64_t last_gather_ = 0;

@@ -89,13 +89,15 @@ ErrorCode Partition::check_epoch(std::optional<int32_t> current_leader_epoch, bo
 // Rule D32: what the fetcher last fetched must be a prefix of this log.
 std::optional<ReadOutcome> Partition::diverges(const ReadAsk& ask, const ReadOutcome& marks) const {
   if (!ask.last_fetched_epoch) return std::nullopt;
-  ReadOutcome outcome = marks;
   const storage::EpochEndOffset end = log_->end_offset_for_epoch(*ask.last_fetched_epoch);
-  if (end.epoch < 0 || end.end_offset < 0 || ask.fetch_offset < marks.log_start_offset) {
+  const bool out_of_range = end.epoch < 0 || end.end_offset < 0 || ask.fetch_offset < marks.log_start_offset;
+  if (!out_of_range && end.epoch >= *ask.last_fetched_epoch && end.end_offset >= ask.fetch_offset)
+    return std::nullopt;
+  ReadOutcome outcome = marks;
+  if (out_of_range) {
     outcome.error = ErrorCode::OFFSET_OUT_OF_RANGE;
     return outcome;
   }
-  if (end.epoch >= *ask.last_fetched_epoch && end.end_offset >= ask.fetch_offset) return std::nullopt;
   outcome.diverging = end;
   env_.reached(Mark::fetch_diverged, name_);
   return outcome;

@@ -83,6 +83,19 @@ struct WatchItem {
   PartitionKey key;
   ReadWait wait;
 };
+// How long a fetch waits, and for what.
+struct FetchPatience {
+  uint64_t enough_bytes = 1;  // in the whole answer
+  uint64_t share_bytes = 1;   // of one shard: less is no news
+  Deadline deadline;
+};
+struct FetchVisit {
+  std::vector<ReadResult> results;
+  uint64_t watch = 0;  // what was left behind on the shard; 0: nothing
+};
+// Rule D30: an error, a divergence, a batch too large for its limit, or enough bytes.
+bool must_answer(const std::vector<ReadResult>& results, uint64_t enough_bytes);
+
 struct CheckpointEntry {
   std::shared_ptr<storage::Log> log;
   int64_t high_watermark = 0;
@@ -127,6 +140,9 @@ class ReplicaManager final : public PartitionHost {
   // not wait; `done` may run at once.
   void await_acks(AppendResults appended, Deadline deadline, std::function<void(AppendResults)> done);
   std::vector<ReadResult> read(const std::vector<ReadItem>& items, const ReadParams& params);  // waits
+  // Reads, and unless that must be answered as it is and with `ready`, watches for what comes after it.
+  FetchVisit visit(const std::vector<ReadItem>& items, const ReadParams& params,
+                   const FetchPatience& patience, std::function<void()> ready);  // waits
   // Calls `ready` once, when the items together may have `min_bytes` to read, or one of them must be
   // answered. Does not wait; `ready` may run at once. Ends with it, or with unwatch().
   uint64_t watch(std::vector<WatchItem> items, const ReadParams& params, uint64_t min_bytes,

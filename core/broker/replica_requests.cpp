@@ -124,6 +124,33 @@ std::vector<ReadResult> ReplicaManager::read(const std::vector<ReadItem>& items,
   return results;
 }
 
+bool must_answer(const std::vector<ReadResult>& results, uint64_t enough_bytes) {
+  uint64_t bytes = 0;
+  for (const ReadResult& result : results) {
+    const ReadOutcome& outcome = result.outcome;
+    if (outcome.error != ErrorCode::NONE || outcome.diverging || outcome.answer_now) return true;
+    if (outcome.data.first_batch_cut) return true;
+    bytes += outcome.data.size_bytes;
+  }
+  return bytes >= enough_bytes;
+}
+
+FetchVisit ReplicaManager::visit(const std::vector<ReadItem>& items, const ReadParams& params,
+                                 const FetchPatience& patience, std::function<void()> ready) {
+  FetchVisit visit;
+  visit.results = read(items, params);
+  if (!ready || env_.now() >= patience.deadline || must_answer(visit.results, patience.enough_bytes))
+    return visit;
+  std::vector<WatchItem> watched;
+  watched.reserve(items.size());
+  for (size_t i = 0; i < items.size(); ++i) {
+    const ReadOutcome& outcome = visit.results[i].outcome;
+    watched.push_back({items[i].key, {items[i].ask, outcome.data.start, outcome.readable_end}});
+  }
+  visit.watch = watch(std::move(watched), params, patience.share_bytes, patience.deadline, std::move(ready));
+  return visit;
+}
+
 class ReplicaManager::DelayedFetch final : public DelayedOperation {
  public:
   DelayedFetch(ReplicaManager& manager, uint64_t id, std::vector<WatchItem> items, const ReadParams& params,
