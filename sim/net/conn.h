@@ -40,8 +40,11 @@ class Pipe final : public Timer {
  private:
   struct Segment {
     uint64_t end;
+    uint64_t bytes;
+    Instant sent;
     Instant arrive;
     bool fin;
+    bool open;  // takes what is written at the same instant
   };
   // Tells the sender of room, after a journey back.
   struct Window final : Timer {
@@ -52,6 +55,7 @@ class Pipe final : public Timer {
   };
 
   void send(uint64_t size_bytes);
+  bool join_last(uint64_t bytes);
   void add_segment(uint64_t end, uint64_t bytes, bool fin);
   void deliver();
   void tell_of_room();

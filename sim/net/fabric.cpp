@@ -82,18 +82,26 @@ Host* Fabric::find(std::string_view name) const {
   return nullptr;
 }
 
+// How much later the link is free again for having carried `bytes`.
+Duration Fabric::transfer(Link& link, uint64_t bytes) const {
+  if (profile_.bytes_per_second == 0 || bytes == 0) return {};
+  const auto ns = static_cast<int64_t>(bytes * 1'000 / (profile_.bytes_per_second / 1'000'000 + 1));
+  const Duration busy = nanoseconds(scale_per_mille(ns, link.trouble.slow_per_mille));
+  link.free_at = std::max(ground_.now(), link.free_at) + busy;
+  return busy;
+}
+
+Duration Fabric::more(const Host& from, const Host& to, uint64_t bytes) {
+  return &from == &to ? Duration{} : transfer(links_[place(from, to)], bytes);
+}
+
 Instant Fabric::arrival(const Host& from, const Host& to, uint64_t key, uint64_t n, uint64_t bytes) {
   const uint64_t bits = ground_.random.draw(SimStream::net_latency, key, n);
   const Instant now = ground_.now();
   if (&from == &to) return now + nanoseconds(profile_.loopback.sample_ns(bits));
   Link& link = links_[place(from, to)];
   int64_t latency = profile_.one_way.sample_ns(bits);
-  if (profile_.bytes_per_second > 0 && bytes > 0) {
-    const auto transfer = static_cast<int64_t>(bytes * 1'000 / (profile_.bytes_per_second / 1'000'000 + 1));
-    link.free_at =
-        std::max(now, link.free_at) + nanoseconds(scale_per_mille(transfer, link.trouble.slow_per_mille));
-    latency += (link.free_at - now).ns;
-  }
+  if (transfer(link, bytes) > Duration{}) latency += (link.free_at - now).ns;
   latency = scale_per_mille(latency, link.trouble.slow_per_mille) + link.trouble.extra_latency_ns;
   return now + nanoseconds(latency);
 }

@@ -94,6 +94,8 @@ class Fabric {
   const NetProfile& profile() const { return profile_; }
   // When something that leaves now arrives; `n` counts what `key` sends.
   Instant arrival(const Host& from, const Host& to, uint64_t key, uint64_t n, uint64_t bytes);
+  // How much later it arrives for `bytes` more that leave with it.
+  Duration more(const Host& from, const Host& to, uint64_t bytes);
   Conn* make(Host& client, Host& server, uint16_t port, std::string_view purpose, uint64_t life_key);
   void forget(Conn& conn);
   IoError bind(Host& host, uint16_t& port, SimListener& listener);
@@ -105,6 +107,7 @@ class Fabric {
     LinkTrouble trouble;
     Instant free_at{0};
   };
+  Duration transfer(Link& link, uint64_t bytes) const;
   size_t place(const Host& from, const Host& to) const { return from.index * hosts_.size() + to.index; }
 
   Ground& ground_;

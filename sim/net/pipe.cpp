@@ -49,13 +49,28 @@ void Pipe::send(uint64_t size_bytes) {
   while (size_bytes > 0) {
     uint64_t n = std::min(size_bytes, kMaxSegmentBytes);
     const uint64_t bits = random.draw(SimStream::net_segment, entity, count_);
-    if (pieces++ < kMaxPieces && n > 1 && below(bits, 1000) < conn_.fabric().profile().split_per_mille) {
-      n = 1 + below(mix64(bits, 7), n);
-    }
+    const bool split =
+        pieces++ < kMaxPieces && n > 1 && below(bits, 1000) < conn_.fabric().profile().split_per_mille;
+    if (split) n = 1 + below(mix64(bits, 7), n);
     sent_ += n;
     size_bytes -= n;
-    add_segment(sent_, n, false);
+    if (!join_last(n)) add_segment(sent_, n, false);
+    segments_.back().open = !split;
   }
+}
+
+// What a fiber writes in several calls at the same instant leaves as one segment, as behind MSG_MORE.
+bool Pipe::join_last(uint64_t bytes) {
+  if (first_ == segments_.size()) return false;
+  Segment& last = segments_.back();
+  Fabric& fabric = conn_.fabric();
+  if (!last.open || last.sent != fabric.ground().now() || last.bytes + bytes > kMaxSegmentBytes) return false;
+  last.end += bytes;
+  last.bytes += bytes;
+  const Duration later = fabric.more(*conn_.end(from_).host, *conn_.end(1 - from_).host, bytes);
+  last_arrive_ = last.arrive = last.arrive + later;
+  if (later > Duration{} && first_ + 1 == segments_.size() && !stuck_) arm();
+  return true;
 }
 
 void Pipe::add_segment(uint64_t end, uint64_t bytes, bool fin) {
@@ -68,7 +83,7 @@ void Pipe::add_segment(uint64_t end, uint64_t bytes, bool fin) {
     segments_.clear();
     first_ = 0;
   }
-  segments_.push_back({end, last_arrive_, fin});
+  segments_.push_back({end, bytes, conn_.fabric().ground().now(), last_arrive_, fin, false});
   if (idle && !stuck_) arm();
 }
 

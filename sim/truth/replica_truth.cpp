@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view kLogSuffix = ".log";
 constexpr size_t kBaseDigits = 20;
+constexpr size_t kWindowBytes = 4096;
 
 std::optional<int64_t> segment_base(std::string_view name) {
   if (name.size() != kBaseDigits + kLogSuffix.size() || !name.ends_with(kLogSuffix)) return std::nullopt;
@@ -58,10 +59,6 @@ const std::vector<TruthRecord>* BatchContents::find(const TruthBatch& batch) con
   return it == contents_.end() ? nullptr : &it->second;
 }
 
-std::string ReplicaTruth::segment_path(int64_t base) const {
-  return fmt::format("{}/{:020}.log", directory_, base);
-}
-
 void ReplicaTruth::reload(DiskPeek::Layer layer) {
   batches_.clear();
   segments_.clear();
@@ -98,29 +95,53 @@ void ReplicaTruth::truncated(int64_t to_offset) {
   read_on(DiskPeek::Layer::cached);
 }
 
+// Takes the batch at the start of `frame`. The bytes it took; 0: no whole, sound batch stands there.
+size_t ReplicaTruth::take_batch(Bytes frame) {
+  const BatchView view(frame);
+  const TruthBatch batch{view.base_offset(), view.last_offset(), view.leader_epoch(),
+                         view.stored_crc(),  view.is_control(),  view.crc_matches(),
+                         segment_,           position_,          static_cast<uint32_t>(frame.size())};
+  if (!batch.valid) return 0;  // a torn tail: recovery will cut it
+  if (!batches_.empty() && batch.base_offset <= batches_.back().last_offset) {
+    disorder_ = fmt::format("{} follows {}", to_string(batch), to_string(batches_.back()));
+  }
+  static_cast<void>(contents_.records(batch, frame));
+  batches_.push_back(batch);
+  position_ += frame.size();
+  return frame.size();
+}
+
+// Reads on in one segment until its whole batches end. Mostly that is one batch: it is there with the first
+// look at the file.
+void ReplicaTruth::read_segment(DiskPeek::Layer layer) {
+  if (path_segment_ != segment_) {
+    path_ = fmt::format("{}/{:020}.log", directory_, segment_);
+    path_segment_ = segment_;
+  }
+  if (window_.empty()) window_.resize(kWindowBytes);
+  for (;;) {
+    const size_t filled = peek_.read(node_, path_, position_, window_, layer);
+    Bytes left = Bytes(window_).first(filled);
+    while (left.size() >= kBatchHeaderBytes) {
+      const Result<size_t> total = peek_batch_size(left);
+      if (!total.ok() || *total < kBatchHeaderBytes) return;
+      if (*total > left.size()) break;
+      const size_t taken = take_batch(left.first(*total));
+      if (taken == 0) return;
+      left = left.subspan(taken);
+    }
+    if (filled < window_.size()) return;
+    if (left.size() < window_.size()) continue;
+    const Result<size_t> total = peek_batch_size(left);  // larger than the window
+    if (peek_.size(node_, path_, layer).value_or(0) < position_ + *total) return;
+    frame_.resize(*total);
+    if (peek_.read(node_, path_, position_, frame_, layer) < *total || take_batch(frame_) == 0) return;
+  }
+}
+
 void ReplicaTruth::read_on(DiskPeek::Layer layer) {
   for (;;) {
-    const std::string path = segment_path(segment_);
-    const uint64_t size = peek_.size(node_, path, layer).value_or(0);
-    while (position_ + kBatchHeaderBytes <= size) {
-      uint8_t header[kBatchHeaderBytes];
-      if (peek_.read(node_, path, position_, header, layer) < sizeof(header)) break;
-      const Result<size_t> total = peek_batch_size(header);
-      if (!total.ok() || *total < kBatchHeaderBytes || position_ + *total > size) break;
-      frame_.resize(*total);
-      if (peek_.read(node_, path, position_, frame_, layer) < *total) break;
-      const BatchView view(frame_);
-      TruthBatch batch{view.base_offset(), view.last_offset(), view.leader_epoch(),
-                       view.stored_crc(),  view.is_control(),  view.crc_matches(),
-                       segment_,           position_,          static_cast<uint32_t>(*total)};
-      if (!batch.valid) break;  // a torn tail: recovery will cut it
-      if (!batches_.empty() && batch.base_offset <= batches_.back().last_offset) {
-        disorder_ = fmt::format("{} follows {}", to_string(batch), to_string(batches_.back()));
-      }
-      static_cast<void>(contents_.records(batch, frame_));
-      batches_.push_back(batch);
-      position_ += *total;
-    }
+    read_segment(layer);
     const auto next = std::upper_bound(segments_.begin(), segments_.end(), segment_);
     if (next == segments_.end()) return;
     segment_ = *next;

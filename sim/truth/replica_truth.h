@@ -101,7 +101,8 @@ class ReplicaTruth {
 
  private:
   void read_on(DiskPeek::Layer layer);
-  std::string segment_path(int64_t base) const;
+  void read_segment(DiskPeek::Layer layer);
+  size_t take_batch(Bytes frame);
 
   const DiskPeek& peek_;
   int32_t node_;
@@ -112,6 +113,9 @@ class ReplicaTruth {
   int64_t segment_ = -1;           // being read
   uint64_t position_ = 0;
   std::string disorder_;
+  std::string path_;  // of path_segment_
+  int64_t path_segment_ = -1;
+  ByteBuffer window_;
   ByteBuffer frame_;
 };
 
