@@ -119,7 +119,7 @@ Result<void> LogLoader::load() {
     if (!synced.ok()) return fail(Error(synced.error(), "syncing " + options_.path));
   }
   log_.env_.emit(LogLoaded{log_.name_, options_.topic_id, options_.topic_partition.partition, clean_,
-                           log_.log_start_offset_, end_offset, static_cast<int64_t>(bytes_cut_)});
+                           log_.log_start_offset_, end_offset, static_cast<int64_t>(bytes_cut_), &log_});
   return {};
 }
 

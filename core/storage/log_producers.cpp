@@ -14,6 +14,23 @@ std::string snapshot_path(const std::string& directory, int64_t offset) {
 
 }  // namespace
 
+LogStateFacts Log::facts() const {
+  LogStateFacts facts;
+  facts.start_offset = log_start_offset_;
+  facts.end_offset = log_end_.offset;
+  facts.first_segment = segments_.begin()->first;
+  for (const EpochEntry& entry : epochs_.entries()) facts.epochs.push_back({entry.epoch, entry.start_offset});
+  facts.tracks_producers = options_.track_producers;
+  for (const auto& [id, entry] : producers_.producers()) {
+    const BatchMetadata* last = entry.last_batch();
+    facts.producers.push_back({id, entry.epoch, entry.last_sequence(),
+                               last == nullptr ? -1 : last->last_offset, entry.last_timestamp_ms,
+                               entry.txn_first_offset});
+  }
+  facts.expired_before_ms = env_.clock.wall().ms() - options_.config.producer_id_expiration_ms + 1;
+  return facts;
+}
+
 Result<void> Log::take_snapshot() {
   const int64_t offset = producers_.end_offset();
   if (!options_.track_producers || (!snapshots_.empty() && snapshots_.back() >= offset)) return {};

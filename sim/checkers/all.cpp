@@ -5,7 +5,7 @@
 namespace ksim::sim {
 namespace {
 
-constexpr std::array<CheckerKind, 16> kKinds{{
+constexpr std::array<CheckerKind, 17> kKinds{{
     {"M1", make_one_quorum_leader},
     {"M2", make_logs_match},
     {"M3", make_committed_metadata_stays},
@@ -16,6 +16,7 @@ constexpr std::array<CheckerKind, 16> kKinds{{
     {"R5", make_served_is_committed},
     {"R6", make_isr_holds_committed},
     {"S1", make_offsets_increase},
+    {"S2", make_loaded_is_rebuilt},
     {"S3", make_durable_is_durable},
     {"P1", make_exactly_once},
     {"P2", make_success_is_in_the_log},

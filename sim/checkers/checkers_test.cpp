@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "core/base/log_state.h"
 #include "core/record/builder.h"
 #include "sim/checkers/all.h"
 #include "sim/truth/cluster_view.h"
@@ -76,11 +77,14 @@ class Story : public testing::Test {
   }
   void write(int32_t node, int64_t offset, int32_t epoch, std::vector<RecordId> ids,
              std::string_view log = kLog) {
-    const ByteBuffer bytes = batch(offset, epoch, ids);
+    write_batch(node, batch(offset, epoch, ids), log);
+  }
+  void write_batch(int32_t node, const ByteBuffer& bytes, std::string_view log = kLog) {
     auto& file = log_file(node, log);
     file.bytes.insert(file.bytes.end(), bytes.begin(), bytes.end());
     file.durable = file.bytes.size();
-    emit(node, LogAppended{log, kTopic, 0, offset, offset + static_cast<int64_t>(ids.size()), epoch});
+    const BatchView view(bytes);
+    emit(node, LogAppended{log, kTopic, 0, view.base_offset(), view.next_offset(), view.leader_epoch()});
   }
   void replicate(std::vector<int32_t> nodes, int64_t offset, int32_t epoch, std::vector<RecordId> ids) {
     for (int32_t node : nodes) write(node, offset, epoch, ids);
@@ -142,6 +146,16 @@ class Story : public testing::Test {
       if (violation.checker == code) return true;
     }
     return false;
+  }
+
+  // What the log of a node says it knows once it was loaded.
+  void loaded(int32_t node, const LogStateFacts& facts, std::string_view log = kLog) {
+    struct Knows final : LogState {
+      explicit Knows(const LogStateFacts& what) : known(what) {}
+      LogStateFacts facts() const override { return known; }
+      LogStateFacts known;
+    } state(facts);
+    emit(node, LogLoaded{log, kTopic, 0, true, facts.start_offset, facts.end_offset, 0, &state});
   }
 
   FakeDisks disks;
@@ -278,6 +292,66 @@ TEST_F(Story, S1CriesWhenTheLogStartGoesBack) {
   emit(1, LogStartMoved{kLog, kTopic, 0, 10, "deletion"});
   emit(1, LogStartMoved{kLog, kTopic, 0, 9, "deletion"});
   EXPECT_TRUE(cried("S1"));
+}
+
+ByteBuffer transactional_batch(int64_t offset, int32_t sequence) {
+  BatchOptions options;
+  options.base_offset = offset;
+  options.producer_id = 9;
+  options.producer_epoch = 1;
+  options.base_sequence = sequence;
+  options.transactional = true;
+  BatchBuilder builder(options);
+  builder.append({1000 + sequence, std::nullopt, Bytes(), {}});
+  return builder.build();
+}
+
+TEST_F(Story, S2HoldsWhenALogKnowsWhatItsBatchesTell) {
+  write(1, 0, 0, {a, b});
+  write(1, 2, 3, {c});
+  write_batch(1, transactional_batch(3, 7));
+  write_batch(1, transactional_batch(4, 8));
+  loaded(1, {0, 5, 0, {{0, 0}, {3, 2}}, false, {}, 0});
+  const std::vector<LogStateFacts::Producer> known{{5, 0, 3, -1, 900, -1}, {9, 1, 8, 4, 1008, 3}};
+  loaded(1, {1, 5, 0, {{0, 1}, {3, 2}}, true, known, 0});
+  write(2, 0, 1, {a}, kMetadataLog);
+  loaded(2, {0, 1, 0, {{1, 0}}, false, {}, 0}, kMetadataLog);
+  EXPECT_FALSE(cried("S2"));
+}
+
+TEST_F(Story, S2CriesWhenAnEpochIsLostMovedOrInvented) {
+  write(1, 0, 0, {a, b});
+  write(1, 2, 3, {c});
+  const std::vector<std::vector<LogStateFacts::Epoch>> wrong{
+      {{0, 0}}, {{0, 0}, {3, 1}}, {{0, 0}, {2, 2}}, {{0, 0}, {1, 1}, {3, 2}}, {{0, 0}, {3, 2}, {4, 3}}};
+  for (const auto& epochs : wrong) {
+    verdicts = {};
+    loaded(1, {0, 3, 0, epochs, false, {}, 0});
+    EXPECT_TRUE(cried("S2"));
+  }
+}
+
+TEST_F(Story, S2CriesWhenAProducerIsNotAsItsBatchesTell) {
+  write_batch(1, transactional_batch(0, 7));
+  write_batch(1, transactional_batch(1, 8));
+  const auto story = [&](std::vector<LogStateFacts::Producer> known, int64_t expired_before_ms = 0) {
+    verdicts = {};
+    loaded(1, {0, 2, 0, {}, true, std::move(known), expired_before_ms});
+    return cried("S2");
+  };
+  EXPECT_FALSE(story({{9, 1, 8, 1, 1008, 0}}));
+  EXPECT_TRUE(story({}));
+  EXPECT_TRUE(story({}, 5000)) << "its transaction is open";
+  EXPECT_TRUE(story({{9, 1, 7, 0, 1008, 0}})) << "an older batch";
+  EXPECT_TRUE(story({{9, 1, 8, 1, 1008, -1}})) << "its transaction is forgotten";
+  EXPECT_TRUE(story({{9, 2, 8, 1, 1008, 0}})) << "another epoch";
+  EXPECT_TRUE(story({{9, 1, 8, 1, 1008, 0}, {10, 0, 0, 1, 1000, -1}})) << "a producer without a batch";
+}
+
+TEST_F(Story, S2CriesWhenALogEndsElsewhere) {
+  write(1, 0, 0, {a, b});
+  loaded(1, {0, 1, 0, {{0, 0}}, false, {}, 0});
+  EXPECT_TRUE(cried("S2"));
 }
 
 TEST_F(Story, S3CriesWhenARecoveryPointWasNotDurable) {

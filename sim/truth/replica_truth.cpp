@@ -7,6 +7,7 @@
 #include "core/base/crc32c.h"
 #include "core/base/hash.h"
 #include "core/record/batch.h"
+#include "core/record/control.h"
 
 namespace ksim::sim {
 namespace {
@@ -23,6 +24,17 @@ std::optional<int64_t> segment_base(std::string_view name) {
     base = base * 10 + (c - '0');
   }
   return base;
+}
+
+TruthProducer producer_of(const BatchView& batch) {
+  TruthProducer producer;
+  if (!batch.has_producer_id() || !batch.crc_matches()) return producer;
+  producer = {batch.producer_id(),    batch.max_timestamp_ms(), batch.last_sequence(),
+              batch.producer_epoch(), batch.is_transactional(), false};
+  if (!batch.is_control()) return producer;
+  const Result<ControlType> type = control_type_of(batch);
+  producer.ends_transaction = type.ok() && (*type == ControlType::commit || *type == ControlType::abort);
+  return producer;
 }
 
 }  // namespace
@@ -98,9 +110,11 @@ void ReplicaTruth::truncated(int64_t to_offset) {
 // Takes the batch at the start of `frame`. The bytes it took; 0: no whole, sound batch stands there.
 size_t ReplicaTruth::take_batch(Bytes frame) {
   const BatchView view(frame);
-  const TruthBatch batch{view.base_offset(), view.last_offset(), view.leader_epoch(),
-                         view.stored_crc(),  view.is_control(),  view.crc_matches(),
-                         segment_,           position_,          static_cast<uint32_t>(frame.size())};
+  const TruthBatch batch{view.base_offset(),  view.last_offset(),
+                         view.leader_epoch(), view.stored_crc(),
+                         view.is_control(),   view.crc_matches(),
+                         producer_of(view),   segment_,
+                         position_,           static_cast<uint32_t>(frame.size())};
   if (!batch.valid) return 0;  // a torn tail: recovery will cut it
   if (!batches_.empty() && batch.base_offset <= batches_.back().last_offset) {
     disorder_ = fmt::format("{} follows {}", to_string(batch), to_string(batches_.back()));

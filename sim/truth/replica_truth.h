@@ -36,6 +36,16 @@ struct TruthRecord {
   uint64_t content_hash = 0;  // of key, value and headers
 };
 
+// What a batch says of its producer.
+struct TruthProducer {
+  int64_t id = -1;  // -1: none, and the rest means nothing
+  int64_t max_timestamp_ms = -1;
+  int32_t last_sequence = -1;
+  int16_t epoch = -1;
+  bool transactional = false;
+  bool ends_transaction = false;  // a commit or abort marker
+};
+
 struct TruthBatch {
   int64_t base_offset = 0;
   int64_t last_offset = 0;
@@ -43,6 +53,7 @@ struct TruthBatch {
   uint32_t crc = 0;  // covers all but base offset, length, leader epoch and magic
   bool control = false;
   bool valid = true;  // its CRC matches its bytes
+  TruthProducer producer;
   int64_t segment = 0;
   uint64_t position = 0;
   uint32_t size_bytes = 0;
