@@ -1,5 +1,7 @@
 #include "core/broker/topic_settings.h"
 
+#include <algorithm>
+
 #include "core/metadata/config.h"
 
 namespace ksim::broker {
@@ -30,7 +32,7 @@ TopicSettings topic_settings(const MetadataImage& image, const ServerConfig& ser
   settings.timestamp_before_max_ms = config.timestamp_before_max_ms;
   settings.timestamp_after_max_ms = config.timestamp_after_max_ms;
   storage::LogConfig& log = settings.log;
-  log.segment_bytes = config.segment_bytes;
+  log.segment_bytes = std::min<int64_t>(config.segment_bytes, server.limits().segment_bytes);
   log.segment_ms = config.segment_ms;
   log.segment_jitter_ms = config.segment_jitter_ms;
   log.segment_index_bytes = config.segment_index_bytes;

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/limits.h"
 #include "core/base/properties.h"
 #include "core/base/result.h"
 #include "core/metadata/image.h"
@@ -19,7 +20,7 @@ struct QuorumVoter {
   uint16_t port = 0;
 };
 
-// Immutable once parsed.
+// Immutable once parsed and given its limits.
 class ServerConfig {
  public:
   // Fails with one line that names key, value and what is allowed. Unknown keys are kept and add a line to
@@ -39,6 +40,9 @@ class ServerConfig {
   std::string_view text(std::string_view name) const;  // "" if null
   std::vector<std::string_view> list(std::string_view name) const;
   const PropertyMap& properties() const { return given_; }
+  // Not from the file: the node's maker gives them.
+  const Limits& limits() const { return limits_; }
+  void set_limits(const Limits& limits) { limits_ = limits; }
 
   // ---- what follows from several of them ----
   int32_t node_id() const { return node_id_; }
@@ -68,6 +72,7 @@ class ServerConfig {
   Result<void> check_together() const;
 
   PropertyMap given_;
+  Limits limits_;
   int32_t node_id_ = -1;
   bool is_broker_ = false;
   bool is_controller_ = false;

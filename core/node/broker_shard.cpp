@@ -8,9 +8,9 @@
 namespace ksim::node {
 namespace {
 
-// Of requests that one shard holds at a time.
-constexpr int64_t kRequestBytesPerShard = 256LL << 20;
-constexpr size_t kFetchSessionSlots = 1000;  // max.incremental.fetch.session.cache.slots
+size_t fetch_session_slots(const ServerConfig& server, size_t shards) {
+  return static_cast<size_t>(server.integer("max.incremental.fetch.session.cache.slots")) / shards;
+}
 
 broker::FetcherOptions fetcher_options(const ServerConfig& server) {
   broker::FetcherOptions options;
@@ -29,7 +29,7 @@ broker::FetcherOptions fetcher_options(const ServerConfig& server) {
 // queued.max.request.bytes is the node's; each shard has its part.
 int64_t request_bytes_of(const ServerConfig& server, size_t shards) {
   const int64_t given = server.integer("queued.max.request.bytes");
-  return given > 0 ? std::max<int64_t>(1, given / static_cast<int64_t>(shards)) : kRequestBytesPerShard;
+  return given > 0 ? std::max<int64_t>(1, given / static_cast<int64_t>(shards)) : server.limits().request_bytes;
 }
 
 // The kernel spreads connections evenly over the shards, which share nothing: each has its part of a limit.
@@ -68,7 +68,8 @@ BrokerShard::BrokerShard(const Env& env, broker::ShardExecutor& executor, Broker
       shards_(env, executor, common.managers),
       active_(env.scheduler),
       forwarding_(env, active_, {"forwarding", "broker-" + std::to_string(common.server.node_id())}),
-      sessions_(env.random, executor.self(), executor.count(), kFetchSessionSlots / executor.count()),
+      sessions_(env.random, executor.self(), executor.count(),
+                fetch_session_slots(common.server, executor.count())),
       auto_topics_(env, forwarding_, common.server),
       producer_ids_(executor, home.producer_ids()),
       context_{env,         common.server, common.server.node_id(), common.cluster_id, shards_, sessions_,

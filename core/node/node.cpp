@@ -9,8 +9,6 @@
 namespace ksim::node {
 namespace {
 
-// Fibers of a shard that run the bodies of calls from other shards.
-constexpr size_t kWorkersPerShard = 8;
 constexpr Duration kRaftStopPatience = seconds(5);  // rule W16
 
 MetadataLoaderOptions loader_options(const ServerConfig& server) {
@@ -39,9 +37,11 @@ struct Services final : storage::LogDirWatcher {
 };
 
 Node::Node(NodeConfig config, const std::vector<Env*>& shards) : config_(std::move(config)) {
+  config_.server.set_limits(config_.limits);
   if (config_.cluster_id.empty()) config_.cluster_id = derived_cluster_id(config_.server);
   peers_.resize(shards.size());
-  for (Env* env : shards) shards_.push_back(std::make_unique<NodeShard>(*env, peers_, kWorkersPerShard));
+  const auto workers = static_cast<size_t>(config_.limits.shard_workers);
+  for (Env* env : shards) shards_.push_back(std::make_unique<NodeShard>(*env, peers_, workers));
   for (size_t k = 0; k < shards_.size(); ++k) peers_[k] = &shards_[k]->executor;
 }
 

@@ -24,6 +24,7 @@ struct NodeConfig {
   std::string cluster_id;  // empty: derived from the voters
   // What /metrics says, in Prometheus' text format. Empty: there is no /metrics.
   std::function<std::string(const MetricsSnapshot&)> render_metrics = {};
+  Limits limits = {};
 };
 
 // Made before any fiber runs. run(k) is the first fiber of shard k; the node has come to its end when all

@@ -12,6 +12,7 @@
 #include "core/base/hash.h"
 #include "core/base/hooks.h"
 #include "sim/plan/plan.h"
+#include "sim/plan/tiny.h"
 #include "sim/plan/words.h"
 
 namespace ksim::sim {
@@ -571,8 +572,9 @@ void check_whole(Section& root, const Plan& plan) {
   for (const ConsumerPlan& consumer : plan.consumers) check("consumer", consumer.name, consumer.topic);
 }
 
-Plan read_plan(const toml::table& table, uint64_t seed, const std::string& name, const Vocabulary& words,
-               Complaint& complaint) {
+// Without `draw` the text is a plan's, and says everything itself.
+Plan read_plan(const toml::table& table, bool draw, uint64_t seed, const std::string& name,
+               const Vocabulary& words, Complaint& complaint) {
   Plan plan;
   plan.seed = seed;
   plan.scenario = name;
@@ -585,6 +587,10 @@ Plan read_plan(const toml::table& table, uint64_t seed, const std::string& name,
   root.duration("settle", plan.settle);
   root.text("limits", plan.limits);
   one_of(root, "limits", plan.limits, {"production", "tiny"});
+  if (draw && plan.limits == "tiny") plan.sizes = tiny_limits(plan.seed);
+  root.table("sizes", [&](Section& section) {
+    plan.sizes.fields([&](std::string_view key, int64_t& value) { section.number(key, value, 1); });
+  });
   read_buggify(root, plan);
   root.table("cluster", [&](Section& section) { read_cluster(section, plan, complaint); });
   read_workload(root, plan);
@@ -606,6 +612,7 @@ Plan read_plan(const toml::table& table, uint64_t seed, const std::string& name,
     section.seed("micro_seed", plan.explore.micro_seed);
   });
   root.finish();
+  if (draw && plan.limits == "tiny") add_tiny_settings(plan.seed, plan.cluster.config);
   check_whole(root, plan);
   return plan;
 }
@@ -628,7 +635,7 @@ Result<Plan> make(std::string_view text, const std::string& name, std::optional<
   if (const size_t slash = scenario.rfind('/'); slash != std::string::npos)
     scenario = scenario.substr(slash + 1);
   if (scenario.ends_with(".toml")) scenario.resize(scenario.size() - 5);
-  Plan plan = read_plan(table, seed.value_or(1), scenario, words, complaint);
+  Plan plan = read_plan(table, seed.has_value(), seed.value_or(1), scenario, words, complaint);
   if (complaint.any()) return fail(ErrorCode::INVALID_REQUEST, complaint.text());
   return plan;
 }

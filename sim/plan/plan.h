@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/limits.h"
 #include "core/base/result.h"
 #include "core/base/units.h"
 
@@ -76,7 +77,7 @@ struct FaultPlan {
 };
 
 struct NetworkPlan {
-  std::string latency = "datacenter";  // a named table: local, datacenter, regional, wide
+  std::string latency = "datacenter";             // a named table: local, datacenter, regional, wide
   Duration retransmission_timeout = seconds(60);  // after which a sender's kernel gives a connection up
 };
 
@@ -98,6 +99,7 @@ struct Plan {
   Duration duration = seconds(30);  // of workload and faults
   Duration settle = seconds(120);   // how long healing may take
   std::string limits = "production";
+  Limits sizes;                      // drawn where limits are tiny, unless given in [sizes]
   std::vector<std::string> buggify;  // active sites
   ClusterPlan cluster;
   std::vector<TopicPlan> topics;

@@ -74,6 +74,11 @@ std::string print_plan(const Plan& plan) {
   std::string sites;
   for (const std::string& site : plan.buggify) sites += (sites.empty() ? "" : ", ") + quoted(site);
   to.line("buggify", "[" + sites + "]");
+  if (plan.limits != "production") {
+    to.header("[sizes]");
+    plan.sizes.fields(
+        [&](std::string_view name, int64_t value) { to.number(name, static_cast<uint64_t>(value)); });
+  }
   if (!plan.cluster.config.empty()) {
     to.header("[cluster]");
     to.table("config", plan.cluster.config);

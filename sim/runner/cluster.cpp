@@ -41,6 +41,7 @@ Cluster::Cluster(World& world, const Plan& plan, RunObserver& observer, WorldPee
     setup.name = name_of(node);
     setup.shards = node.shards;
     setup.disk = disk_profile(plan_.disk);
+    setup.mailbox_capacity = static_cast<size_t>(plan_.sizes.mailbox_slots);
     SimNode& machine = world_.add_node(setup);
     machines_.emplace(node.id, Machine{node, &machine, properties_of(node), false});
     ids_[&machine] = node.id;
@@ -125,7 +126,7 @@ void Cluster::launch(Machine& machine) {
   machine.wanted = false;
   observer_.on_node(machine.plan.id, NodeFault::started, world_.now());
   machine.node->start([this, &machine](const std::vector<Env*>& shards) {
-    return maker_(machine.properties, plan_.limits, shards);
+    return maker_(machine.properties, plan_.sizes, shards);
   });
 }
 

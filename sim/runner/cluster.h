@@ -18,7 +18,7 @@ namespace ksim::sim {
 
 // Makes the process of a broker or controller from its server.properties.
 using NodeProcessMaker = std::function<std::unique_ptr<Process>(
-    const std::string& properties, const std::string& limits, const std::vector<Env*>& shards)>;
+    const std::string& properties, const Limits& limits, const std::vector<Env*>& shards)>;
 
 class Cluster final : public FaultStage, private WorldWatcher {
  public:

@@ -31,12 +31,12 @@ class RefusedProcess final : public Process {
 
 }  // namespace
 
-std::unique_ptr<Process> make_kafka_process(const std::string& properties, const std::string&,
+std::unique_ptr<Process> make_kafka_process(const std::string& properties, const Limits& limits,
                                             const std::vector<Env*>& shards) {
   std::vector<std::string> warnings;
   Result<ServerConfig> server = ServerConfig::parse_text(properties, warnings);
   if (!server.ok()) return std::make_unique<RefusedProcess>(to_string(server.error()), *shards[0]);
-  return std::make_unique<KafkaProcess>(node::NodeConfig{std::move(server).value(), {}}, shards);
+  return std::make_unique<KafkaProcess>(node::NodeConfig{std::move(server).value(), {}, {}, limits}, shards);
 }
 
 }  // namespace ksim::sim

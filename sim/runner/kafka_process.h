@@ -5,11 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "core/base/limits.h"
 #include "sim/world.h"
 
 namespace ksim::sim {
 
-std::unique_ptr<Process> make_kafka_process(const std::string& properties, const std::string& limits,
+std::unique_ptr<Process> make_kafka_process(const std::string& properties, const Limits& limits,
                                             const std::vector<Env*>& shards);
 
 }  // namespace ksim::sim
