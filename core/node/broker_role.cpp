@@ -212,6 +212,7 @@ void BrokerRole::run_duties() {
   const auto ms = [this](std::string_view name) { return milliseconds(parts_.server.integer(name)); };
   const Instant first = parts_.env.after(ms("log.initial.task.delay.ms"));
   const Duration watermark = ms("replica.high.watermark.checkpoint.interval.ms");
+  const Duration expiration = ms("producer.id.expiration.check.interval.ms");
   std::vector<Duty> duties{
       {watermark, parts_.env.after(watermark),
        [](BrokerShard& shard) { shard.checkpoint_high_watermarks(); }},
@@ -221,7 +222,7 @@ void BrokerRole::run_duties() {
        [](BrokerShard& shard) { shard.logs().checkpoint_log_starts(); }},
       {ms("log.retention.check.interval.ms"), first, [](BrokerShard& shard) { shard.logs().clean_up(); }},
       {ms("log.flush.scheduler.interval.ms"), first, [](BrokerShard& shard) { shard.logs().flush_due(); }},
-      {seconds(600), parts_.env.after(seconds(600)),
+      {expiration, parts_.env.after(expiration),
        [](BrokerShard& shard) { shard.logs().remove_expired_producers(); }}};
   for (;;) {
     Duty* due = &duties[0];

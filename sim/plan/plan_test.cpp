@@ -157,5 +157,29 @@ TEST(Scenarios, AllAreWellFormed) {
   EXPECT_GE(found, 9U);
 }
 
+TEST(Plan, TinyLimitsAreDrawnAndStandInThePlan) {
+  const Plan production = draw(7);
+  EXPECT_EQ(production.sizes.segment_bytes, kProductionLimits.segment_bytes);
+  EXPECT_EQ(production.cluster.config.size(), 1U);
+  const Plan tiny = draw(7, {{"limits", "tiny"}});
+  EXPECT_GE(tiny.sizes.segment_bytes, kTinyLimits.segment_bytes);
+  EXPECT_LT(tiny.sizes.segment_bytes, 1 << 20);
+  EXPECT_TRUE(tiny.cluster.config.contains("log.index.interval.bytes"));
+  EXPECT_EQ(tiny.cluster.config.at("default.replication.factor"), "3") << "what is given stays";
+  EXPECT_NE(draw(8, {{"limits", "tiny"}}).sizes.segment_bytes, tiny.sizes.segment_bytes);
+  const Plan given = draw(7, {{"limits", "tiny"},
+                              {"sizes.segment_bytes", "20000"},
+                              {"cluster.config.\"log.index.interval.bytes\"", "17"}});
+  EXPECT_EQ(given.sizes.segment_bytes, 20'000);
+  EXPECT_EQ(given.sizes.request_bytes, tiny.sizes.request_bytes) << "one setting moves no other";
+  EXPECT_EQ(given.cluster.config.at("log.index.interval.bytes"), "17");
+  for (const Plan& plan : {production, tiny, given}) {
+    const auto again = parse_plan(print_plan(plan), "plan.toml", {}, kWords);
+    ASSERT_TRUE(again.ok()) << again.error().message;
+    EXPECT_EQ(print_plan(*again), print_plan(plan));
+    EXPECT_EQ(again->sizes.segment_bytes, plan.sizes.segment_bytes);
+  }
+}
+
 }  // namespace
 }  // namespace ksim::sim
