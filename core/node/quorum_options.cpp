@@ -23,6 +23,7 @@ raft::RaftOptions quorum_options(const ServerConfig& server, const std::string& 
   timers.retry_backoff = milliseconds(server.integer("controller.quorum.retry.backoff.ms"));
   timers.append_linger = milliseconds(server.integer("controller.quorum.append.linger.ms"));
   options.node.max_fetch_bytes = static_cast<int32_t>(server.limits().metadata_fetch_bytes);
+  options.cleaning_interval = milliseconds(server.limits().metadata_cleaning_ms);
   options.quorum.cluster_id = cluster_id;
   if (!server.controller_listener_names().empty())
     options.quorum.listener = server.controller_listener_names()[0];
