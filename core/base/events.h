@@ -13,7 +13,7 @@
 namespace ksim {
 
 using Replicas = std::span<const int32_t>;
-class LogState;
+class LogKnowledge;
 
 struct LogLine {  // what has no event of its own; level: 0 debug, 1 info, 2 warn, 3 error
   static constexpr std::string_view kName = "log.line";
@@ -44,7 +44,7 @@ struct LogTruncated {
   int32_t partition = 0;
   int64_t from_offset = 0;  // log end offset before
   int64_t to_offset = 0;    // and after
-  const LogState* state = nullptr;
+  const LogKnowledge* knowledge = nullptr;
   void fields(auto&& v) const {
     v("log", log), v("topic_id", topic_id), v("partition", partition), v("from_offset", from_offset);
     v("to_offset", to_offset);
@@ -77,7 +77,7 @@ struct LogLoaded {
   int64_t start_offset = 0;
   int64_t end_offset = 0;
   int64_t bytes_cut = 0;  // torn tail removed by recovery
-  const LogState* state = nullptr;
+  const LogKnowledge* knowledge = nullptr;
   void fields(auto&& v) const {
     v("log", log), v("topic_id", topic_id), v("partition", partition), v("clean", clean);
     v("start_offset", start_offset), v("end_offset", end_offset), v("bytes_cut", bytes_cut);

@@ -17,7 +17,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/base/log_state.h"
+#include "core/base/log_knowledge.h"
 #include "core/base/topic_partition.h"
 #include "core/io/env.h"
 #include "core/io/sync.h"
@@ -62,7 +62,7 @@ struct LogOpen {
 enum class LogStartReason : uint8_t { segment_deletion, leader_offset, records_deleted, snapshot_generated };
 std::string_view to_string(LogStartReason reason);
 
-class Log : public std::enable_shared_from_this<Log>, private LogState {
+class Log : public std::enable_shared_from_this<Log>, private LogKnowledge {
  public:
   // Loads what is there (rules A76-A83), recovering it if it was not closed in order; an empty directory
   // gives an empty log. Failures: KAFKA_STORAGE_ERROR; INCONSISTENT_TOPIC_ID (rule A42).
@@ -203,7 +203,7 @@ class Log : public std::enable_shared_from_this<Log>, private LogState {
   using Segments = std::map<int64_t, std::shared_ptr<Segment>>;
   Log(const Env& env, LogOpen options);
 
-  LogStateFacts facts() const override;
+  LogFacts facts() const override;
 
   // ---- failures ----
   Result<void> check_usable() const;

@@ -14,8 +14,8 @@ std::string snapshot_path(const std::string& directory, int64_t offset) {
 
 }  // namespace
 
-LogStateFacts Log::facts() const {
-  LogStateFacts facts;
+LogFacts Log::facts() const {
+  LogFacts facts;
   facts.start_offset = log_start_offset_;
   facts.end_offset = log_end_.offset;
   facts.first_segment = segments_.begin()->first;

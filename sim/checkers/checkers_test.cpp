@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "core/base/log_state.h"
+#include "core/base/log_knowledge.h"
 #include "core/record/builder.h"
 #include "sim/checkers/all.h"
 #include "sim/truth/cluster_view.h"
@@ -149,11 +149,11 @@ class Story : public testing::Test {
   }
 
   // What the log of a node says it knows once it was loaded.
-  void loaded(int32_t node, const LogStateFacts& facts, std::string_view log = kLog) {
-    struct Knows final : LogState {
-      explicit Knows(const LogStateFacts& what) : known(what) {}
-      LogStateFacts facts() const override { return known; }
-      LogStateFacts known;
+  void loaded(int32_t node, const LogFacts& facts, std::string_view log = kLog) {
+    struct Knows final : LogKnowledge {
+      explicit Knows(const LogFacts& what) : known(what) {}
+      LogFacts facts() const override { return known; }
+      LogFacts known;
     } state(facts);
     emit(node, LogLoaded{log, kTopic, 0, true, facts.start_offset, facts.end_offset, 0, &state});
   }
@@ -312,7 +312,7 @@ TEST_F(Story, S2HoldsWhenALogKnowsWhatItsBatchesTell) {
   write_batch(1, transactional_batch(3, 7));
   write_batch(1, transactional_batch(4, 8));
   loaded(1, {0, 5, 0, {{0, 0}, {3, 2}}, false, {}, 0});
-  const std::vector<LogStateFacts::Producer> known{{5, 0, 3, -1, 900, -1}, {9, 1, 8, 4, 1008, 3}};
+  const std::vector<LogFacts::Producer> known{{5, 0, 3, -1, 900, -1}, {9, 1, 8, 4, 1008, 3}};
   loaded(1, {1, 5, 0, {{0, 1}, {3, 2}}, true, known, 0});
   write(2, 0, 1, {a}, kMetadataLog);
   loaded(2, {0, 1, 0, {{1, 0}}, false, {}, 0}, kMetadataLog);
@@ -322,7 +322,7 @@ TEST_F(Story, S2HoldsWhenALogKnowsWhatItsBatchesTell) {
 TEST_F(Story, S2CriesWhenAnEpochIsLostMovedOrInvented) {
   write(1, 0, 0, {a, b});
   write(1, 2, 3, {c});
-  const std::vector<std::vector<LogStateFacts::Epoch>> wrong{
+  const std::vector<std::vector<LogFacts::Epoch>> wrong{
       {{0, 0}}, {{0, 0}, {3, 1}}, {{0, 0}, {2, 2}}, {{0, 0}, {1, 1}, {3, 2}}, {{0, 0}, {3, 2}, {4, 3}}};
   for (const auto& epochs : wrong) {
     verdicts = {};
@@ -334,7 +334,7 @@ TEST_F(Story, S2CriesWhenAnEpochIsLostMovedOrInvented) {
 TEST_F(Story, S2CriesWhenAProducerIsNotAsItsBatchesTell) {
   write_batch(1, transactional_batch(0, 7));
   write_batch(1, transactional_batch(1, 8));
-  const auto story = [&](std::vector<LogStateFacts::Producer> known, int64_t expired_before_ms = 0) {
+  const auto story = [&](std::vector<LogFacts::Producer> known, int64_t expired_before_ms = 0) {
     verdicts = {};
     loaded(1, {0, 2, 0, {}, true, std::move(known), expired_before_ms});
     return cried("S2");

@@ -4,16 +4,16 @@
 
 #include <fmt/format.h>
 
-#include "core/base/log_state.h"
+#include "core/base/log_knowledge.h"
 #include "sim/checkers/all.h"
 #include "sim/truth/cluster_view.h"
 
 namespace ksim::sim {
 namespace {
 
-using Producers = std::map<int64_t, LogStateFacts::Producer>;
+using Producers = std::map<int64_t, LogFacts::Producer>;
 
-std::string to_string(const LogStateFacts::Producer& p) {
+std::string to_string(const LogFacts::Producer& p) {
   return fmt::format("producer {} epoch {}, last sequence {} at offset {}, time {}, transaction from {}",
                      p.producer_id, p.epoch, p.last_sequence, p.last_offset, p.last_timestamp_ms,
                      p.txn_first_offset);
@@ -25,7 +25,7 @@ Producers rebuild(const std::vector<TruthBatch>& batches) {
   for (const TruthBatch& batch : batches) {
     const TruthProducer& from = batch.producer;
     if (from.id < 0 || (batch.control && !from.ends_transaction)) continue;
-    LogStateFacts::Producer& known = producers[from.id];
+    LogFacts::Producer& known = producers[from.id];
     known.producer_id = from.id;
     if (known.epoch != from.epoch) known.last_sequence = -1, known.last_offset = -1;
     known.epoch = from.epoch;
@@ -42,7 +42,7 @@ Producers rebuild(const std::vector<TruthBatch>& batches) {
 }
 
 // Why `loaded` is not what the batches say, or nothing.
-std::string epochs_differ(const LogStateFacts& loaded, const std::vector<TruthBatch>& batches) {
+std::string epochs_differ(const LogFacts& loaded, const std::vector<TruthBatch>& batches) {
   size_t at = 0;  // entry of the epoch of the batch before
   int64_t free_from = loaded.start_offset;
   int32_t epoch = -1;
@@ -54,7 +54,7 @@ std::string epochs_differ(const LogStateFacts& loaded, const std::vector<TruthBa
       if (at >= loaded.epochs.size()) return fmt::format("epoch {} is not known", epoch);
       // Between two batches there may be a hole that compaction has made: the epoch began somewhere in it.
       const int64_t latest = std::max(batch.base_offset, loaded.start_offset);
-      const LogStateFacts::Epoch& entry = loaded.epochs[at];
+      const LogFacts::Epoch& entry = loaded.epochs[at];
       if (entry.epoch != epoch || entry.start_offset < free_from || entry.start_offset > latest) {
         return fmt::format("epoch {} from {} is known where {} begins the batches of epoch {}", entry.epoch,
                            entry.start_offset, latest, epoch);
@@ -70,8 +70,8 @@ std::string epochs_differ(const LogStateFacts& loaded, const std::vector<TruthBa
   return {};
 }
 
-std::string producer_differs(const LogStateFacts& facts, const LogStateFacts::Producer& loaded,
-                             const LogStateFacts::Producer& rebuilt) {
+std::string producer_differs(const LogFacts& facts, const LogFacts::Producer& loaded,
+                             const LogFacts::Producer& rebuilt) {
   const bool same_batch =
       loaded.last_sequence == rebuilt.last_sequence && loaded.last_offset == rebuilt.last_offset;
   // What began below the first segment is known only to the log.
@@ -86,9 +86,9 @@ std::string producer_differs(const LogStateFacts& facts, const LogStateFacts::Pr
   return fmt::format("it knows {}, but its batches say {}", to_string(loaded), to_string(rebuilt));
 }
 
-std::string producers_differ(const LogStateFacts& facts, const std::vector<TruthBatch>& batches) {
+std::string producers_differ(const LogFacts& facts, const std::vector<TruthBatch>& batches) {
   Producers rebuilt = rebuild(batches);
-  for (const LogStateFacts::Producer& loaded : facts.producers) {
+  for (const LogFacts::Producer& loaded : facts.producers) {
     const auto same = rebuilt.find(loaded.producer_id);
     if (same == rebuilt.end()) {
       if (loaded.last_offset < facts.first_segment) continue;
@@ -114,17 +114,17 @@ class LoadedIsRebuilt final : public Checker {
 
   void on_event(const NodeEvent& note) override {
     if (const auto* loaded = std::get_if<LogLoaded>(note.event)) {
-      check(note, loaded->log, loaded->state, "loaded");
+      check(note, loaded->log, loaded->knowledge, "loaded");
     } else if (const auto* truncated = std::get_if<LogTruncated>(note.event)) {
-      check(note, truncated->log, truncated->state, "truncated");
+      check(note, truncated->log, truncated->knowledge, "truncated");
     }
   }
 
  private:
-  void check(const NodeEvent& note, std::string_view log, const LogState* state, std::string_view when) {
+  void check(const NodeEvent& note, std::string_view log, const LogKnowledge* log_knows, std::string_view when) {
     const ReplicaTruth* truth = truth_of(note, log);
-    if (state == nullptr || truth == nullptr) return;
-    const LogStateFacts facts = state->facts();
+    if (log_knows == nullptr || truth == nullptr) return;
+    const LogFacts facts = log_knows->facts();
     const std::vector<TruthBatch>& batches = truth->batches();
     std::string why;
     if (!batches.empty() && facts.end_offset != std::max(truth->end_offset(), facts.start_offset)) {

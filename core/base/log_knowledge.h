@@ -7,7 +7,7 @@
 
 namespace ksim {
 
-struct LogStateFacts {
+struct LogFacts {
   struct Epoch {
     int32_t epoch = -1;
     int64_t start_offset = -1;
@@ -30,12 +30,12 @@ struct LogStateFacts {
   int64_t expired_before_ms = 0;
 };
 
-class LogState {
+class LogKnowledge {
  public:
-  virtual LogStateFacts facts() const = 0;
+  virtual LogFacts facts() const = 0;
 
  protected:
-  ~LogState() = default;
+  ~LogKnowledge() = default;
 };
 
 }  // namespace ksim
