@@ -6,6 +6,7 @@
 
 int main(int count, char** values) {
   using namespace ksim;
+  host::prepare_streams();
   try {
     const Result<host::Command> command =
         host::parse_command_line(std::vector<std::string>(values + 1, values + count));

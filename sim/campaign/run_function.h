@@ -14,7 +14,7 @@ namespace ksim::sim {
 struct RunRequest {
   bool faults = true;
   bool checkers = true;
-  std::string record_path;       // empty: not recorded
+  bool record = false;           // the summary brings the history along
   DigestTrace* trace = nullptr;  // told of every folded event
 };
 using RunFunction = std::function<RunSummary(const Plan&, const RunRequest&, RunMemory&)>;

@@ -2,6 +2,7 @@
 // A checker watches one invariant of CONTRACT.md over a run. It is told of events at nodes, of what clients
 // saw, and of faults; it asks the ClusterView for claims and for truth. It never parks, draws or folds.
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,12 +20,17 @@ struct Violation {
   Instant at;
   std::string subject;  // "orders-3", "broker-2"
   std::string message;
+  RecordId record = 0;  // 0: not about one record
+  int64_t offset = -1;
 };
 
 // Where checkers report. The same (checker, subject) is kept once: what follows is its consequence.
 class Verdicts {
  public:
-  void violation(std::string_view checker, Instant at, std::string_view subject, std::string message);
+  void violation(std::string_view checker, Instant at, std::string_view subject, std::string message,
+                 RecordId record = 0, int64_t offset = -1);
+  // Called with each violation as it is found, while the view still shows what led to it.
+  std::function<void(const Violation&)> on_found;
   const std::vector<Violation>& violations() const { return violations_; }
 
  private:
@@ -51,8 +57,9 @@ class Checker {
   virtual void at_end(Instant) {}
 
  protected:
-  void cry(Instant at, std::string_view subject, std::string message) {
-    verdicts_.violation(code(), at, subject, std::move(message));
+  void cry(Instant at, std::string_view subject, std::string message, RecordId record = 0,
+           int64_t offset = -1) {
+    verdicts_.violation(code(), at, subject, std::move(message), record, offset);
   }
   const ClusterView& view_;
   Verdicts& verdicts_;

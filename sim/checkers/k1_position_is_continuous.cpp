@@ -31,7 +31,8 @@ class PositionIsContinuous final : public Checker {
       if (view_.loss_permitted(record.partition, record.offset, -1, Instant{0})) return;
       cry(record.at, subject,
           fmt::format("consumer {} was at {} and was handed offset {}", record.consumer, expected,
-                      record.offset));
+                      record.offset),
+          record.record, record.offset);
       return;
     }
     const PartitionTruth* truth = view_.partition(record.partition);
@@ -41,7 +42,8 @@ class PositionIsContinuous final : public Checker {
       if (skipped == nullptr || skipped->id == 0) continue;
       cry(record.at, subject,
           fmt::format("consumer {} went from {} to {} and skipped record {:x} at offset {}", record.consumer,
-                      expected, record.offset, skipped->id, offset));
+                      expected, record.offset, skipped->id, offset),
+          skipped->id, offset);
       return;
     }
   }

@@ -39,7 +39,8 @@ class EverythingCompletes final : public Checker {
     const SendOp& first = open_.begin()->second;
     cry(at, to_string(view_.names().name(first.partition)),
         fmt::format("{} sends never completed; the first is record {:x}, sent at {} ms", open_.size(),
-                    first.record, first.invoked.ms()));
+                    first.record, first.invoked.ms()),
+        first.record);
   }
 
  private:

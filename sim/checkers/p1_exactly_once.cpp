@@ -72,7 +72,8 @@ class ExactlyOnce final : public Checker {
       cry(at, to_string(view_.names().name(id)),
           fmt::format("record {:x} (send {} of session {}) at offset {} follows send {} at offset {}: {}",
                       record.id, number, session, record.offset, last.number, last.offset,
-                      again ? "a duplicate" : "out of order"));
+                      again ? "a duplicate" : "out of order"),
+          record.id, record.offset);
     }
     if (number >= last.number) last = {number, record.offset};
   }

@@ -35,7 +35,8 @@ class SuccessIsInTheLog final : public Checker {
         fmt::format("record {:x} was acknowledged at offset {}, where {} is committed (up to {})", op.record,
                     op.offset,
                     there == nullptr ? std::string("nothing") : fmt::format("record {:x}", there->id),
-                    truth == nullptr ? 0 : truth->committed_end()));
+                    truth == nullptr ? 0 : truth->committed_end()),
+        op.record, op.offset);
   }
 
   void at_end(Instant at) override {
@@ -50,14 +51,16 @@ class SuccessIsInTheLog final : public Checker {
           if (!failed_.contains(record.id)) continue;
           cry(at, to_string(view_.names().name(id)),
               fmt::format("record {:x} was reported as definitely not written, yet stands at offset {}",
-                          record.id, record.offset));
+                          record.id, record.offset),
+              record.id, record.offset);
         }
       }
     }
     for (const SendOp& op : unplaced_) {
       if (found.contains(op.record) || view_.loss_permitted(op.partition, 0, -1, op.invoked)) continue;
       cry(at, to_string(view_.names().name(op.partition)),
-          fmt::format("record {:x} was acknowledged as a duplicate, yet is nowhere in the log", op.record));
+          fmt::format("record {:x} was acknowledged as a duplicate, yet is nowhere in the log", op.record),
+          op.record);
     }
   }
 

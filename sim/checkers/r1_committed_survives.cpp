@@ -62,7 +62,8 @@ class CommittedSurvives final : public Checker {
           fmt::format(
               "record {:x} was acknowledged at offset {} at {} ms, but leader {} holds {} there (log end {})",
               record.record, record.offset, record.at.ms(), leader,
-              there == 0 ? std::string("nothing") : fmt::format("record {:x}", there), held.end_offset()));
+              there == 0 ? std::string("nothing") : fmt::format("record {:x}", there), held.end_offset()),
+          record.record, record.offset);
       return;
     }
   }

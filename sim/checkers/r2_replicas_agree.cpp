@@ -56,7 +56,8 @@ class ReplicasAgree final : public Checker {
       if (view_.loss_permitted(id, mine.base_offset, -1, Instant{0})) continue;
       cry(at, to_string(view_.names().name(id)),
           fmt::format("below its high watermark {} node {} holds {}, but committed is {}", high_watermark,
-                      node, to_string(mine), same == truth->committed.end() ? "nothing" : to_string(*same)));
+                      node, to_string(mine), same == truth->committed.end() ? "nothing" : to_string(*same)),
+          0, mine.base_offset);
       return;
     }
   }

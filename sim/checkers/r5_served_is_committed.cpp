@@ -26,7 +26,8 @@ class ServedIsCommitted final : public Checker {
       if (!view_.loss_permitted(record.partition, record.offset, -1, known->second.at)) {
         cry(record.at, subject,
             fmt::format("offset {} was served as record {:x} at {} ms and as record {:x} now", record.offset,
-                        known->second.record, known->second.at.ms(), record.record));
+                        known->second.record, known->second.at.ms(), record.record),
+            record.record, record.offset);
       }
       known->second = {record.record, record.content_hash, record.at};
     }
@@ -38,12 +39,14 @@ class ServedIsCommitted final : public Checker {
         return;
       cry(record.at, subject,
           fmt::format("consumer {} was served offset {}, but only {} and below are committed",
-                      record.consumer, record.offset, truth->committed_end()));
+                      record.consumer, record.offset, truth->committed_end()),
+          record.record, record.offset);
     } else if (committed->id != record.record || committed->content_hash != record.content_hash) {
       if (view_.loss_permitted(record.partition, record.offset, -1, Instant{0})) return;
       cry(record.at, subject,
           fmt::format("consumer {} was served record {:x} at offset {}, where record {:x} is committed",
-                      record.consumer, record.record, record.offset, committed->id));
+                      record.consumer, record.record, record.offset, committed->id),
+          record.record, record.offset);
     }
   }
 

@@ -55,7 +55,8 @@ class IsrHoldsCommitted final : public Checker {
         fmt::format(
             "{}: broker {} is in the ISR or ELR [{}], but its log ends at {} and lacks the committed {}",
             when, member, fmt::join(truth.claim.isr, ","), log == nullptr ? 0 : log->end_offset(),
-            to_string(last)));
+            to_string(last)),
+        0, last.base_offset);
   }
 };
 

@@ -49,81 +49,106 @@ class Progress {
   uint64_t tenths_ = 0;
 };
 
-// One seed in a worker: both runs of it with --verify.
-SeedResult run_seed(const Source& source, const host::ScenarioCommand& command, uint64_t seed,
-                    RunMemory& memory) {
+constexpr int kInterrupted = 130;
+
+// What a worker's or a verified run's words mean.
+SeedResult read_result(uint64_t seed, Bytes words) {
+  if (std::optional<SeedResult> result = SeedResult::decode(words)) return std::move(*result);
   SeedResult result;
   result.seed = seed;
+  result.simulator_fault = true;
+  result.complaint = "a worker's answer cannot be read";
+  return result;
+}
+
+SeedResult broken(uint64_t seed, std::string complaint) {
+  SeedResult result;
+  result.seed = seed;
+  result.simulator_fault = true;
+  result.complaint = std::move(complaint);
+  return result;
+}
+
+// One seed in a worker.
+SeedResult run_seed(const Source& source, const host::ScenarioCommand& command, uint64_t seed,
+                    RunMemory& memory) {
   const Result<Plan> plan = source.plan(seed);
-  if (!plan.ok()) {
-    result.simulator_fault = true;
-    result.complaint = plan.error().message;
-    return result;
-  }
-  const RunRequest request{!command.no_faults, !command.no_checkers, {}, nullptr};
-  result = SeedResult::of(run_guarded(*plan, request, memory));
+  if (!plan.ok()) return broken(seed, plan.error().message);
+  const RunRequest request{!command.no_faults, !command.no_checkers, false, nullptr};
+  SeedResult result = SeedResult::of(run_guarded(*plan, request, memory));
   result.seed = seed;
   return result;
 }
 
-int verify_each(const Source& source, const host::ScenarioCommand& command) {
-  int worst = kHolds;
+// Each seed twice, in two processes.
+void verify_each(const Source& source, const host::ScenarioCommand& command, Campaign& campaign,
+                 Progress& progress) {
   for (uint64_t seed = command.seeds->first;; ++seed) {
     const Result<Plan> plan = source.plan(seed);
-    if (!plan.ok()) return refuse(plan.error().message);
-    worst = std::max(worst, run_verify(*plan, command));
-    if (seed == command.seeds->last) return worst;
+    if (!plan.ok()) {
+      campaign.add(broken(seed, plan.error().message));
+    } else {
+      const Verified verified = verify(*plan, command, [](RunSummary& summary) {
+        const ByteBuffer words = SeedResult::of(summary).encode();
+        return std::string(words.begin(), words.end());
+      });
+      campaign.add(verified.difference.empty() ? read_result(seed, as_bytes(verified.outcome))
+                                               : broken(seed, verified.difference));
+    }
+    progress.tell(campaign);
+    if (seed == command.seeds->last) return;
   }
+}
+
+// False: interrupted.
+bool run_each(const Source& source, const host::ScenarioCommand& command, uint64_t count, Campaign& campaign,
+              Progress& progress) {
+  const host::SeedRange seeds = *command.seeds;
+  std::unique_ptr<RunMemory> memory;  // of a worker
+  host::FarmOptions farm;
+  farm.count = count;
+  farm.workers = command.jobs == 0 ? host::processors() : command.jobs;
+  farm.begin = [&] {
+    host::keep_memory();
+    memory = std::make_unique<RunMemory>();
+  };
+  farm.work = [&](uint64_t job) { return run_seed(source, command, seeds.first + job, *memory).encode(); };
+  farm.done = [&](uint64_t job, Bytes words) {
+    campaign.add(read_result(seeds.first + job, words));
+    if (!progress.live()) progress.tell(campaign);
+    return true;
+  };
+  farm.died = [&](uint64_t job, int code) {
+    campaign.add(broken(seeds.first + job, fmt::format("the process died (code {})", code)));
+    return true;
+  };
+  if (progress.live()) farm.tick = [&] { progress.tell(campaign); };
+  return host::run_farm(farm);
 }
 
 }  // namespace
 
 int run_campaign(const Source& source, const host::ScenarioCommand& command) {
-  if (command.verify) return verify_each(source, command);
-  const host::SeedRange seeds = *command.seeds;
-  const uint64_t more = seeds.last - seeds.first;
+  const uint64_t more = command.seeds->last - command.seeds->first;
   const uint64_t count = more == ~0ULL ? more : more + 1;
-  const std::string repeat = repeat_command(command);
   Campaign campaign(command.scenario);
-  std::unique_ptr<RunMemory> memory;  // of a worker
   int64_t real_ns = 0;
+  bool whole = true;
   {
     Progress progress(count);
-    host::FarmOptions farm;
-    farm.count = count;
-    farm.workers = command.jobs == 0 ? host::processors() : command.jobs;
-    farm.begin = [&] {
-      host::keep_memory();
-      memory = std::make_unique<RunMemory>();
-    };
-    farm.work = [&](uint64_t job) { return run_seed(source, command, seeds.first + job, *memory).encode(); };
-    farm.done = [&](uint64_t job, Bytes words) {
-      std::optional<SeedResult> result = SeedResult::decode(words);
-      if (!result) {
-        result.emplace();
-        result->seed = seeds.first + job;
-        result->simulator_fault = true;
-        result->complaint = "a worker's answer cannot be read";
-      }
-      campaign.add(std::move(*result));
-      if (!progress.live()) progress.tell(campaign);
-      return true;
-    };
-    farm.died = [&](uint64_t job, int code) {
-      SeedResult result;
-      result.seed = seeds.first + job;
-      result.simulator_fault = true;
-      result.complaint = fmt::format("the process died (code {})", code);
-      campaign.add(std::move(result));
-      return true;
-    };
-    farm.tick = [&] { progress.tell(campaign); };
-    host::run_farm(farm);
+    if (command.verify) {
+      verify_each(source, command, campaign, progress);
+    } else {
+      whole = run_each(source, command, count, campaign, progress);
+    }
     real_ns = progress.real_ns();
   }
+  const std::string repeat = repeat_command(command, source);
   host::write_out(command.json ? campaign.render_json(real_ns, repeat) + "\n"
                                : campaign.render(real_ns, repeat, host::wants_colour(1)));
-  return campaign.exit_code();
+  if (whole) return campaign.exit_code();
+  host::write_error(fmt::format("ksim: interrupted after {} of {} seeds\n", campaign.seeds(), count));
+  return kInterrupted;
 }
 
 }  // namespace ksim::sim

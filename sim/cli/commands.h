@@ -2,7 +2,10 @@
 // ksim's commands. Each returns the exit code: 0 all holds, 1 a violation, 2 bad input, 3 the simulator
 // itself is at fault.
 
+#include <functional>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "sim/campaign/run_function.h"
 #include "sim/host/command_line.h"
@@ -29,14 +32,16 @@ struct Source {
   bool is_plan = false;
   std::vector<Setting> settings;
 
+  // Errors: INVALID_REQUEST with what is wrong with the text or with what it asks of Kafka.
   Result<Plan> plan(uint64_t seed) const;
 };
 Result<Source> load_source(const host::ScenarioCommand& command);
 // "scenarios/NAME.toml" of this build, by name.
 std::vector<std::string> scenario_names();
 std::string scenario_path(const std::string& name);
-// The command that runs this again, without its seed.
-std::string repeat_command(const host::ScenarioCommand& command);
+// The command that runs this again; without a seed it ends before "--seed".
+std::string repeat_command(const host::ScenarioCommand& command, const Source& source,
+                           std::optional<uint64_t> seed = std::nullopt);
 
 // What runs plans of this kind.
 RunFunction runner_of(const Plan& plan);
@@ -46,7 +51,18 @@ int exit_code(const RunSummary& summary);
 // The summary as the person asked for it.
 std::string show(const RunSummary& summary, const host::ScenarioCommand& command);
 
-int run_verify(const Plan& plan, const host::ScenarioCommand& command);
+// The simulator's own fault, on standard error.
+void report_fault(const RunSummary& summary);
+
+// A plan run twice. `outcome` is what `words` made of the first run's summary.
+struct Verified {
+  int code = 3;
+  std::string difference;  // not empty: what went wrong, in at most three lines
+  std::string outcome;
+};
+Verified verify(const Plan& plan, const host::ScenarioCommand& command,
+                const std::function<std::string(RunSummary&)>& words);
+int run_verify(const Plan& plan, const Source& source, const host::ScenarioCommand& command);
 int run_campaign(const Source& source, const host::ScenarioCommand& command);
 
 }  // namespace ksim::sim

@@ -75,12 +75,15 @@ int list_things(const host::ListCommand& command) {
       {"scenarios", scenarios}, {"faults", faults}, {"checkers", checkers}, {"marks", marks}};
   std::vector<std::string> known;
   for (const What& what : kWhats) {
-    if (command.what == what.name) {
+    if (command.what.empty()) {
+      host::write_out(fmt::format("{}{}\n{}", known.empty() ? "" : "\n", what.name, what.text()));
+    } else if (command.what == what.name) {
       host::write_out(what.text());
       return kHolds;
     }
     known.emplace_back(what.name);
   }
+  if (command.what.empty()) return kHolds;
   const std::optional<std::string> near = nearest(command.what, known);
   return refuse(fmt::format("ksim list {}: there are {}{}", command.what, fmt::join(known, ", "),
                             near ? fmt::format("; did you mean \"{}\"?", *near) : ""));

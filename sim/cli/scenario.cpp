@@ -11,6 +11,12 @@
 #include "sim/runner/runner.h"
 
 namespace ksim::sim {
+namespace {
+
+// What a file may hold that a recording replaces.
+constexpr std::string_view kSqliteMagic = "SQLite format 3";
+
+}  // namespace
 
 int refuse(const std::string& message) {
   host::write_error("ksim: " + message + "\n");
@@ -49,6 +55,11 @@ std::string show(const RunSummary& summary, const host::ScenarioCommand& command
   return render_report(summary, style);
 }
 
+void report_fault(const RunSummary& summary) {
+  if (summary.simulator_fault.empty()) return;
+  host::write_error("ksim: the simulator is at fault: " + summary.simulator_fault + "\n");
+}
+
 int run_scenario(const host::ScenarioCommand& command) {
   const Result<Source> source = load_source(command);
   if (!source.ok()) return refuse(source.error().message);
@@ -59,22 +70,23 @@ int run_scenario(const host::ScenarioCommand& command) {
     host::write_out(print_plan(*plan));
     return kHolds;
   }
-  if (!command.record.empty()) {
-    if (const auto why = host::why_not_writable(command.record)) return refuse("--record " + *why);
+  if (command.record) {
+    if (const auto why = host::why_not_replaceable(*command.record, kSqliteMagic))
+      return refuse("--record " + *why);
   }
-  host::ignore_broken_pipes();
   if (command.seeds) return run_campaign(*source, command);
-  if (command.verify) return run_verify(*plan, command);
+  if (command.verify) return run_verify(*plan, *source, command);
   host::keep_memory();
   RunMemory memory;
-  const RunRequest request{!command.no_faults, !command.no_checkers, command.record, nullptr};
+  const RunRequest request{!command.no_faults, !command.no_checkers, command.record.has_value(), nullptr};
   RunSummary summary = run_guarded(*plan, request, memory);
-  summary.repeat = repeat_command(command);
-  if (!source->is_plan) summary.repeat += fmt::format(" --seed {}", plan->seed);
-  host::write_out(show(summary, command));
-  if (!summary.simulator_fault.empty()) {
-    host::write_error("ksim: the simulator is at fault: " + summary.simulator_fault + "\n");
+  summary.repeat = repeat_command(command, *source, plan->seed);
+  if (command.record && !summary.recording.empty()) {
+    const Result<void> written = host::write_whole(*command.record, summary.recording);
+    if (!written.ok()) summary.simulator_fault = "--record " + written.error().message;
   }
+  host::write_out(show(summary, command));
+  report_fault(summary);
   return exit_code(summary);
 }
 

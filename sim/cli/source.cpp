@@ -5,13 +5,19 @@
 #include "sim/cli/commands.h"
 #include "sim/faults/all.h"
 #include "sim/host/files.h"
+#include "sim/ping/ping_run.h"
 #include "sim/plan/words.h"
+#include "sim/runner/check_plan.h"
 
 namespace ksim::sim {
 
 Result<Plan> Source::plan(uint64_t seed) const {
   const Vocabulary words = fault_vocabulary();
-  return is_plan ? parse_plan(text, name, settings, words) : draw_plan(text, name, seed, settings, words);
+  TRY_ASSIGN(Plan plan, is_plan ? parse_plan(text, name, settings, words)
+                                : draw_plan(text, name, seed, settings, words));
+  if (const auto wrong = what_is_wrong(plan, plan.scenario != kPingScenario))
+    return fail(ErrorCode::INVALID_REQUEST, fmt::format("{}: {}", name, *wrong));
+  return plan;
 }
 
 std::vector<std::string> scenario_names() {
@@ -29,9 +35,9 @@ Result<Source> load_source(const host::ScenarioCommand& command) {
   for (const auto& [key, value] : command.settings) source.settings.push_back({key, value});
   const std::string& wanted = command.scenario;
   std::string path;
-  if (!command.plan_file.empty()) {
+  if (command.plan_file) {
     source.is_plan = true;
-    path = source.name = command.plan_file;
+    path = source.name = *command.plan_file;
   } else if (wanted.find('/') != std::string::npos || wanted.ends_with(".toml")) {
     path = source.name = wanted;
   } else {
@@ -46,19 +52,42 @@ Result<Source> load_source(const host::ScenarioCommand& command) {
     source.name = wanted;
   }
   TRY_ASSIGN(source.text, host::read_text(path));
+  if (!source.is_plan && names_its_seed(source.text)) {
+    if (command.seed || command.seeds)
+      return fail(ErrorCode::INVALID_REQUEST, source.name + ": names its own seed: it goes without --seed");
+    source.is_plan = true;
+  }
   return source;
 }
 
-std::string repeat_command(const host::ScenarioCommand& command) {
-  std::string text = "scripts/ksim scenario ";
-  text += command.plan_file.empty() ? command.scenario : "--plan " + command.plan_file;
-  for (const auto& [key, value] : command.settings) {
-    const std::string setting = key + "=" + value;
-    const bool plain = setting.find_first_of(" \"'\\$`") == std::string::npos;
-    text += " --set " + (plain ? setting : "'" + setting + "'");
+namespace {
+
+// As a shell takes it for one word.
+std::string shell_word(const std::string& text) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,%@";
+  if (!text.empty() && text.find_first_not_of(kPlain) == std::string::npos) return text;
+  std::string word = "'";
+  for (char c : text) {
+    if (c == '\'') {
+      word += "'\\''";
+    } else {
+      word.push_back(c);
+    }
   }
+  return word + "'";
+}
+
+}  // namespace
+
+std::string repeat_command(const host::ScenarioCommand& command, const Source& source,
+                           std::optional<uint64_t> seed) {
+  std::string text = "scripts/ksim scenario ";
+  text += command.plan_file ? "--plan " + shell_word(*command.plan_file) : shell_word(command.scenario);
+  for (const auto& [key, value] : command.settings) text += " --set " + shell_word(key + "=" + value);
   if (command.no_faults) text += " --no-faults";
   if (command.no_checkers) text += " --no-checkers";
+  if (seed && !source.is_plan) text += fmt::format(" --seed {}", *seed);
   return text;
 }
 

@@ -14,43 +14,59 @@ namespace {
 
 constexpr uint8_t kStackPattern = 0xa5;
 
-int traced_run(const Plan& plan, const host::ScenarioCommand& command, bool scrambled, host::Outlet& outlet) {
+int traced_run(const Plan& plan, const host::ScenarioCommand& command, bool scrambled,
+               const std::function<std::string(RunSummary&)>& words, host::Outlet& outlet) {
   if (scrambled) host::scramble_allocations();
   RunMemory memory(scrambled ? kStackPattern : 0);
   TraceWriter writer([&](Bytes bytes) { outlet.write(bytes); });
-  const RunRequest request{!command.no_faults, !command.no_checkers, {}, &writer};
+  const RunRequest request{!command.no_faults, !command.no_checkers, false, &writer};
   RunSummary summary = run_guarded(plan, request, memory);
-  summary.repeat = repeat_command(command);
-  if (command.plan_file.empty()) summary.repeat += fmt::format(" --seed {}", plan.seed);
-  writer.end(summary.digest, show(summary, command));
+  writer.end(summary.digest, words(summary));
   return exit_code(summary);
 }
 
 }  // namespace
 
-int run_verify(const Plan& plan, const host::ScenarioCommand& command) {
-  host::Child first([&](host::Outlet& outlet) { return traced_run(plan, command, false, outlet); });
-  host::Child second([&](host::Outlet& outlet) { return traced_run(plan, command, true, outlet); });
+Verified verify(const Plan& plan, const host::ScenarioCommand& command,
+                const std::function<std::string(RunSummary&)>& words) {
+  host::Child first([&](host::Outlet& outlet) { return traced_run(plan, command, false, words, outlet); });
+  host::Child second([&](host::Outlet& outlet) { return traced_run(plan, command, true, words, outlet); });
   host::Child* children[] = {&first, &second};
   TraceComparison comparison;
   while (const auto side = comparison.wants()) {
     const Bytes bytes = children[*side]->read();
     if (bytes.empty()) {
-      host::write_error(fmt::format("ksim: the {} run of --verify ended in the middle (code {})\n",
-                                    *side == 0 ? "first" : "second", children[*side]->wait()));
-      return kSimulatorFault;
+      return {kSimulatorFault,
+              fmt::format("the {} run of --verify ended in the middle (code {})",
+                          *side == 0 ? "first" : "second", children[*side]->wait()),
+              {}};
     }
     comparison.side(*side).feed(bytes);
   }
   if (!comparison.difference().empty()) {
-    host::write_error("ksim: seed " + std::to_string(plan.seed) +
-                      " is not deterministic: " + comparison.difference());
-    return kSimulatorFault;
+    std::string what = "not deterministic: " + comparison.difference();
+    while (what.ends_with('\n')) what.pop_back();
+    return {kSimulatorFault, std::move(what), {}};
   }
-  host::write_out(comparison.side(0).outcome());
-  if (!command.json) host::write_out("verified: two processes did the same\n");
   const int code = first.wait();
-  return second.wait() == code ? code : kSimulatorFault;
+  if (second.wait() != code)
+    return {kSimulatorFault, "the two runs of --verify came to different verdicts", {}};
+  return {code, {}, comparison.side(0).outcome()};
+}
+
+int run_verify(const Plan& plan, const Source& source, const host::ScenarioCommand& command) {
+  const Verified verified = verify(plan, command, [&](RunSummary& summary) {
+    summary.repeat = repeat_command(command, source, plan.seed);
+    report_fault(summary);
+    return show(summary, command);
+  });
+  if (!verified.difference.empty()) {
+    host::write_error(fmt::format("ksim: seed {}: {}\n", plan.seed, verified.difference));
+    return verified.code;
+  }
+  host::write_out(verified.outcome);
+  if (!command.json) host::write_out("verified: two processes did the same\n");
+  return verified.code;
 }
 
 }  // namespace ksim::sim

@@ -52,6 +52,8 @@ struct FaultKind {
   std::vector<std::string_view> parameters;
   Began (*begin)(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNode*>& targets,
                  uint64_t key);
+  // Must not begin in a fiber, as a fault that hangs on a mark else does.
+  bool outside_fibers = false;
 };
 
 std::string join_names(const std::vector<SimNode*>& nodes);

@@ -37,8 +37,11 @@ Began begin(FaultStage& stage, const FaultPlan&, const std::vector<SimNode*>& ta
 }  // namespace
 
 FaultKind pause_fault() {
-  return {
-      "pause", "the process is frozen while the world goes on, then continues with stale beliefs", {}, begin};
+  return {"pause",
+          "the process is frozen while the world goes on, then continues with stale beliefs",
+          {},
+          begin,
+          true};
 }
 
 }  // namespace ksim::sim

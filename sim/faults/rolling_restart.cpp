@@ -41,8 +41,11 @@ Began begin(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNode*
 }  // namespace
 
 FaultKind rolling_restart_fault() {
-  return {
-      "rolling_restart", "each target in turn is stopped in order and started again", {"down", "gap"}, begin};
+  return {"rolling_restart",
+          "each target in turn is stopped in order and started again",
+          {"down", "gap"},
+          begin,
+          true};
 }
 
 }  // namespace ksim::sim

@@ -38,7 +38,8 @@ void FaultSchedule::reached(Mark mark) {
   for (size_t i = 0; i < plans_.size(); ++i) {
     const FaultTrigger& trigger = plans_[i].trigger;
     if (trigger.when != mark_name(mark) || ++states_[i].seen != trigger.nth) continue;
-    if (trigger.delay.ns > 0) {
+    const std::optional<FaultKind> kind = find_fault(plans_[i].kind);
+    if (trigger.delay.ns > 0 || (kind && kind->outside_fibers)) {
       stage_.world().at(stage_.world().now() + trigger.delay, states_[i].key, [this, i] { begin(i); });
     } else {
       begin(i);

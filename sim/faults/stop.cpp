@@ -39,7 +39,8 @@ FaultKind stop_fault() {
   return {"stop",
           "the process is asked to stop in order (controlled shutdown) and started again at the end",
           {},
-          begin};
+          begin,
+          true};
 }
 
 }  // namespace ksim::sim

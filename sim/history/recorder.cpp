@@ -114,8 +114,8 @@ void Recorder::event(const NodeEvent& note) {
   }
 }
 
-Result<void> Recorder::write(const std::string& path, const RunHeader& header) const {
-  TRY_ASSIGN(Database database, Database::create(path));
+Result<std::string> Recorder::image(const RunHeader& header) const {
+  TRY_ASSIGN(Database database, Database::create());
   TRY(database.run("BEGIN"));
   TRY(database.run(std::string(kSchemaSql)));
   bool failed = false;
@@ -175,23 +175,27 @@ Result<void> Recorder::write(const std::string& path, const RunHeader& header) c
         .number(row.leader)
         .number(row.voted);
   });
-  table("message", 11, messages_, [](Insert& to, int64_t id, const MessageRow& row) {
+  table("message", 12, messages_, [](Insert& to, int64_t id, const MessageRow& row) {
     to.number(id).number(row.sent.ns).number_or_null(ns(row.received)).text(row.sender).text(row.receiver);
     to.text(fmt::format("{:016x}", row.connection)).text(row.response ? "response" : "request").text(row.api);
-    to.number_or_null(row.version < 0 ? std::nullopt : std::optional<int64_t>(row.version))
-        .number(row.correlation);
-    to.number(static_cast<int64_t>(row.size_bytes));
+    to.number_or_null(row.version < 0 ? std::nullopt : std::optional<int64_t>(row.version));
+    to.number(row.correlation).number(row.size_bytes);
+    to.text(row.received ? "delivered" : row.dropped ? "dropped" : "on the way");
   });
-  table("violation", 5, violations_, [](Insert& to, int64_t id, const ViolationRow& row) {
-    to.number(id).text(row.checker).number(row.at.ns).text(row.subject).text(row.message);
+  table("violation", 9, violations_, [](Insert& to, int64_t id, const ViolationRow& row) {
+    to.number(id).text(row.checker).number(row.at.ns).text(row.subject).text(row.message).text(row.invariant);
+    to.text_or_null(hex_id(row.record)).number_or_null(offset_or_null(row.offset));
+    to.text(fmt::format("{}", fmt::join(row.story, "\n")));
   });
   table("mark", 3, marks_, [](Insert& to, int64_t, const MarkRow& row) {
     to.text(row.name).number(static_cast<int64_t>(row.reached)).number_or_null(ns(row.first));
   });
-  if (failed) return fail(ErrorCode::UNKNOWN_SERVER_ERROR, "writing " + path + " failed");
-  return database.run(
+  if (failed) return fail(ErrorCode::UNKNOWN_SERVER_ERROR, "sqlite refused a row of the history");
+  TRY(database.run(
       "COMMIT; CREATE INDEX op_partition ON op(partition); CREATE INDEX op_record ON op(record); "
-      "CREATE INDEX event_subject ON event(subject);");
+      "CREATE INDEX event_subject ON event(subject); "
+      "CREATE INDEX message_connection ON message(connection, correlation, direction);"));
+  return database.image();
 }
 
 }  // namespace ksim::sim

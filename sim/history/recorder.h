@@ -59,17 +59,19 @@ struct FaultRow {
   std::string effect;
 };
 
+// A frame of Kafka's protocol on its way. The texts must live as long as the recorder.
 struct MessageRow {
   Instant sent;
-  std::optional<Instant> received;
-  std::string sender;
-  std::string receiver;
+  std::optional<Instant> received;  // its last byte
+  std::string_view sender;
+  std::string_view receiver;
   uint64_t connection = 0;
-  bool response = false;
-  std::string api;
-  int32_t version = -1;
+  std::string_view api;
   int32_t correlation = 0;
-  uint64_t size_bytes = 0;
+  uint32_t size_bytes = 0;
+  int16_t version = -1;
+  bool response = false;
+  bool dropped = false;  // the connection ended before it arrived
 };
 
 struct ViolationRow {
@@ -77,6 +79,10 @@ struct ViolationRow {
   Instant at;
   std::string subject;
   std::string message;
+  std::string invariant{};  // what does not hold, in words
+  RecordId record = 0;      // 0: not about one record
+  int64_t offset = -1;
+  std::vector<std::string> story{};  // how it came to it, line by line
 };
 
 struct MarkRow {
@@ -100,8 +106,8 @@ class Recorder {
   void violation(ViolationRow row) { violations_.push_back(std::move(row)); }
   void mark(MarkRow row) { marks_.push_back(std::move(row)); }
 
-  // Writes everything to a new sqlite file; an existing one is replaced.
-  Result<void> write(const std::string& path, const RunHeader& header) const;
+  // The bytes of an sqlite file with everything in it.
+  Result<std::string> image(const RunHeader& header) const;
 
  private:
   struct EventRow {

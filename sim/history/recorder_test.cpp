@@ -8,9 +8,13 @@
 namespace ksim::sim {
 namespace {
 
-std::string first_cell(const std::string& path, const std::string& sql) {
+std::string first_cell(std::string image, const std::string& sql) {
   sqlite3* handle = nullptr;
-  EXPECT_EQ(sqlite3_open(path.c_str(), &handle), SQLITE_OK);
+  EXPECT_EQ(sqlite3_open(":memory:", &handle), SQLITE_OK);
+  const auto size = static_cast<sqlite3_int64>(image.size());
+  EXPECT_EQ(sqlite3_deserialize(handle, "main", reinterpret_cast<unsigned char*>(image.data()), size, size,
+                                SQLITE_DESERIALIZE_READONLY),
+            SQLITE_OK);
   sqlite3_stmt* statement = nullptr;
   EXPECT_EQ(sqlite3_prepare_v2(handle, sql.c_str(), -1, &statement, nullptr), SQLITE_OK)
       << sqlite3_errmsg(handle);
@@ -44,30 +48,31 @@ TEST(Recorder, WritesWhatItWasTold) {
   const Event vote{RaftStateChanged{"leader", 2, 1, 1}};
   recorder.event({1, 1, Instant{6}, &vote});
   recorder.fault({"crash", "broker-1", Instant{12}, Instant{15}, "at 12s", "3 connections reset"});
-  recorder.violation({"R1", Instant{30}, "orders-0", "gone"});
+  recorder.violation(
+      {"R1", Instant{30}, "orders-0", "gone", "nothing is lost", record.id, 7, {"first", "then"}});
   recorder.mark({"isr.shrunk", 2, Instant{9}});
-  const std::string path = testing::TempDir() + "/recorder_test.sqlite";
-  const auto written =
-      recorder.write(path, {"leader_crash", 42, "seed = 42", 0xabc, Instant{100}, false, "0.1.0"});
-  ASSERT_TRUE(written.ok()) << written.error().message;
-  EXPECT_EQ(first_cell(path, "select digest from run"), "0000000000000abc");
-  EXPECT_EQ(first_cell(path, "select count(*) from op"), "1");
+  recorder.message(
+      {Instant{1}, Instant{3}, "producer-1", "broker-1", 9, "Produce", 4, 100, 11, false, false});
+  recorder.message({Instant{4}, std::nullopt, "broker-1", "producer-1", 9, "Produce", 4, 50, 11, true, true});
+  const Result<std::string> image =
+      recorder.image({"leader_crash", 42, "seed = 42", 0xabc, Instant{100}, false, "0.1.0"});
+  ASSERT_TRUE(image.ok()) << image.error().message;
+  EXPECT_EQ(first_cell(*image, "select fate from call where api = 'Produce'"), "response dropped");
+  EXPECT_EQ(first_cell(*image, "select dropped from traffic where sender = 'broker-1'"), "1");
+  EXPECT_EQ(first_cell(*image, "select story from violation"), "first\nthen");
+  EXPECT_EQ(first_cell(*image, "select digest from run"), "0000000000000abc");
+  EXPECT_EQ(first_cell(*image, "select count(*) from op"), "1");
   EXPECT_EQ(
-      first_cell(path, "select detail from event where name='partition.changed'"),
+      first_cell(*image, "select detail from event where name='partition.changed'"),
       R"({"topic":"orders","topic_id":"AAAAAAAAAAEAAAAAAAAAAg","partition":0,"leader":1,"leader_epoch":3,)"
       R"("partition_epoch":4,"isr":[1,2],"elr":[],"unclean":false})");
-  EXPECT_EQ(first_cell(
-                path, "select what from record_story where record='000001000000002a' order by at_ns limit 1"),
-            "producer-1 sent it to orders-0");
-  EXPECT_EQ(first_cell(path, "select judgement from acknowledged_but_lost"), "violation");
-  EXPECT_EQ(first_cell(path, "select leader from leadership where partition='orders-0'"), "1");
-  EXPECT_EQ(first_cell(path, "select count(*) from timeline"), "5");
-}
-
-TEST(Recorder, SaysWhyAFileCannotBeMade) {
-  const auto written = Recorder{}.write("/nowhere/at/all.sqlite", {});
-  ASSERT_FALSE(written.ok());
-  EXPECT_NE(written.error().message.find("/nowhere/at/all.sqlite"), std::string::npos);
+  EXPECT_EQ(
+      first_cell(*image,
+                 "select what from record_story where record='000001000000002a' order by at_ns limit 1"),
+      "producer-1 sent it to orders-0");
+  EXPECT_EQ(first_cell(*image, "select judgement from acknowledged_but_lost"), "violation");
+  EXPECT_EQ(first_cell(*image, "select leader from leadership where partition='orders-0'"), "1");
+  EXPECT_EQ(first_cell(*image, "select count(*) from timeline"), "5");
 }
 
 }  // namespace

@@ -76,10 +76,11 @@ CREATE TABLE raft_state (
   leader INTEGER NOT NULL,
   voted INTEGER NOT NULL
 );
+-- Every frame of Kafka's protocol between nodes and clients.
 CREATE TABLE message (
   id INTEGER PRIMARY KEY,
-  sent_ns INTEGER NOT NULL,
-  received_ns INTEGER,         -- null: never
+  sent_ns INTEGER NOT NULL,    -- its first byte was handed to the sender's kernel
+  received_ns INTEGER,         -- its last byte reached the receiver's kernel; null: never
   sender TEXT NOT NULL,
   receiver TEXT NOT NULL,
   connection TEXT NOT NULL,
@@ -87,14 +88,19 @@ CREATE TABLE message (
   api TEXT NOT NULL,
   version INTEGER,
   correlation INTEGER NOT NULL,
-  size_bytes INTEGER NOT NULL
+  size_bytes INTEGER NOT NULL, -- with its 4 bytes of length
+  fate TEXT NOT NULL           -- delivered, dropped (its connection ended first), on the way (when the run ended)
 );
 CREATE TABLE violation (
   id INTEGER PRIMARY KEY,
   checker TEXT NOT NULL,
   at_ns INTEGER NOT NULL,
   subject TEXT NOT NULL,
-  message TEXT NOT NULL
+  message TEXT NOT NULL,
+  invariant TEXT NOT NULL,     -- what does not hold, in words
+  record TEXT,                 -- id of the record, hex, where it is about one
+  offset INTEGER,
+  story TEXT NOT NULL          -- how it came to it, one line a step
 );
 CREATE TABLE mark (name TEXT PRIMARY KEY, reached INTEGER NOT NULL, first_ns INTEGER);
 
@@ -135,5 +141,33 @@ CREATE VIEW timeline AS
   UNION ALL SELECT at_ns, 'leader', partition,
     'broker ' || leader || ', epoch ' || leader_epoch || ', ISR ' || isr FROM partition_state
   UNION ALL SELECT at_ns, 'quorum', 'node ' || node, state || ' in epoch ' || epoch FROM raft_state
+  UNION ALL SELECT at_ns, 'truncation', subject, 'node ' || node || ' cut ' || json_extract(detail, '$.from_offset')
+    || ' to ' || json_extract(detail, '$.to_offset') FROM event WHERE name = 'log.truncated'
+     AND json_extract(detail, '$.to_offset') < json_extract(detail, '$.from_offset')
   UNION ALL SELECT at_ns, 'violation', subject, checker || ': ' || message FROM violation
   ORDER BY at_ns;
+
+-- Every request with its answer.  SELECT * FROM call WHERE fate <> 'answered' ORDER BY asked_ns;
+CREATE VIEW call AS
+  SELECT q.connection, q.correlation, q.sender AS client, q.receiver AS server, q.api, q.version,
+         q.sent_ns AS asked_ns, q.received_ns AS arrived_ns, r.sent_ns AS answered_ns, r.received_ns AS done_ns,
+         (r.received_ns - q.sent_ns) / 1000000.0 AS took_ms, q.size_bytes AS request_bytes,
+         r.size_bytes AS response_bytes,
+         CASE WHEN r.received_ns IS NOT NULL THEN 'answered' WHEN r.id IS NOT NULL THEN 'response ' || r.fate
+              WHEN q.received_ns IS NULL THEN 'request ' || q.fate ELSE 'not answered' END AS fate
+    FROM message q LEFT JOIN message r
+      ON r.connection = q.connection AND r.correlation = q.correlation AND r.direction = 'response'
+   WHERE q.direction = 'request';
+
+-- Who talks how much to whom?
+CREATE VIEW traffic AS
+  SELECT sender, receiver, api, direction, count(*) AS messages, sum(size_bytes) AS bytes,
+         sum(fate = 'dropped') AS dropped
+    FROM message GROUP BY sender, receiver, api, direction;
+
+-- The life of a replica: what it held, cut and lost.  SELECT * FROM replica_story WHERE partition = 'orders-3';
+CREATE VIEW replica_story AS
+  SELECT subject AS partition, node, at_ns, name, detail FROM event
+   WHERE name IN ('log.truncated', 'log.loaded', 'log.start_moved', 'replica.became_leader',
+                  'replica.became_follower', 'isr.proposed', 'isr.changed')
+   ORDER BY at_ns, id;

@@ -1,27 +1,33 @@
 #include "sim/history/sqlite.h"
 
-#include <cstdio>
 #include <utility>
 
 #include <sqlite3.h>
 
 namespace ksim::sim {
 
-Result<Database> Database::create(const std::string& path) {
-  std::remove(path.c_str());
+Result<Database> Database::create() {
   sqlite3* handle = nullptr;
-  if (sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr) !=
+  if (sqlite3_open_v2(":memory:", &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr) !=
       SQLITE_OK) {
     const std::string why = handle == nullptr ? "out of memory" : sqlite3_errmsg(handle);
     sqlite3_close(handle);
-    return fail(ErrorCode::INVALID_REQUEST, "cannot create " + path + ": " + why);
+    return fail(ErrorCode::UNKNOWN_SERVER_ERROR, "sqlite: " + why);
   }
   Database database(handle);
-  // The file is written once, by one process, and worthless if that is interrupted.
-  TRY(
-      database.run("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE; "
-                   "PRAGMA page_size=16384;"));
+  TRY(database.run("PRAGMA journal_mode=OFF; PRAGMA page_size=16384;"));
   return database;
+}
+
+Result<std::string> Database::image() {
+  sqlite3_int64 size = 0;
+  const unsigned char* bytes = sqlite3_serialize(handle_, "main", &size, SQLITE_SERIALIZE_NOCOPY);
+  if (bytes != nullptr) return std::string(reinterpret_cast<const char*>(bytes), static_cast<size_t>(size));
+  unsigned char* copy = sqlite3_serialize(handle_, "main", &size, 0);
+  if (copy == nullptr) return fail(ErrorCode::UNKNOWN_SERVER_ERROR, "sqlite: no image of the database");
+  std::string image(reinterpret_cast<const char*>(copy), static_cast<size_t>(size));
+  sqlite3_free(copy);
+  return image;
 }
 
 Database::~Database() { sqlite3_close(handle_); }

@@ -15,14 +15,16 @@ namespace ksim::sim {
 
 class Database {
  public:
-  // Replaces what is there. INVALID_REQUEST with sqlite's own words if the file cannot be made.
-  static Result<Database> create(const std::string& path);
+  // A database in memory.
+  static Result<Database> create();
   Database(Database&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
   Database& operator=(Database&&) = delete;
   Database(const Database&) = delete;
   ~Database();
 
   Result<void> run(const std::string& sql);
+  // The bytes of a file that holds it.
+  Result<std::string> image();
   sqlite3* handle() const { return handle_; }
 
  private:

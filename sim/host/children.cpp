@@ -6,9 +6,11 @@
 #include <cstring>
 #include <deque>
 #include <exception>
+#include <iterator>
 #include <memory>
 
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +21,7 @@ namespace ksim::host {
 namespace {
 
 constexpr size_t kBufferBytes = 64 * 1024;
+constexpr int kSecondMs = 1000;  // a signal between its test and the wait is seen so late
 
 bool write_all(int descriptor, Bytes bytes) {
   while (!bytes.empty()) {
@@ -48,6 +51,42 @@ bool read_exactly(int descriptor, MutableBytes into) {
   return true;
 }
 
+// A child ends with its parent, however that ends.
+void die_with(pid_t parent) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(3);
+}
+
+volatile std::sig_atomic_t g_interrupted = 0;  // a handler has no other way to what it tells
+
+// While it lives the first signal that asks the process to end is only noted; the second one ends it.
+class NotesInterrupts {
+ public:
+  NotesInterrupts() {
+    g_interrupted = 0;
+    struct sigaction action {};
+    action.sa_handler = [](int) { g_interrupted = 1; };
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    for (size_t i = 0; i < std::size(kSignals); ++i) {
+      ::sigaction(kSignals[i], nullptr, &before_[i]);
+      if (before_[i].sa_handler != SIG_IGN) ::sigaction(kSignals[i], &action, nullptr);
+    }
+  }
+  NotesInterrupts(const NotesInterrupts&) = delete;
+  NotesInterrupts& operator=(const NotesInterrupts&) = delete;
+  ~NotesInterrupts() {
+    for (size_t i = 0; i < std::size(kSignals); ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
+  }
+  // In a worker: a Ctrl-C of the terminal is the parent's to hear.
+  static void ignore() {
+    for (int signal : kSignals) std::signal(signal, SIG_IGN);
+  }
+
+ private:
+  static constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
+  struct sigaction before_[std::size(kSignals)]{};
+};
+
 int wait_for(int process) {
   int status = 0;
   while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {
@@ -75,9 +114,11 @@ void Outlet::flush() {
 
 Child::Child(const std::function<int(Outlet&)>& body) {
   Pipe pipe;
+  const pid_t parent = ::getpid();
   process_ = ::fork();
   ENSURE(process_ >= 0, "no process for a worker");
   if (process_ == 0) {
+    die_with(parent);
     ::close(pipe.ends[0]);
     int code = 3;
     try {  // nothing may go on in the parent's frames
@@ -169,21 +210,24 @@ class Farm {
     for (Worker& worker : workers_) end(worker, true);
   }
 
-  void run() {
+  bool run() {
+    const NotesInterrupts interrupts;
     const uint64_t wanted = std::min<uint64_t>(std::max<size_t>(options_.workers, 1), options_.count);
     for (uint64_t i = 0; i < wanted; ++i) {
       workers_.emplace_back();
       hire(workers_.back());
     }
     int64_t ticked = real_ns();
-    while (!stopped_ && busy()) {
+    while (!stopped_ && g_interrupted == 0 && busy()) {
       poll_once();
-      if (real_ns() - ticked > 100'000'000) {
+      if (options_.tick && real_ns() - ticked > 100'000'000) {
         ticked = real_ns();
-        if (options_.tick) options_.tick();
+        options_.tick();
       }
     }
-    for (Worker& worker : workers_) end(worker, stopped_);
+    const bool interrupted = g_interrupted != 0 && busy();
+    for (Worker& worker : workers_) end(worker, stopped_ || interrupted);
+    return !interrupted;
   }
 
  private:
@@ -194,9 +238,12 @@ class Farm {
   void hire(Worker& worker) {
     Pipe orders;
     Pipe answers;
+    const pid_t parent = ::getpid();
     const int process = ::fork();
     ENSURE(process >= 0, "no process for a worker");
     if (process == 0) {
+      NotesInterrupts::ignore();
+      die_with(parent);
       for (const Worker& other : workers_) {
         if (other.process >= 0) ::close(other.orders), ::close(other.answers);
       }
@@ -235,7 +282,7 @@ class Farm {
       polled.push_back({worker.answers, POLLIN, 0});
       order.push_back(&worker);
     }
-    if (::poll(polled.data(), polled.size(), 100) <= 0) return;
+    if (::poll(polled.data(), polled.size(), options_.tick ? 100 : kSecondMs) <= 0) return;
     for (size_t i = 0; i < polled.size() && !stopped_; ++i) {
       if (polled[i].revents != 0) hear(*order[i]);
     }
@@ -293,9 +340,9 @@ class Farm {
 
 }  // namespace
 
-void run_farm(const FarmOptions& options) {
+bool run_farm(const FarmOptions& options) {
   Farm farm(options);
-  farm.run();
+  return farm.run();
 }
 
 }  // namespace ksim::host

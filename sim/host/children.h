@@ -56,9 +56,10 @@ struct FarmOptions {
   std::function<bool(uint64_t job, Bytes words)> done;
   // In the parent: the worker died while it did this job, by a signal or exit code.
   std::function<bool(uint64_t job, int code)> died;
-  // In the parent, some times a second.
+  // In the parent, some times a second; without it the parent sleeps until a job ends.
   std::function<void()> tick;
 };
-void run_farm(const FarmOptions& options);
+// False: interrupted by SIGINT, SIGTERM or SIGHUP before all jobs were done. Workers never outlive it.
+bool run_farm(const FarmOptions& options);
 
 }  // namespace ksim::host

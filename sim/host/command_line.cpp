@@ -57,7 +57,7 @@ Result<void> read_numbers(const Typed& typed, ScenarioCommand& into) {
 }
 
 Result<void> check_together(const ScenarioCommand& command) {
-  const bool planned = !command.plan_file.empty();
+  const bool planned = command.plan_file.has_value();
   if (planned && !command.scenario.empty()) return bad("give a scenario or --plan, not both");
   if (!planned && command.scenario.empty()) {
     return bad("which scenario? Give a name, a file, or --plan FILE (ksim list scenarios)");
@@ -66,8 +66,8 @@ Result<void> check_together(const ScenarioCommand& command) {
   if (planned && (command.seed || command.seeds))
     return bad("a plan has its seed: --plan goes without --seed");
   if (command.seeds && command.print_plan) return bad("--print-plan prints one plan: give --seed");
-  if (command.seeds && !command.record.empty()) return bad("--record keeps one run: give --seed");
-  if (command.verify && !command.record.empty()) return bad("--verify runs twice: record a run of its own");
+  if (command.seeds && command.record) return bad("--record keeps one run: give --seed");
+  if (command.verify && command.record) return bad("--verify runs twice: record a run of its own");
   return {};
 }
 
@@ -95,6 +95,7 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
       "seed.",
       "ksim"};
   app.require_subcommand(1);
+  app.set_version_flag("--version", "ksim " KSIM_VERSION);
   ScenarioCommand scenario;
   ListCommand list;
   Typed typed;
@@ -116,7 +117,7 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
   run->add_flag("--json", scenario.json, "print one JSON object");
 
   CLI::App* show = app.add_subcommand("list", "list what there is");
-  show->add_option("WHAT", list.what, "scenarios, faults, checkers or marks")->required();
+  show->add_option("WHAT", list.what, "scenarios, faults, checkers or marks; all of them without it");
 
   if (!arguments.empty() && !arguments[0].starts_with("-") && arguments[0] != "scenario" &&
       arguments[0] != "list") {
@@ -130,6 +131,9 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
   } catch (const CLI::CallForHelp&) {
     const auto chosen = app.get_subcommands();
     command.text = (chosen.empty() ? app : *chosen.front()).help();
+    return command;
+  } catch (const CLI::CallForVersion& version) {
+    command.text = std::string(version.what()) + "\n";
     return command;
   } catch (const CLI::ParseError& error) {
     std::string message = error.what();

@@ -18,13 +18,13 @@ struct SeedRange {
 
 struct ScenarioCommand {
   std::string scenario;  // a name or the path of a .toml file; empty with a plan
-  std::string plan_file;
+  std::optional<std::string> plan_file;
   std::optional<uint64_t> seed;
   std::optional<SeedRange> seeds;
   size_t jobs = 0;  // 0: one a processor
   bool verify = false;
   std::vector<std::pair<std::string, std::string>> settings;  // --set key=value
-  std::string record;
+  std::optional<std::string> record;
   bool print_plan = false;
   bool no_faults = false;
   bool no_checkers = false;
@@ -32,7 +32,7 @@ struct ScenarioCommand {
 };
 
 struct ListCommand {
-  std::string what;  // scenarios, faults, checkers, marks
+  std::string what;  // scenarios, faults, checkers, marks; empty: all of them
 };
 
 struct Command {

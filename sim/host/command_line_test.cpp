@@ -58,7 +58,17 @@ TEST(CommandLine, WhatDoesNotGoTogetherIsRefused) {
   complaint({"scenario", "ping", "--unknown"});
   complaint({"nonsense"});
   complaint({});
-  complaint({"list"});
+}
+
+TEST(CommandLine, EmptyNamesOfFilesAreStillGiven) {
+  EXPECT_EQ(good({"ping", "--record", ""}).record, "");
+  complaint({"scenario", "ping", "--plan", ""});
+}
+
+TEST(CommandLine, ListsEverythingIfNothingIsNamed) {
+  const Result<Command> command = parse_command_line({"list"});
+  ASSERT_TRUE(command.ok());
+  EXPECT_EQ(command->list->what, "");
 }
 
 TEST(CommandLine, HelpIsText) {

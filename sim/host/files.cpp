@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
+#include <cstdlib>
 #include <cstring>
 
 #include <dirent.h>
@@ -12,7 +14,57 @@
 namespace ksim::host {
 namespace {
 
+// What is being written has this name until it is whole.
+constexpr std::string_view kPart = ".ksim-part";
+
 std::string reason() { return std::strerror(errno); }
+
+// Signals that would end the process wait until this ends: no half file is left behind.
+class SignalsWait {
+ public:
+  SignalsWait() {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::sigprocmask(SIG_BLOCK, &all, &before_);
+  }
+  SignalsWait(const SignalsWait&) = delete;
+  SignalsWait& operator=(const SignalsWait&) = delete;
+  ~SignalsWait() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
+std::string behind_links(const std::string& path) {
+  char* real = ::realpath(path.c_str(), nullptr);
+  if (real == nullptr) return path;
+  std::string target = real;
+  std::free(real);
+  return target;
+}
+
+int open_part(const std::string& part) {
+  return ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+}
+
+bool begins_with(const std::string& path, std::string_view magic) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return false;
+  std::string start(magic.size(), 0);
+  const ssize_t n = ::read(descriptor, start.data(), start.size());
+  ::close(descriptor);
+  return n == static_cast<ssize_t>(magic.size()) && start == magic;
+}
+
+bool write_all(int descriptor, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(descriptor, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    text.remove_prefix(static_cast<size_t>(n));
+  }
+  return true;
+}
 
 }  // namespace
 
@@ -36,21 +88,19 @@ Result<std::string> read_text(const std::string& path) {
   return text;
 }
 
-Result<void> write_text(const std::string& path, std::string_view text) {
-  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+Result<void> write_whole(const std::string& path, std::string_view content) {
+  const SignalsWait wait;
+  const std::string target = behind_links(path);
+  const std::string part = target + std::string(kPart);
+  const int descriptor = open_part(part);
   if (descriptor < 0) return fail(ErrorCode::INVALID_REQUEST, path + ": " + reason());
-  while (!text.empty()) {
-    const ssize_t n = ::write(descriptor, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      const std::string why = reason();
-      ::close(descriptor);
-      return fail(ErrorCode::INVALID_REQUEST, path + ": " + why);
-    }
-    text.remove_prefix(static_cast<size_t>(n));
-  }
-  ::close(descriptor);
-  return {};
+  bool good = write_all(descriptor, content);
+  std::string why = good ? std::string() : reason();
+  if (::close(descriptor) != 0 && good) good = false, why = reason();
+  if (good && ::rename(part.c_str(), target.c_str()) != 0) good = false, why = reason();
+  if (good) return {};
+  ::unlink(part.c_str());
+  return fail(ErrorCode::INVALID_REQUEST, path + ": " + why);
 }
 
 std::vector<std::string> list_files(const std::string& directory, std::string_view ending) {
@@ -68,19 +118,23 @@ std::vector<std::string> list_files(const std::string& directory, std::string_vi
   return names;
 }
 
-std::optional<std::string> why_not_writable(const std::string& path) {
+std::optional<std::string> why_not_replaceable(const std::string& path, std::string_view magic) {
+  if (path.empty() || path.back() == '/') return "\"" + path + "\": no name of a file";
+  const std::string target = behind_links(path);
   struct stat about {};
-  if (::stat(path.c_str(), &about) == 0) {
+  if (::lstat(target.c_str(), &about) == 0) {
     if (S_ISDIR(about.st_mode)) return path + ": is a directory";
-    if (::access(path.c_str(), W_OK) != 0) return path + ": " + reason();
-    return std::nullopt;
+    if (!S_ISREG(about.st_mode)) return path + ": is no regular file";
+    if (::access(target.c_str(), W_OK) != 0) return path + ": " + reason();
+    if (about.st_size > 0) {
+      if (!begins_with(target, magic)) return path + ": exists and is something else; it is not overwritten";
+    }
   }
-  const size_t slash = path.rfind('/');
-  const std::string parent = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-  if (path.empty() || slash + 1 == path.size()) return "\"" + path + "\": no file name";
-  if (::stat(parent.c_str(), &about) != 0) return parent + ": " + reason();
-  if (!S_ISDIR(about.st_mode)) return parent + ": not a directory";
-  if (::access(parent.c_str(), W_OK | X_OK) != 0) return parent + ": " + reason();
+  const std::string part = target + std::string(kPart);
+  const int descriptor = open_part(part);
+  if (descriptor < 0) return path + ": cannot be created: " + reason();
+  ::close(descriptor);
+  ::unlink(part.c_str());
   return std::nullopt;
 }
 

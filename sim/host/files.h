@@ -10,11 +10,12 @@
 namespace ksim::host {
 
 Result<std::string> read_text(const std::string& path);
-// Replaces the file.
-Result<void> write_text(const std::string& path, std::string_view text);
+// Makes or replaces the file in one step: it has its old content, or none, until it has all of the new one.
+Result<void> write_whole(const std::string& path, std::string_view content);
 // Names in a directory that end so, sorted; empty if it cannot be read.
 std::vector<std::string> list_files(const std::string& directory, std::string_view ending);
-// Why a file of that name cannot be created or replaced; nothing if it can. Leaves no trace.
-std::optional<std::string> why_not_writable(const std::string& path);
+// Why write_whole() would fail, or would destroy something else than a file that begins with `magic`; nothing
+// if it is fine. Leaves no trace.
+std::optional<std::string> why_not_replaceable(const std::string& path, std::string_view magic);
 
 }  // namespace ksim::host

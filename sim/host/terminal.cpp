@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -39,7 +40,12 @@ size_t columns(int descriptor) {
 void write_out(std::string_view text) { write_to(1, text); }
 void write_error(std::string_view text) { write_to(2, text); }
 
-void ignore_broken_pipes() { std::signal(SIGPIPE, SIG_IGN); }
+void prepare_streams() {
+  for (int descriptor = 0; descriptor <= 2; ++descriptor) {
+    if (::fcntl(descriptor, F_GETFD) < 0) static_cast<void>(::open("/dev/null", O_RDWR));
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+}
 
 int64_t real_ns() {
   timespec now{};

@@ -13,8 +13,9 @@ bool wants_colour(int descriptor);
 size_t columns(int descriptor);
 void write_out(std::string_view text);
 void write_error(std::string_view text);
-// Writing to a pipe that nobody reads fails instead of ending the process.
-void ignore_broken_pipes();
+// Standard streams that were closed are opened on nothing, so that no other file takes their numbers; writing
+// to a pipe that nobody reads fails instead of ending the process.
+void prepare_streams();
 int64_t real_ns();    // monotonic
 size_t processors();  // that this process may use
 

@@ -49,6 +49,18 @@ class Fabric;
 class Conn;
 class SimListener;
 
+// Watches the streams; it observes only. `side` is the end that sends.
+class NetTap {
+ public:
+  virtual ~NetTap() = default;
+  // The next bytes of the stream.
+  virtual void sent(Conn& conn, size_t side, Bytes piece) = 0;
+  // So many bytes of the stream have reached the other kernel.
+  virtual void arrived(Conn& conn, size_t side, uint64_t total_bytes) = 0;
+  // What has not arrived never will.
+  virtual void dropped(Conn& conn, size_t side) = 0;
+};
+
 // The network stack of a node. It survives the incarnations of the process.
 class Host {
  public:
@@ -89,7 +101,10 @@ class Fabric {
   void process_died(Host& host);
   void power_lost(Host& host);
 
+  void tap(NetTap* tap) { tap_ = tap; }
+
   // ---- for connections ----
+  NetTap* tap() { return tap_; }
   Ground& ground() { return ground_; }
   const NetProfile& profile() const { return profile_; }
   // When something that leaves now arrives; `n` counts what `key` sends.
@@ -114,6 +129,7 @@ class Fabric {
   NetProfile profile_;
   std::vector<Host*> hosts_;
   std::vector<Link> links_;
+  NetTap* tap_ = nullptr;
 };
 
 }  // namespace ksim::sim

@@ -19,6 +19,7 @@ Pipe::Pipe(Conn& conn, size_t from)
     : conn_(conn), from_(from), bytes_(conn.fabric().ground().memory.pages), window_(*this) {}
 
 Pipe::~Pipe() {
+  if (NetTap* tap = conn_.fabric().tap()) tap->dropped(conn_, from_);
   Scheduler& scheduler = conn_.fabric().ground().scheduler;
   scheduler.cancel_timer(*this);
   scheduler.cancel_timer(window_);
@@ -41,6 +42,7 @@ uint64_t Pipe::room() {
 void Pipe::send(uint64_t size_bytes) {
   if (dropped_) {
     bytes_.cut_to(available());
+    if (NetTap* tap = conn_.fabric().tap()) tap->dropped(conn_, from_);
     return;
   }
   const KeyedRandom& random = conn_.fabric().ground().random;
@@ -95,6 +97,7 @@ void Pipe::finish() {
 
 void Pipe::drop() {
   dropped_ = true;
+  if (NetTap* tap = conn_.fabric().tap()) tap->dropped(conn_, from_);
   segments_.clear();
   first_ = 0;
   bytes_.cut_to(available());
@@ -204,6 +207,7 @@ void Pipe::deliver() {
     if (segment.fin) fin_arrived_ = true;
     delivered = true;
   }
+  if (NetTap* tap = conn_.fabric().tap(); tap != nullptr && delivered) tap->arrived(conn_, from_, arrived_);
   if (delivered && receiver.closed) discard();
   if (delivered && receiver.reader != nullptr) conn_.fabric().ground().scheduler.wake(*receiver.reader);
   if (stuck_ || (delivered && !reverse_open())) {

@@ -128,6 +128,7 @@ IoResult<size_t> SimConnection::write_some(std::span<const Bytes> from, Deadline
       if (within == from[part].size()) ++part, within = 0;
     }
     crc = crc32c(piece, crc);
+    if (NetTap* tap = network_.fabric().tap()) tap->sent(conn_, side_, piece);
   });
   charge(n);
   fold(ground(), Fold::net_write, conn_.key(), Digest::transfer(side_, n, crc));
@@ -153,6 +154,7 @@ IoResult<size_t> SimConnection::send_file(const FileRef& file, uint64_t offset, 
   conn_.out(side_).push(*n, [&](MutableBytes piece) {
     std::memcpy(piece.data(), left.data(), piece.size());
     left = left.subspan(piece.size());
+    if (NetTap* tap = network_.fabric().tap()) tap->sent(conn_, side_, piece);
   });
   fold(ground(), Fold::net_send_file, conn_.key(), Digest::transfer(offset, *n, crc32c(sent)));
   return *n;

@@ -2,11 +2,34 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include <fmt/format.h>
 
 namespace ksim::sim {
 namespace {
+
+// The commands that show more of the violations.
+std::vector<std::string> look_further(const RunSummary& summary) {
+  std::vector<std::string> commands;
+  commands.push_back(summary.repeat + " --record run.sqlite");
+  const auto query = [&](const std::string& sql) {
+    commands.push_back("sqlite3 run.sqlite \"" + sql + "\"");
+  };
+  query("select * from timeline");
+  std::set<std::string> asked;
+  for (const ViolationRow& v : summary.violations) {
+    if (v.record != 0 && asked.insert(fmt::format("{:016x}", v.record)).second)
+      query(fmt::format("select * from record_story where record = '{:016x}'", v.record));
+    if (v.subject.find('-') == std::string::npos || !asked.insert(v.subject).second) continue;
+    if (v.checker == "ASSERT") continue;
+    query(fmt::format("select * from leadership where partition = '{}'", v.subject));
+    query(fmt::format("select * from replica_story where partition = '{}'", v.subject));
+  }
+  constexpr size_t kMost = 8;
+  if (commands.size() > kMost) commands.resize(kMost);
+  return commands;
+}
 
 class Paint {
  public:
@@ -112,17 +135,28 @@ void render_checks(std::string& out, const RunSummary& summary, const Paint& pai
   if (summary.checkers.empty()) {
     out += paint.yellow("Checks were off (--no-checkers)") + "\n";
   } else {
-    std::string held;
+    std::string held, violated;
     for (const CheckerSummary& checker : summary.checkers) {
-      held += " " + (checker.held ? paint.green(checker.code) : paint.red(checker.code));
+      (checker.held ? held : violated) +=
+          " " + (checker.held ? paint.green(checker.code) : paint.red(checker.code));
     }
     out += paint.bold("Checks held") + held + "\n";
+    if (!violated.empty()) out += paint.bold("Violated") + violated + "\n";
   }
+}
+
+void render_violations(std::string& out, const RunSummary& summary, const Paint& paint) {
   for (const ViolationRow& v : summary.violations) {
-    out += paint.red(fmt::format("  VIOLATION {} at {} in {}: {}", v.checker, format_seconds(v.at), v.subject,
-                                 v.message)) +
+    out += "\n" +
+           paint.red(fmt::format("VIOLATION {} at {} in {}", v.checker, format_seconds(v.at), v.subject)) +
            "\n";
+    if (!v.invariant.empty()) out += paint.bold("  What must hold  ") + v.invariant + "\n";
+    out += paint.bold("  What was found  ") + v.message + "\n";
+    for (const std::string& line : v.story) out += "  " + line + "\n";
   }
+  if (summary.violations.empty()) return;
+  out += "\n" + paint.bold("To look further") + "\n";
+  for (const std::string& command : look_further(summary)) out += "  " + command + "\n";
 }
 
 }  // namespace
@@ -168,6 +202,7 @@ std::string render_report(const RunSummary& summary, const ReportStyle& style) {
                                     counts.faults, counts.elections, counts.unclean_elections,
                                     counts.quorum_elections, counts.isr_changes, counts.truncations);
   render_checks(out, summary, paint);
+  render_violations(out, summary, paint);
   const int64_t real_us = std::max<int64_t>(summary.real.ns / 1000, 1);
   out += fmt::format(
       "\n{} of virtual time in {} ({}x), {} events, {} events/s\n", format_seconds(summary.ended),
@@ -204,9 +239,17 @@ std::string render_json(const RunSummary& summary) {
                    {"truncations", c.truncations}};
   out["violations"] = json::array();
   for (const ViolationRow& v : summary.violations) {
-    out["violations"].push_back(
-        {{"checker", v.checker}, {"at_ns", v.at.ns}, {"subject", v.subject}, {"message", v.message}});
+    out["violations"].push_back({{"checker", v.checker},
+                                 {"at_ns", v.at.ns},
+                                 {"subject", v.subject},
+                                 {"message", v.message},
+                                 {"invariant", v.invariant},
+                                 {"story", v.story}});
+    json& row = out["violations"].back();
+    row["record"] = v.record == 0 ? json(nullptr) : json(fmt::format("{:016x}", v.record));
+    row["offset"] = v.offset < 0 ? json(nullptr) : json(v.offset);
   }
+  if (!summary.violations.empty()) out["look_further"] = look_further(summary);
   out["checkers"] = json::array();
   for (const CheckerSummary& k : summary.checkers)
     out["checkers"].push_back({{"code", k.code}, {"held", k.held}});

@@ -13,12 +13,21 @@ constexpr Duration kBucket = seconds(1);
 // Sends that wait longer than this while none is acknowledged count as unavailability.
 constexpr Duration kPatience = seconds(1);
 
+// Of what is found without a checker; a checker has its own words.
+std::string_view invariant_in_words(std::string_view code) {
+  if (code == "ASSERT") return "an invariant that the code of the cluster asserts holds";
+  if (code == "LIVELOCK") return "no fiber runs on while time stands still";
+  if (code == "PLAN") return "the cluster accepts what the plan asks of it";
+  return "";
+}
+
 }  // namespace
 
 RunObserver::RunObserver(const DiskPeek& disks, ObserverOptions options) : view_(disks, names_) {
   if (options.checkers) {
     for (const CheckerKind& kind : checker_kinds()) checkers_.push_back(kind.make(view_, verdicts_));
   }
+  verdicts_.on_found = [this](const Violation& violation) { explain(violation); };
   if (options.record) recorder_.emplace();
   for (size_t i = 0; i < kMarkCount; ++i) {
     marks_.push_back({std::string(mark_name(static_cast<Mark>(i))), 0, std::nullopt});
@@ -31,6 +40,7 @@ void RunObserver::on_event(int32_t node, uint32_t incarnation, Instant at, const
   note_timeline(note);
   note_throughput(note);
   view_.on_event(note);
+  story_.on_event(note);
   for (const auto& checker : checkers_) checker->on_event(note);
 }
 
@@ -42,7 +52,7 @@ void RunObserver::note_timeline(const NodeEvent& note) {
     if (e->partition_epoch <= known.partition_epoch) return;
     const std::string subject = to_string(names_.name(id));
     if (e->leader_epoch > known.leader_epoch) {
-      ++counts_.elections;
+      if (known.leader_epoch >= 0) ++counts_.elections;  // the first leader of a new partition is no election
       if (e->unclean) ++counts_.unclean_elections;
       timeline_.push_back({note.at, e->unclean ? "unclean" : "leader", subject,
                            e->leader < 0 ? fmt::format("no leader, epoch {}", e->leader_epoch)
@@ -92,6 +102,7 @@ void RunObserver::note_throughput(const NodeEvent& note) {
 
 void RunObserver::on_node(int32_t node, NodeFault fault, Instant at) {
   view_.on_node(node, fault, at);
+  story_.on_node(node, fault, at);
   for (const auto& checker : checkers_) checker->on_node(node, fault, at);
   if (fault != NodeFault::started) {
     std::erase_if(leading_, [node](const auto& entry) { return std::get<0>(entry.first) == node; });
@@ -99,9 +110,10 @@ void RunObserver::on_node(int32_t node, NodeFault fault, Instant at) {
 }
 
 int64_t RunObserver::on_fault(std::string kind, std::string target, Instant at, std::string cause,
-                           std::string effect) {
+                              std::string effect) {
   ++counts_.faults;
   timeline_.push_back({at, "fault", fmt::format("{} {}", kind, target), effect.empty() ? cause : effect});
+  story_.on_fault(at, fmt::format("fault {} {} begins ({}): {}", kind, target, cause, effect));
   faults_.push_back(
       {std::move(kind), std::move(target), at, std::nullopt, std::move(cause), std::move(effect)});
   return static_cast<int64_t>(faults_.size());
@@ -110,6 +122,8 @@ int64_t RunObserver::on_fault(std::string kind, std::string target, Instant at, 
 void RunObserver::on_fault_ended(int64_t fault, Instant at, std::string effect) {
   FaultRow& row = faults_.at(static_cast<size_t>(fault - 1));
   row.ended = at;
+  story_.on_fault(
+      at, fmt::format("fault {} {} ends{}{}", row.kind, row.target, effect.empty() ? "" : ": ", effect));
   if (!effect.empty()) row.effect += (row.effect.empty() ? "" : "; ") + effect;
   timeline_.push_back({at, "healed", fmt::format("{} {}", row.kind, row.target), std::move(effect)});
 }
@@ -121,6 +135,22 @@ void RunObserver::on_mark(Mark mark, Instant at) {
 
 void RunObserver::on_violation(std::string code, Instant at, std::string subject, std::string message) {
   verdicts_.violation(code, at, subject, std::move(message));
+}
+
+void RunObserver::on_simulator_fault(std::string what) {
+  if (simulator_fault_.empty()) simulator_fault_ = std::move(what);
+}
+
+void RunObserver::explain(const Violation& violation) {
+  const auto sent = sent_.find(violation.record);
+  if (violation.record == 0 || sent == sent_.end()) {
+    explanations_.push_back(story_.tell(violation, nullptr));
+    return;
+  }
+  const Sent& known = sent->second;
+  const RecordStory record{sessions_[known.session], known.invoked, known.acknowledged, known.offset,
+                           known.holders};
+  explanations_.push_back(story_.tell(violation, &record));
 }
 
 void RunObserver::on_session(const ProducerSession& session) {
@@ -140,7 +170,7 @@ int64_t RunObserver::on_send_invoked(const SendOp& op) {
         recorder_->op({session.client, op.session, "send", to_string(names_.name(op.partition)), op.record,
                        session.acks, op.invoked, std::nullopt, Outcome::pending, ErrorCode::NONE, -1});
   }
-  sent_[op.record] = {op.partition, op.session, number, std::nullopt, -1, {}};
+  sent_[op.record] = {op.partition, op.session, number, op.invoked, std::nullopt, -1, 0};
   for (const auto& checker : checkers_) checker->on_send_invoked(op);
   return number;
 }
@@ -161,7 +191,7 @@ void RunObserver::on_send_completed(int64_t number, const SendOp& op) {
     Sent& sent = sent_[op.record];
     sent.acknowledged = op.completed;
     sent.offset = op.offset;
-    if (recorder_) sent.holders = holders_of(op.partition, op.offset);
+    sent.holders = holders_of(op.partition, op.offset);
   } else {
     ++(op.outcome == Outcome::failed ? counts_.failed : counts_.unknown);
   }
@@ -175,14 +205,26 @@ void RunObserver::on_send_completed(int64_t number, const SendOp& op) {
   for (const auto& checker : checkers_) checker->on_send_completed(op);
 }
 
-std::string RunObserver::holders_of(PartitionId id, int64_t offset) const {
+uint64_t RunObserver::holders_of(PartitionId id, int64_t offset) const {
   const PartitionTruth* truth = view_.partition(id);
-  if (truth == nullptr || offset < 0) return {};
-  std::vector<int32_t> holders;
-  for (const auto& [node, log] : truth->replicas) {
-    if (log != nullptr && log->end_offset() > offset) holders.push_back(node);
+  if (truth == nullptr || offset < 0) return 0;
+  uint64_t holders = 0;
+  const std::vector<int32_t> nodes = view_.nodes();
+  for (size_t i = 0; i < nodes.size() && i < 64; ++i) {
+    const auto log = truth->replicas.find(nodes[i]);
+    if (log != truth->replicas.end() && log->second != nullptr && log->second->end_offset() > offset)
+      holders |= uint64_t{1} << i;
   }
-  return join_ids(holders);
+  return holders;
+}
+
+std::string RunObserver::join_holders(uint64_t holders) const {
+  const std::vector<int32_t> nodes = view_.nodes();
+  std::vector<int32_t> held;
+  for (size_t i = 0; i < nodes.size() && i < 64; ++i) {
+    if ((holders >> i & 1) != 0) held.push_back(nodes[i]);
+  }
+  return join_ids(held);
 }
 
 void RunObserver::on_consumed(const Consumed& record) {
@@ -248,7 +290,7 @@ void RunObserver::settle_records(RunSummary& summary) {
     if (!recorder_) continue;
     recorder_->record({record, sent.session, to_string(names_.name(sent.partition)), sent.op,
                        sent.acknowledged, sent.offset, there == committed.end() ? -1 : there->second,
-                       sent.holders, lost, permitted});
+                       join_holders(sent.holders), lost, permitted});
   }
   for (const auto& [id, pressure] : pressure_) {
     PartitionSummary partition;
@@ -265,6 +307,13 @@ void RunObserver::settle_records(RunSummary& summary) {
   }
 }
 
+std::string RunObserver::invariant_of(std::string_view code) const {
+  for (const auto& checker : checkers_) {
+    if (checker->code() == code) return std::string(checker->text());
+  }
+  return std::string(invariant_in_words(code));
+}
+
 RunSummary RunObserver::finish(Instant at) {
   for (const auto& checker : checkers_) checker->at_end(at);
   RunSummary summary;
@@ -279,8 +328,12 @@ RunSummary RunObserver::finish(Instant at) {
                                    [&](const Violation& v) { return v.checker == checker->code(); });
     summary.checkers.push_back({std::string(checker->code()), std::string(checker->text()), held});
   }
-  for (const Violation& v : verdicts_.violations())
-    summary.violations.push_back({v.checker, v.at, v.subject, v.message});
+  summary.simulator_fault = simulator_fault_;
+  for (size_t i = 0; i < verdicts_.violations().size(); ++i) {
+    const Violation& v = verdicts_.violations()[i];
+    summary.violations.push_back({v.checker, v.at, v.subject, v.message, invariant_of(v.checker), v.record,
+                                  v.offset, explanations_[i]});
+  }
   summary.timeline = timeline_;
   summary.faults = faults_;
   summary.marks = marks_;

@@ -12,6 +12,7 @@
 #include "core/base/hooks.h"
 #include "sim/checkers/checker.h"
 #include "sim/history/recorder.h"
+#include "sim/observer/story.h"
 #include "sim/observer/summary.h"
 #include "sim/truth/cluster_view.h"
 
@@ -41,6 +42,8 @@ class RunObserver {
   void on_mark(Mark mark, Instant at);
   // An assertion in core, a livelock, a node that would not stop: violations that no checker finds.
   void on_violation(std::string code, Instant at, std::string subject, std::string message);
+  // An invariant of the simulator's own that broke inside a node.
+  void on_simulator_fault(std::string what);
 
   // ---- workloads ----
   void on_session(const ProducerSession& session);
@@ -71,14 +74,18 @@ class RunObserver {
     PartitionId partition;
     uint32_t session;
     int64_t op = 0;
+    Instant invoked;
     std::optional<Instant> acknowledged;
     int64_t offset = -1;
-    std::string holders;
+    uint64_t holders = 0;  // by place in ClusterView::nodes()
   };
 
   void note_timeline(const NodeEvent& note);
   void note_throughput(const NodeEvent& note);
-  std::string holders_of(PartitionId id, int64_t offset) const;
+  uint64_t holders_of(PartitionId id, int64_t offset) const;
+  std::string join_holders(uint64_t holders) const;
+  void explain(const Violation& violation);
+  std::string invariant_of(std::string_view code) const;
   void settle_records(RunSummary& summary);
 
   PartitionNames names_;
@@ -97,6 +104,9 @@ class RunObserver {
   std::map<uint32_t, ProducerSession> sessions_;
   std::vector<MarkRow> marks_;
   uint64_t open_sends_ = 0;
+  Story story_{view_};
+  std::vector<std::vector<std::string>> explanations_;  // of verdicts_.violations(), in their order
+  std::string simulator_fault_;
 };
 
 }  // namespace ksim::sim

@@ -74,6 +74,39 @@ TEST_F(ObserverTest, TheReportHasTheDigestLineOnceAndJsonParses) {
   EXPECT_EQ(json["faults"][0]["effect"], "led 2 partitions");
 }
 
+TEST(Story, AViolationComesWithWhatLedToIt) {
+  NoDisks disks;
+  RunObserver observer(disks, {true, false});
+  observer.view().add_node(1, {"data"});
+  observer.view().add_node(2, {"data"});
+  observer.view().promise("orders", {2, 2, false});
+  const PartitionId partition = observer.names().id("orders", 0);
+  const std::vector<int32_t> isr = {1, 2};
+  observer.on_event(101, 1, at_ms(1), PartitionChanged{"orders", {}, 0, 1, 3, 4, isr, {}, false});
+  observer.on_session({1, "producer-1", -1, true, 5});
+  SendOp op{1, partition, make_record_id(1, 7), at_ms(10), {}, Outcome::pending, ErrorCode::NONE, -1};
+  const int64_t number = observer.on_send_invoked(op);
+  observer.on_node(1, NodeFault::crashed, at_ms(12));
+  op.completed = at_ms(20);
+  op.outcome = Outcome::ok;
+  op.offset = 5;
+  observer.on_send_completed(number, op);
+  RunSummary summary = observer.finish(at_ms(30));
+  summary.repeat = "ksim scenario x --seed 1";
+  ASSERT_FALSE(summary.violations.empty());
+  EXPECT_EQ(summary.violations[0].checker, "P2");
+  EXPECT_EQ(summary.violations[0].record, make_record_id(1, 7));
+  EXPECT_EQ(summary.violations[0].offset, 5);
+  const std::string text = render_report(summary, {});
+  for (const char* words :
+       {"What must hold  a send reported successful is in the log", "leader 1, leader epoch 3, ISR [1,2]",
+        "sent by producer-1 (acks=all", "acknowledged at offset 5", "node 1: its process dies",
+        "Why nothing permits it", "ksim scenario x --seed 1 --record run.sqlite",
+        "from record_story where record = '0000010000000007'"}) {
+    EXPECT_NE(text.find(words), std::string::npos) << words << "\n" << text;
+  }
+}
+
 TEST(Sparkline, ScalesAndNarrows) {
   EXPECT_EQ(sparkline({0, 1, 8}, 10), " ▁█");
   EXPECT_EQ(sparkline({1, 1, 2, 2}, 2), "▄█");

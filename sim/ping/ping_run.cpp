@@ -188,7 +188,7 @@ class PingRun final : private FaultStage, private FaultTeller, private WorldWatc
     summary_.digest = world_.digest().value();
     summary_.ended = world_.now();
     summary_.events = world_.resumes();
-    if (!request_.record_path.empty()) record();
+    if (request_.record) record();
     return std::move(summary_);
   }
 
@@ -209,8 +209,12 @@ class PingRun final : private FaultStage, private FaultTeller, private WorldWatc
                            summary_.ended,
                            summary_.holds(),
                            {}};
-    const Result<void> written = recorder.write(request_.record_path, header);
-    if (!written.ok()) summary_.simulator_fault = written.error().message;
+    Result<std::string> image = recorder.image(header);
+    if (!image.ok()) {
+      summary_.simulator_fault = image.error().message;
+    } else {
+      summary_.recording = std::move(image).value();
+    }
   }
 
   const Plan& plan_;

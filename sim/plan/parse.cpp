@@ -357,7 +357,7 @@ bool apply(toml::table& root, const Setting& setting, std::string& why) {
     return false;
   }
   const auto parsed = toml::parse("x = " + setting.value);
-  if (parsed) {
+  if (parsed && parsed.table().size() == 1) {
     parsed.table().get("x")->visit([&](const auto& value) { table->insert_or_assign(parts->back(), value); });
   } else {
     table->insert_or_assign(parts->back(), setting.value);
@@ -630,6 +630,10 @@ Result<Plan> make(std::string_view text, const std::string& name, std::optional<
     std::string why;
     if (!apply(table, setting, why)) return fail(ErrorCode::INVALID_REQUEST, why);
   }
+  if (seed && table.contains("seed")) {
+    complaint.at(table.get("seed")->source(),
+                 "seed: a scenario is drawn with the seed of the command line (--seed)");
+  }
   if (seed) resolve(table, {}, *seed, complaint);
   std::string scenario = name;
   if (const size_t slash = scenario.rfind('/'); slash != std::string::npos)
@@ -650,6 +654,11 @@ Result<Plan> draw_plan(std::string_view text, const std::string& name, uint64_t 
 Result<Plan> parse_plan(std::string_view text, const std::string& name, const std::vector<Setting>& settings,
                         const Vocabulary& words) {
   return make(text, name, std::nullopt, settings, words);
+}
+
+bool names_its_seed(std::string_view text) {
+  const toml::parse_result parsed = toml::parse(text);
+  return parsed && parsed.table().contains("seed");
 }
 
 }  // namespace ksim::sim

@@ -135,5 +135,7 @@ Result<Plan> draw_plan(std::string_view text, const std::string& name, uint64_t 
 Result<Plan> parse_plan(std::string_view text, const std::string& name, const std::vector<Setting>& settings,
                         const Vocabulary& words);
 std::string print_plan(const Plan& plan);
+// True if the text is a plan rather than a scenario: it says which seed it is of.
+bool names_its_seed(std::string_view text);
 
 }  // namespace ksim::sim

@@ -13,10 +13,6 @@ constexpr uint16_t kBrokerPort = 9092;
 constexpr uint16_t kControllerPort = 9093;
 constexpr std::string_view kDataDirectory = "data";
 
-std::string name_of(const NodePlan& node) {
-  return fmt::format("{}-{}", node.broker ? "broker" : "controller", node.id);
-}
-
 DiskProfile disk_profile(const DiskPlan& plan) {
   DiskProfile profile = DiskProfile::named(plan.latency).value_or(DiskProfile::ssd());
   if (plan.capacity_bytes != 0) profile.capacity_bytes = plan.capacity_bytes;
@@ -38,7 +34,7 @@ Cluster::Cluster(World& world, const Plan& plan, RunObserver& observer, WorldPee
   world_.watch(this);
   for (const NodePlan& node : plan_.cluster.nodes) {
     NodeSetup setup;
-    setup.name = name_of(node);
+    setup.name = machine_name(node);
     setup.shards = node.shards;
     setup.disk = disk_profile(plan_.disk);
     setup.mailbox_capacity = static_cast<size_t>(plan_.sizes.mailbox_slots);
@@ -53,20 +49,24 @@ Cluster::Cluster(World& world, const Plan& plan, RunObserver& observer, WorldPee
 
 Cluster::~Cluster() { world_.watch(nullptr); }
 
-std::string Cluster::properties_of(const NodePlan& node) const {
+std::string machine_name(const NodePlan& node) {
+  return fmt::format("{}-{}", node.broker ? "broker" : "controller", node.id);
+}
+
+std::string server_properties(const Plan& plan, const NodePlan& node) {
   std::string voters;
-  for (const NodePlan& other : plan_.cluster.nodes) {
+  for (const NodePlan& other : plan.cluster.nodes) {
     if (other.controller)
-      voters +=
-          fmt::format("{}{}@{}:{}", voters.empty() ? "" : ",", other.id, name_of(other), kControllerPort);
+      voters += fmt::format("{}{}@{}:{}", voters.empty() ? "" : ",", other.id, machine_name(other),
+                            kControllerPort);
   }
   std::string roles = node.broker ? "broker" : "";
   if (node.controller) roles += roles.empty() ? "controller" : ",controller";
   std::string listeners;
-  if (node.broker) listeners = fmt::format("PLAINTEXT://{}:{}", name_of(node), kBrokerPort);
+  if (node.broker) listeners = fmt::format("PLAINTEXT://{}:{}", machine_name(node), kBrokerPort);
   if (node.controller) {
-    listeners +=
-        fmt::format("{}CONTROLLER://{}:{}", listeners.empty() ? "" : ",", name_of(node), kControllerPort);
+    listeners += fmt::format("{}CONTROLLER://{}:{}", listeners.empty() ? "" : ",", machine_name(node),
+                             kControllerPort);
   }
   Properties all{{"process.roles", roles},
                  {"node.id", std::to_string(node.id)},
@@ -77,7 +77,7 @@ std::string Cluster::properties_of(const NodePlan& node) const {
                  {"log.dirs", std::string(kDataDirectory)}};
   if (node.broker) all["inter.broker.listener.name"] = "PLAINTEXT";
   if (!node.rack.empty()) all["broker.rack"] = node.rack;
-  for (const auto& [key, value] : plan_.cluster.config) all[key] = value;
+  for (const auto& [key, value] : plan.cluster.config) all[key] = value;
   for (const auto& [key, value] : node.config) all[key] = value;
   std::string text;
   for (const auto& [key, value] : all) text += fmt::format("{}={}\n", key, value);
@@ -101,7 +101,7 @@ std::string Cluster::bootstrap() const {
   std::string text;
   for (const auto& [id, machine] : machines_) {
     if (machine.plan.broker)
-      text += fmt::format("{}{}:{}", text.empty() ? "" : ",", name_of(machine.plan), kBrokerPort);
+      text += fmt::format("{}{}:{}", text.empty() ? "" : ",", machine_name(machine.plan), kBrokerPort);
   }
   return text;
 }
@@ -259,7 +259,11 @@ void Cluster::reached(SimNode& node, Mark mark, std::string_view) {
 }
 
 void Cluster::failed(SimNode& node, std::string_view fiber, std::string_view what) {
-  observer_.on_violation("ASSERT", world_.now(), node.name(), fmt::format("{}: {}", fiber, what));
+  if (blames_simulator(what)) {
+    observer_.on_simulator_fault(fmt::format("{}/{}: {}", node.name(), fiber, what));
+  } else {
+    observer_.on_violation("ASSERT", world_.now(), node.name(), fmt::format("{}: {}", fiber, what));
+  }
   if (const Machine* found = machine(node))
     observer_.on_node(found->plan.id, NodeFault::crashed, world_.now());
 }

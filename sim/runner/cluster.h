@@ -20,14 +20,18 @@ namespace ksim::sim {
 using NodeProcessMaker = std::function<std::unique_ptr<Process>(
     const std::string& properties, const Limits& limits, const std::vector<Env*>& shards)>;
 
+// "broker-1", "controller-101".
+std::string machine_name(const NodePlan& node);
+// server.properties of a node of the plan, as text.
+std::string server_properties(const Plan& plan, const NodePlan& node);
+
 class Cluster final : public FaultStage, private WorldWatcher {
  public:
   Cluster(World& world, const Plan& plan, RunObserver& observer, WorldPeek& peek, NodeProcessMaker maker);
 
   ~Cluster() override;
 
-  // server.properties of a node of the plan, as text.
-  std::string properties_of(const NodePlan& node) const;
+  std::string properties_of(const NodePlan& node) const { return server_properties(plan_, node); }
   void start_all();
   SimNode& add_client(const std::string& name);
   std::string bootstrap() const;  // "broker-1:9092,broker-2:9092"

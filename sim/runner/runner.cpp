@@ -4,10 +4,12 @@
 
 #include <fmt/format.h>
 
-#include "sim/faults/all.h"
+#include "core/metadata/config_def.h"
+#include "sim/faults/schedule.h"
 #include "sim/plan/words.h"
 #include "sim/runner/cluster.h"
 #include "sim/runner/kafka_process.h"
+#include "sim/runner/message_tap.h"
 #include "sim/workloads/workload.h"
 
 namespace ksim::sim {
@@ -21,6 +23,7 @@ WorldSetup world_setup(const Plan& plan) {
   setup.exploration.order = plan.explore.policy == "fifo"            ? Order::fifo
                             : plan.explore.policy == "change_points" ? Order::few_changes
                                                                      : Order::random;
+  setup.exploration.change_points = plan.explore.change_points;
   setup.net = NetProfile::named(plan.network.latency).value_or(NetProfile::rack());
   setup.net.give_up = plan.network.retransmission_timeout;
   setup.active_sites.resize(kSiteCount);
@@ -31,35 +34,43 @@ WorldSetup world_setup(const Plan& plan) {
   return setup;
 }
 
-class Run {
+class Run final : private FaultTeller {
  public:
   Run(const Plan& plan, const RunRequest& options, RunMemory& memory)
       : plan_(plan),
         options_(options),
         world_(world_setup(plan), memory),
-        observer_(peek_, {options.checkers, !options.record_path.empty()}),
+        observer_(peek_, {options.checkers, options.record}),
         cluster_(world_, plan_, observer_, peek_, make_kafka_process),
-        workload_(cluster_, observer_, plan_) {
+        workload_(cluster_, observer_, plan_),
+        faults_(cluster_, plan_.faults, *this) {
     if (options.trace != nullptr) world_.trace(options.trace);
+    if (Recorder* recorder = observer_.recorder()) {
+      tap_.emplace(*recorder);
+      world_.fabric().tap(&*tap_);
+    }
     for (const TopicPlan& topic : plan_.topics) {
       const auto min_insync = topic.config.find("min.insync.replicas");
       const auto unclean = topic.config.find("unclean.leader.election.enable");
+      int32_t needed = 1;
+      if (min_insync != topic.config.end())
+        needed = static_cast<int32_t>(parse_int(min_insync->second, 1, 1'000'000).value_or(1));
       observer_.view().promise(
-          topic.name,
-          {topic.replication, min_insync == topic.config.end() ? 1 : std::stoi(min_insync->second),
-           unclean != topic.config.end() && unclean->second == "true"});
+          topic.name, {topic.replication, needed,
+                       unclean != topic.config.end() && parse_bool(unclean->second).value_or(false)});
     }
-    faults_.resize(plan_.faults.size());
-    cluster_.on_mark = [this](Mark mark, SimNode&) { marked(mark); };
+    cluster_.on_mark = [this](Mark mark, SimNode&) {
+      if (options_.faults) faults_.reached(mark);
+    };
   }
+  ~Run() override { world_.fabric().tap(nullptr); }
 
   RunSummary play() {
     cluster_.start_all();
     workload_.start();
-    if (options_.faults) schedule_faults();
+    if (options_.faults) faults_.start();
     world_.run_until(Instant{} + plan_.duration);
     workload_.finish();
-    healing_ = true;
     heal();
     settle();
     workload_.stop_readers();
@@ -68,67 +79,17 @@ class Run {
   }
 
  private:
-  struct FaultState {
-    uint32_t seen = 0;  // of its mark
-    bool begun = false;
-    bool over = false;
-    int64_t row = 0;
-    std::unique_ptr<ActiveFault> active;
-  };
-
-  uint64_t fault_key(size_t i) const { return mix64(hash_text(plan_.faults[i].kind), i); }
-
-  void schedule_faults() {
-    for (size_t i = 0; i < plan_.faults.size(); ++i) {
-      const FaultTrigger& trigger = plan_.faults[i].trigger;
-      if (!trigger.at) continue;
-      world_.at(Instant{} + *trigger.at, fault_key(i), [this, i] { begin(i); });
-    }
+  // ---- FaultTeller ----
+  int64_t fault_began(const FaultPlan& plan, const std::string& target, const std::string& cause,
+                      const std::string& effect) override {
+    return observer_.on_fault(plan.kind, target, world_.now(), cause, effect);
   }
-
-  void marked(Mark mark) {
-    if (!options_.faults || healing_) return;
-    for (size_t i = 0; i < plan_.faults.size(); ++i) {
-      const FaultTrigger& trigger = plan_.faults[i].trigger;
-      if (trigger.when != mark_name(mark) || ++faults_[i].seen != trigger.nth) continue;
-      // Effective before that fiber's next seam operation if there is no delay.
-      world_.at(world_.now() + trigger.delay, fault_key(i), [this, i] { begin(i); });
-    }
-  }
-
-  std::string cause(const FaultTrigger& trigger) const {
-    if (trigger.at) return "at " + format_duration(*trigger.at);
-    return fmt::format("on {} #{}{}", trigger.when, trigger.nth,
-                       trigger.delay.ns > 0 ? " after " + format_duration(trigger.delay) : "");
-  }
-
-  void begin(size_t i) {
-    FaultState& state = faults_[i];
-    if (healing_ || state.begun) return;
-    state.begun = true;
-    const FaultPlan& plan = plan_.faults[i];
-    const auto kind = find_fault(plan.kind);
-    const std::vector<SimNode*> targets = cluster_.resolve(plan.target, fault_key(i));
-    Began began = kind->begin(cluster_, plan, targets, fault_key(i));
-    if (began.effect.empty()) return;
-    world_.digest().fold(Fold::fault, fault_key(i), targets.size());
-    state.row = observer_.on_fault(plan.kind, targets.empty() ? plan.target : join_names(targets),
-                                   world_.now(), cause(plan.trigger), began.effect);
-    state.active = std::move(began.active);
-    if (plan.lasts) world_.at(world_.now() + *plan.lasts, mix64(fault_key(i), 1), [this, i] { end(i); });
-  }
-
-  void end(size_t i) {
-    FaultState& state = faults_[i];
-    if (!state.begun || state.over || state.row == 0) return;
-    state.over = true;
-    std::string what = state.active == nullptr ? std::string() : state.active->end(cluster_);
-    state.active.reset();
-    observer_.on_fault_ended(state.row, world_.now(), std::move(what));
+  void fault_ended(int64_t row, const std::string& what) override {
+    observer_.on_fault_ended(row, world_.now(), what);
   }
 
   void heal() {
-    for (size_t i = 0; i < faults_.size(); ++i) end(i);
+    faults_.heal();
     cluster_.revive();
   }
 
@@ -185,8 +146,11 @@ class Run {
       }
       const RunHeader header{summary.scenario, summary.seed,    print_plan(plan_), summary.digest,
                              summary.ended,    summary.holds(), KSIM_VERSION};
-      if (const Result<void> written = recorder->write(options_.record_path, header); !written.ok()) {
-        summary.simulator_fault = written.error().message;
+      Result<std::string> image = recorder->image(header);
+      if (image.ok()) {
+        summary.recording = std::move(image).value();
+      } else {
+        summary.simulator_fault = image.error().message;
       }
     }
     return summary;
@@ -197,10 +161,10 @@ class Run {
   WorldPeek peek_;
   World world_;
   RunObserver observer_;
+  std::optional<MessageTap> tap_;
   Cluster cluster_;
   Workload workload_;
-  std::vector<FaultState> faults_;
-  bool healing_ = false;
+  FaultSchedule faults_;
 };
 
 }  // namespace

@@ -206,7 +206,8 @@ void ClusterView::on_disk_changed(int32_t node, Instant at) {
     size_t same = 0;
     while (same < before.size() && same < after.size() && before[same].same(after[same]) && after[same].valid)
       ++same;
-    if (same < before.size()) truth->destroyed.push_back({node, before[same].base_offset, at});
+    if (same < before.size())
+      truth->destroyed.push_back({node, before[same].base_offset, at, before.back().last_offset + 1});
     if (after.empty()) truth->replicas.erase(it);
   }
 }

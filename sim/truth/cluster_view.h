@@ -22,6 +22,7 @@ struct Destroyed {
   int32_t node = 0;
   int64_t from_offset = 0;
   Instant at;
+  int64_t end_offset = 0;  // of its log before
 };
 
 struct UncleanElection {

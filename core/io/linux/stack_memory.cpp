@@ -4,18 +4,30 @@
 
 namespace ksim {
 namespace {
+
 constexpr size_t kGuardBytes = 4096;
+constexpr size_t kStride = kGuardBytes + kFiberStackBytes;
+constexpr size_t kAtOnce = 32;
+
+}  // namespace
+
+MappedStacks::~MappedStacks() {
+  if (spare_count_ > 0) ::munmap(spare_, spare_count_ * kStride);
 }
 
 StackSpan MappedStacks::map() {
-  void* memory = ::mmap(nullptr, kGuardBytes + kFiberStackBytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-  if (memory == MAP_FAILED) return {};
-  if (::mprotect(memory, kGuardBytes, PROT_NONE) != 0) {
-    ::munmap(memory, kGuardBytes + kFiberStackBytes);
-    return {};
+  if (spare_count_ == 0) {
+    void* memory = ::mmap(nullptr, kAtOnce * kStride, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (memory == MAP_FAILED) return {};
+    spare_ = static_cast<uint8_t*>(memory);
+    spare_count_ = kAtOnce;
   }
-  return {static_cast<uint8_t*>(memory) + kGuardBytes, kFiberStackBytes};
+  if (::mprotect(spare_, kGuardBytes, PROT_NONE) != 0) return {};
+  uint8_t* guard = spare_;
+  spare_ += kStride;
+  --spare_count_;
+  return {guard + kGuardBytes, kFiberStackBytes};
 }
 
 void MappedStacks::unmap(StackSpan stack) {
