@@ -73,6 +73,14 @@ uint64_t Device::free_bytes() const {
   return used >= capacity ? 0 : capacity - used;
 }
 
+DiskToll Device::toll() const {
+  DiskToll toll = toll_;
+  for (const InFlight* it = first_; it != nullptr; it = it->next_) {
+    if (!it->began_.is_never()) toll.waited_ns += (ground_.now() - it->began_).ns;
+  }
+  return toll;
+}
+
 bool Device::fails(DiskCall call, std::string_view path) {
   if (call == DiskCall::sync && failing_syncs_ > 0) return failing_syncs_-- > 0;
   for (const DiskTrouble::Failing& failing : trouble_.failing) {
@@ -128,9 +136,15 @@ bool Device::wait(Life& life, InFlight& operation, int64_t ns, uint64_t bytes) {
     busy_until_ = start + nanoseconds(scale_per_mille(transfer, trouble_.slow_per_mille));
   }
   const Instant finish = start + nanoseconds(ns);
+  operation.began_ = ground_.now();
+  ++toll_.waits;
   for (;;) {
     const Instant until = std::max(finish, trouble_.stalled_until);
-    if (ground_.now() >= until) return true;
+    if (ground_.now() >= until) {
+      toll_.waited_ns += (ground_.now() - operation.began_).ns;
+      operation.began_ = Instant::never();
+      return true;
+    }
     ground_.scheduler.cancel_timer(operation);
     ground_.scheduler.add_timer(operation, until, ground_.policy.tie(operation.fiber_.key()));
     static_cast<void>(ground_.scheduler.park_uncancellable(Instant::never(), "disk"));

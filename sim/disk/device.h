@@ -48,6 +48,13 @@ struct DiskTrouble {
   std::vector<Failing> failing;
 };
 
+// What the machine has felt of its disk.
+struct DiskToll {
+  uint64_t waits = 0;  // operations that waited for the device
+  int64_t waited_ns = 0;
+  uint64_t refused = 0;  // for want of space
+};
+
 enum class DiskCall : uint8_t { read, write, sync, names };
 
 class Device {
@@ -61,6 +68,8 @@ class Device {
   // Sets what is wrong from now on; operations in flight feel it as well.
   void set_trouble(DiskTrouble trouble);
   uint64_t free_bytes() const;
+  DiskToll toll() const;  // with what waits now
+  void refused() { ++toll_.refused; }
   bool fails(DiskCall call, std::string_view path);
   // The next sync of a file fails, whichever it is.
   void fail_next_sync() { ++failing_syncs_; }
@@ -81,6 +90,7 @@ class Device {
     friend class Device;
     Device& device_;
     Fiber& fiber_;
+    Instant began_ = Instant::never();  // its wait for the device
     InFlight* previous_ = nullptr;
     InFlight* next_ = nullptr;
   };
@@ -98,6 +108,7 @@ class Device {
   Ground& ground_;
   DiskProfile profile_;
   DiskTrouble trouble_;
+  DiskToll toll_;
   Image image_;
   Instant busy_until_{0};
   uint32_t failing_syncs_ = 0;

@@ -295,4 +295,22 @@ uint64_t Image::fingerprint() const { return fingerprint_of(*root_, sequence_); 
 
 void Image::wipe() { root_ = std::make_shared<DirNode>(mix64(key_, 1, sequence_)); }
 
+Image::Unsynced Image::unsynced() const {
+  Unsynced sum;
+  std::vector<const DirNode*> directories = {root_.get()};
+  while (!directories.empty()) {
+    const DirNode* directory = directories.back();
+    directories.pop_back();
+    for (const auto& [name, inode] : directory->entries) {
+      if (inode->directory) {
+        directories.push_back(static_cast<const DirNode*>(inode.get()));
+      } else if (const auto& file = static_cast<const FileNode&>(*inode); file.unsynced_bytes > 0) {
+        ++sum.files;
+        sum.bytes += file.unsynced_bytes;
+      }
+    }
+  }
+  return sum;
+}
+
 }  // namespace ksim::sim

@@ -134,6 +134,12 @@ class Image {
   uint64_t durable_size(const FileNode& file) const;
   size_t read_durable(const FileNode& file, uint64_t offset, MutableBytes into) const;
 
+  struct Unsynced {
+    uint64_t files = 0;
+    uint64_t bytes = 0;
+  };
+  Unsynced unsynced() const;  // what a power loss now may take
+
   uint64_t used_bytes() const { return used_bytes_; }
   DirNode& root() { return *root_; }
   uint64_t key() const { return key_; }

@@ -113,7 +113,10 @@ IoResult<size_t> SimFile::write(uint64_t offset, std::span<const Bytes> from) {
   } else {
     if (wanted > 1 && disk_.hooks_.buggify(Site::disk_short_write, kShortPerMille)) n = wanted / 2;
     n = room_for(offset, n);
-    if (n == 0 && wanted > 0) error = IoError::no_space;
+    if (n == 0 && wanted > 0) {
+      error = IoError::no_space;
+      disk_.device_.refused();
+    }
   }
   if (error != IoError::ok) {
     fold(Fold::disk_write, static_cast<uint64_t>(error));
@@ -164,8 +167,9 @@ IoResult<void> SimFile::preallocate(uint64_t offset, uint64_t size_bytes) {
   const bool fits = node_->content.cost_of(offset, size_bytes) <= disk_.device_.free_bytes();
   if (fits) node_->content.fill_holes(offset, size_bytes);
   fold(Fold::disk_preallocate, mix64(offset, size_bytes, fits ? 1 : 0));
-  if (!fits) return fail(IoError::no_space);
-  return {};
+  if (fits) return {};
+  disk_.device_.refused();
+  return fail(IoError::no_space);
 }
 
 IoResult<uint64_t> SimFile::size() {

@@ -10,19 +10,20 @@ namespace {
 
 class Troubled final : public ActiveFault {
  public:
-  explicit Troubled(std::vector<SimNode*> nodes) : nodes_(std::move(nodes)) {}
+  explicit Troubled(std::vector<SimNode*> nodes) : toll_(std::move(nodes)) {}
   std::string end(FaultStage& stage) override {
-    for (SimNode* node : nodes_) {
+    std::string what = toll_.text();
+    for (SimNode* node : toll_.nodes()) {
       DiskTrouble trouble = node->device().trouble();
       trouble.capacity_bytes = ~0ULL;
       node->device().set_trouble(trouble);
       if (!node->running()) stage.start(*node);
     }
-    return {};
+    return what;
   }
 
  private:
-  std::vector<SimNode*> nodes_;
+  TollSince toll_;
 };
 
 Began begin(FaultStage&, const FaultPlan&, const std::vector<SimNode*>& targets, uint64_t) {

@@ -25,8 +25,10 @@ Began begin(FaultStage& stage, const FaultPlan&, const std::vector<SimNode*>& ta
   std::string effect;
   for (SimNode* node : targets) {
     if (!node->alive()) continue;
+    const Image::Unsynced unsynced = node->device().image().unsynced();
     effect +=
-        fmt::format("{}{} lost power{}", effect.empty() ? "" : "; ", node->name(), stage.role_of(*node));
+        fmt::format("{}{} lost power{}, with {} bytes in {} files not synced", effect.empty() ? "" : "; ",
+                    node->name(), stage.role_of(*node), unsynced.bytes, unsynced.files);
     nodes.push_back(node);
   }
   if (nodes.empty()) return {};

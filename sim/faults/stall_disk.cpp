@@ -9,18 +9,19 @@ namespace {
 
 class Troubled final : public ActiveFault {
  public:
-  explicit Troubled(std::vector<SimNode*> nodes) : nodes_(std::move(nodes)) {}
+  explicit Troubled(std::vector<SimNode*> nodes) : toll_(std::move(nodes)) {}
   std::string end(FaultStage&) override {
-    for (SimNode* node : nodes_) {
+    std::string what = toll_.text();
+    for (SimNode* node : toll_.nodes()) {
       DiskTrouble trouble = node->device().trouble();
       trouble.stalled_until = Instant{0};
       node->device().set_trouble(trouble);
     }
-    return {};
+    return what;
   }
 
  private:
-  std::vector<SimNode*> nodes_;
+  TollSince toll_;
 };
 
 Began begin(FaultStage&, const FaultPlan&, const std::vector<SimNode*>& targets, uint64_t) {

@@ -64,11 +64,10 @@ std::optional<Duration> parse_duration(std::string_view text) {
 
 std::string format_duration(Duration d) {
   if (d.ns == 0) return "0s";
-  if (d.ns >= 1'000'000'000 && d.ns % 1'000'000 == 0) {
-    const int64_t ms = d.ns / 1'000'000;
-    if (ms % 1000 == 0) return fmt::format("{}s", ms / 1000);
-    std::string text = fmt::format("{}.{:03}", ms / 1000, ms % 1000);
+  if (d.ns >= 1'000'000'000) {
+    std::string text = fmt::format("{}.{:09}", d.ns / 1'000'000'000, d.ns % 1'000'000'000);
     while (text.back() == '0') text.pop_back();
+    if (text.back() == '.') text.pop_back();
     return text + "s";
   }
   for (const Unit& unit : kUnits) {

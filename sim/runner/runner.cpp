@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/properties.h"
 #include "core/metadata/config_def.h"
 #include "sim/faults/schedule.h"
 #include "sim/plan/words.h"
@@ -127,6 +128,20 @@ class Run final : private FaultTeller {
     }
   }
 
+  void record_configurations(Recorder& recorder) const {
+    const auto all = [&](const std::string& scope, const Properties& config) {
+      for (const auto& [key, value] : config) recorder.config(scope, key, value);
+    };
+    for (const NodePlan& node : plan_.cluster.nodes) {
+      const Result<PropertyMap> properties = parse_properties(cluster_.properties_of(node));
+      for (const auto& [key, value] : properties.ok() ? *properties : PropertyMap{})
+        recorder.config(machine_name(node), key, value);
+    }
+    for (const TopicPlan& topic : plan_.topics) all("topic " + topic.name, topic.config);
+    for (const ProducerPlan& producer : plan_.producers) all(producer.name, producer.config);
+    for (const ConsumerPlan& consumer : plan_.consumers) all(consumer.name, consumer.config);
+  }
+
   RunSummary sum_up() {
     if (!world_.livelock().empty()) {
       observer_.on_violation("LIVELOCK", world_.now(), "world", world_.livelock());
@@ -138,12 +153,7 @@ class Run final : private FaultTeller {
     summary.digest = world_.digest().value();
     summary.events = world_.resumes();
     if (Recorder* recorder = observer_.recorder()) {
-      for (const NodePlan& node : plan_.cluster.nodes) {
-        recorder->config(fmt::format("node {}", node.id), "server.properties", cluster_.properties_of(node));
-      }
-      for (const TopicPlan& topic : plan_.topics) {
-        for (const auto& [key, value] : topic.config) recorder->config("topic " + topic.name, key, value);
-      }
+      record_configurations(*recorder);
       const RunHeader header{summary.scenario, summary.seed,    print_plan(plan_), summary.digest,
                              summary.ended,    summary.holds(), KSIM_VERSION};
       Result<std::string> image = recorder->image(header);
