@@ -103,6 +103,7 @@ void Campaign::add(SeedResult result) {
   if (result.counts.permitted > 0) ++permitted_;
   faults_.push_back(result.counts.faults);
   elections_.push_back(result.counts.elections);
+  quorum_elections_.push_back(result.counts.quorum_elections);
   truncations_.push_back(result.counts.truncations);
   isr_changes_.push_back(result.counts.isr_changes);
   acknowledged_.push_back(result.counts.acknowledged);
@@ -138,10 +139,10 @@ std::string Campaign::render(int64_t real_ns, const std::string& repeat, bool co
   out += fmt::format("held {}, violated {}, simulator faults {}; permitted loss in {}\n",
                      seeds_ - violated_ - broken_, violated_, broken_, permitted_);
   out += fmt::format(
-      "median of a seed: {} faults that took effect, {} elections, {} truncations, {} ISR changes, {} "
-      "records "
-      "acknowledged\n",
-      median(faults_), median(elections_), median(truncations_), median(isr_changes_), median(acknowledged_));
+      "median of a seed: {} faults that took effect, {} elections, {} quorum elections, {} truncations, "
+      "{} ISR changes, {} records acknowledged\n",
+      median(faults_), median(elections_), median(quorum_elections_), median(truncations_),
+      median(isr_changes_), median(acknowledged_));
   std::string never;
   for (size_t i = 0; i < kMarkCount; ++i) {
     if (i < marks_.size() && marks_[i] > 0) continue;
@@ -171,6 +172,7 @@ std::string Campaign::render_json(int64_t real_ns, const std::string& repeat) co
            {"digest", fmt::format("{:016x}", digests_)}};
   out["median"] = {{"faults", median(faults_)},
                    {"elections", median(elections_)},
+                   {"quorum_elections", median(quorum_elections_)},
                    {"truncations", median(truncations_)},
                    {"isr_changes", median(isr_changes_)},
                    {"acknowledged", median(acknowledged_)}};

@@ -60,7 +60,7 @@ class Campaign {
   uint64_t events_ = 0;
   uint64_t virtual_ns_ = 0;
   uint64_t digests_ = 0;  // of all digests, whatever the order
-  std::vector<uint64_t> faults_, elections_, truncations_, isr_changes_, acknowledged_;
+  std::vector<uint64_t> faults_, elections_, quorum_elections_, truncations_, isr_changes_, acknowledged_;
   std::vector<uint64_t> marks_;
   std::map<uint64_t, Bad> bad_;  // by seed
 };
