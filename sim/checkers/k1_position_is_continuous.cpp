@@ -41,8 +41,8 @@ class PositionIsContinuous final : public Checker {
       const TruthRecord* skipped = truth->committed_record(offset);
       if (skipped == nullptr || skipped->id == 0) continue;
       cry(record.at, subject,
-          fmt::format("consumer {} went from {} to {} and skipped record {:x} at offset {}", record.consumer,
-                      expected, record.offset, skipped->id, offset),
+          fmt::format("consumer {} went from {} to {} and skipped record {:016x} at offset {}",
+                      record.consumer, expected, record.offset, skipped->id, offset),
           skipped->id, offset);
       return;
     }

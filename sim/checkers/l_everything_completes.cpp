@@ -38,7 +38,7 @@ class EverythingCompletes final : public Checker {
     if (open_.empty()) return;
     const SendOp& first = open_.begin()->second;
     cry(at, to_string(view_.names().name(first.partition)),
-        fmt::format("{} sends never completed; the first is record {:x}, sent at {} ms", open_.size(),
+        fmt::format("{} sends never completed; the first is record {:016x}, sent at {} ms", open_.size(),
                     first.record, first.invoked.ms()),
         first.record);
   }

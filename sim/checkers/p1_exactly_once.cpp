@@ -70,7 +70,7 @@ class ExactlyOnce final : public Checker {
     const bool again = number == last.number;
     if (number <= last.number && (unique_[session] || !again)) {
       cry(at, to_string(view_.names().name(id)),
-          fmt::format("record {:x} (send {} of session {}) at offset {} follows send {} at offset {}: {}",
+          fmt::format("record {:016x} (send {} of session {}) at offset {} follows send {} at offset {}: {}",
                       record.id, number, session, record.offset, last.number, last.offset,
                       again ? "a duplicate" : "out of order"),
           record.id, record.offset);

@@ -32,9 +32,9 @@ class SuccessIsInTheLog final : public Checker {
     if (truth != nullptr && op.offset < truth->committed_start) return;
     if (view_.loss_permitted(op.partition, op.offset, -1, op.invoked)) return;
     cry(op.completed, to_string(view_.names().name(op.partition)),
-        fmt::format("record {:x} was acknowledged at offset {}, where {} is committed (up to {})", op.record,
-                    op.offset,
-                    there == nullptr ? std::string("nothing") : fmt::format("record {:x}", there->id),
+        fmt::format("record {:016x} was acknowledged at offset {}, where {} is committed (up to {})",
+                    op.record, op.offset,
+                    there == nullptr ? std::string("nothing") : fmt::format("record {:016x}", there->id),
                     truth == nullptr ? 0 : truth->committed_end()),
         op.record, op.offset);
   }
@@ -50,7 +50,7 @@ class SuccessIsInTheLog final : public Checker {
           found.insert(record.id);
           if (!failed_.contains(record.id)) continue;
           cry(at, to_string(view_.names().name(id)),
-              fmt::format("record {:x} was reported as definitely not written, yet stands at offset {}",
+              fmt::format("record {:016x} was reported as definitely not written, yet stands at offset {}",
                           record.id, record.offset),
               record.id, record.offset);
         }
@@ -59,7 +59,7 @@ class SuccessIsInTheLog final : public Checker {
     for (const SendOp& op : unplaced_) {
       if (found.contains(op.record) || view_.loss_permitted(op.partition, 0, -1, op.invoked)) continue;
       cry(at, to_string(view_.names().name(op.partition)),
-          fmt::format("record {:x} was acknowledged as a duplicate, yet is nowhere in the log", op.record),
+          fmt::format("record {:016x} was acknowledged as a duplicate, yet is nowhere in the log", op.record),
           op.record);
     }
   }

@@ -59,10 +59,11 @@ class CommittedSurvives final : public Checker {
       if (there == record.record) continue;
       if (view_.loss_permitted(id, record.offset, -1, record.at)) continue;
       cry(at, to_string(view_.names().name(id)),
-          fmt::format(
-              "record {:x} was acknowledged at offset {} at {} ms, but leader {} holds {} there (log end {})",
-              record.record, record.offset, record.at.ms(), leader,
-              there == 0 ? std::string("nothing") : fmt::format("record {:x}", there), held.end_offset()),
+          fmt::format("record {:016x} was acknowledged at offset {} at {} ms, but leader {} holds {} there "
+                      "(log end {})",
+                      record.record, record.offset, record.at.ms(), leader,
+                      there == 0 ? std::string("nothing") : fmt::format("record {:016x}", there),
+                      held.end_offset()),
           record.record, record.offset);
       return;
     }

@@ -25,8 +25,8 @@ class ServedIsCommitted final : public Checker {
         (known->second.record != record.record || known->second.content_hash != record.content_hash)) {
       if (!view_.loss_permitted(record.partition, record.offset, -1, known->second.at)) {
         cry(record.at, subject,
-            fmt::format("offset {} was served as record {:x} at {} ms and as record {:x} now", record.offset,
-                        known->second.record, known->second.at.ms(), record.record),
+            fmt::format("offset {} was served as record {:016x} at {} ms and as record {:016x} now",
+                        record.offset, known->second.record, known->second.at.ms(), record.record),
             record.record, record.offset);
       }
       known->second = {record.record, record.content_hash, record.at};
@@ -44,7 +44,7 @@ class ServedIsCommitted final : public Checker {
     } else if (committed->id != record.record || committed->content_hash != record.content_hash) {
       if (view_.loss_permitted(record.partition, record.offset, -1, Instant{0})) return;
       cry(record.at, subject,
-          fmt::format("consumer {} was served record {:x} at offset {}, where record {:x} is committed",
+          fmt::format("consumer {} was served record {:016x} at offset {}, where record {:016x} is committed",
                       record.consumer, record.record, record.offset, committed->id),
           record.record, record.offset);
     }

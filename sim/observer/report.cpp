@@ -145,13 +145,17 @@ void render_checks(std::string& out, const RunSummary& summary, const Paint& pai
   }
 }
 
+// The first violation of each checker with its story; the others are mostly the same again.
 void render_violations(std::string& out, const RunSummary& summary, const Paint& paint) {
+  std::set<std::string> told;
   for (const ViolationRow& v : summary.violations) {
     out += "\n" +
            paint.red(fmt::format("VIOLATION {} at {} in {}", v.checker, format_seconds(v.at), v.subject)) +
            "\n";
-    if (!v.invariant.empty()) out += paint.bold("  What must hold  ") + v.invariant + "\n";
+    const bool first = told.insert(v.checker).second;
+    if (first && !v.invariant.empty()) out += paint.bold("  What must hold  ") + v.invariant + "\n";
     out += paint.bold("  What was found  ") + v.message + "\n";
+    if (!first) continue;
     for (const std::string& line : v.story) out += "  " + line + "\n";
   }
   if (summary.violations.empty()) return;

@@ -113,7 +113,8 @@ int64_t RunObserver::on_fault(std::string kind, std::string target, Instant at, 
                               std::string effect) {
   ++counts_.faults;
   timeline_.push_back({at, "fault", fmt::format("{} {}", kind, target), effect.empty() ? cause : effect});
-  story_.on_fault(at, fmt::format("fault {} {} begins ({}): {}", kind, target, cause, effect));
+  story_.on_fault_began(static_cast<int64_t>(faults_.size()) + 1, at,
+                        fmt::format("fault {} {} begins ({}): {}", kind, target, cause, effect));
   faults_.push_back(
       {std::move(kind), std::move(target), at, std::nullopt, std::move(cause), std::move(effect)});
   return static_cast<int64_t>(faults_.size());
@@ -122,8 +123,9 @@ int64_t RunObserver::on_fault(std::string kind, std::string target, Instant at, 
 void RunObserver::on_fault_ended(int64_t fault, Instant at, std::string effect) {
   FaultRow& row = faults_.at(static_cast<size_t>(fault - 1));
   row.ended = at;
-  story_.on_fault(
-      at, fmt::format("fault {} {} ends{}{}", row.kind, row.target, effect.empty() ? "" : ": ", effect));
+  story_.on_fault_ended(
+      fault, at,
+      fmt::format("fault {} {} ends{}{}", row.kind, row.target, effect.empty() ? "" : ": ", effect));
   if (!effect.empty()) row.effect += (row.effect.empty() ? "" : "; ") + effect;
   timeline_.push_back({at, "healed", fmt::format("{} {}", row.kind, row.target), std::move(effect)});
 }
@@ -148,8 +150,12 @@ void RunObserver::explain(const Violation& violation) {
     return;
   }
   const Sent& known = sent->second;
-  const RecordStory record{sessions_[known.session], known.invoked, known.acknowledged, known.offset,
-                           known.holders};
+  const RecordStory record{sessions_[known.session],
+                           known.invoked,
+                           known.acknowledged,
+                           known.offset,
+                           known.holders,
+                           known.lagging};
   explanations_.push_back(story_.tell(violation, &record));
 }
 
@@ -170,7 +176,7 @@ int64_t RunObserver::on_send_invoked(const SendOp& op) {
         recorder_->op({session.client, op.session, "send", to_string(names_.name(op.partition)), op.record,
                        session.acks, op.invoked, std::nullopt, Outcome::pending, ErrorCode::NONE, -1});
   }
-  sent_[op.record] = {op.partition, op.session, number, op.invoked, std::nullopt, -1, 0};
+  sent_[op.record] = {op.partition, op.session, number, op.invoked, std::nullopt, -1, 0, 0};
   for (const auto& checker : checkers_) checker->on_send_invoked(op);
   return number;
 }
@@ -192,6 +198,7 @@ void RunObserver::on_send_completed(int64_t number, const SendOp& op) {
     sent.acknowledged = op.completed;
     sent.offset = op.offset;
     sent.holders = holders_of(op.partition, op.offset);
+    sent.lagging = isr_of(op.partition) & ~sent.holders;
   } else {
     ++(op.outcome == Outcome::failed ? counts_.failed : counts_.unknown);
   }
@@ -216,6 +223,18 @@ uint64_t RunObserver::holders_of(PartitionId id, int64_t offset) const {
       holders |= uint64_t{1} << i;
   }
   return holders;
+}
+
+uint64_t RunObserver::isr_of(PartitionId id) const {
+  const PartitionTruth* truth = view_.partition(id);
+  if (truth == nullptr) return 0;
+  uint64_t members = 0;
+  const std::vector<int32_t> nodes = view_.nodes();
+  for (size_t i = 0; i < nodes.size() && i < 64; ++i) {
+    const std::vector<int32_t>& isr = truth->claim.isr;
+    if (std::find(isr.begin(), isr.end(), nodes[i]) != isr.end()) members |= uint64_t{1} << i;
+  }
+  return members;
 }
 
 std::string RunObserver::join_holders(uint64_t holders) const {

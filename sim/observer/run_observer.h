@@ -77,12 +77,14 @@ class RunObserver {
     Instant invoked;
     std::optional<Instant> acknowledged;
     int64_t offset = -1;
-    uint64_t holders = 0;  // by place in ClusterView::nodes()
+    uint64_t holders = 0;  // as in RecordStory
+    uint64_t lagging = 0;
   };
 
   void note_timeline(const NodeEvent& note);
   void note_throughput(const NodeEvent& note);
   uint64_t holders_of(PartitionId id, int64_t offset) const;
+  uint64_t isr_of(PartitionId id) const;
   std::string join_holders(uint64_t holders) const;
   void explain(const Violation& violation);
   std::string invariant_of(std::string_view code) const;

@@ -101,7 +101,8 @@ TEST(Story, AViolationComesWithWhatLedToIt) {
   for (const char* words :
        {"What must hold  a send reported successful is in the log", "leader 1, leader epoch 3, ISR [1,2]",
         "sent by producer-1 (acks=all", "acknowledged at offset 5", "node 1: its process dies",
-        "Why nothing permits it", "ksim scenario x --seed 1 --record run.sqlite",
+        "Why nothing permits it", "The members [1,2] of the ISR did not hold it then",
+        "ksim scenario x --seed 1 --record run.sqlite",
         "from record_story where record = '0000010000000007'"}) {
     EXPECT_NE(text.find(words), std::string::npos) << words << "\n" << text;
   }

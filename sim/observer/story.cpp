@@ -50,11 +50,13 @@ void Story::on_event(const NodeEvent& note) {
                     e->leader < 0 ? std::string("no leader") : fmt::format("leader {}", e->leader),
                     e->leader_epoch, join_ids(e->isr),
                     e->elr.empty() ? "" : fmt::format(", ELR [{}]", join_ids(e->elr)),
-                    e->unclean ? ", by an unclean election" : ""));
+                    e->unclean ? ", by an unclean election" : ""),
+        Kind::claim);
   } else if (const auto* l = std::get_if<BecameLeader>(&event)) {
     add(note.at, partition(l->topic, l->partition),
         fmt::format("broker {} leads in epoch {} from offset {}; high watermark {}", note.node,
-                    l->leader_epoch, l->epoch_start_offset, l->high_watermark));
+                    l->leader_epoch, l->epoch_start_offset, l->high_watermark),
+        Kind::leader);
   } else if (const auto* f = std::get_if<BecameFollower>(&event)) {
     add(note.at, partition(f->topic, f->partition),
         fmt::format("broker {} follows {} in epoch {}; its log ends at {}", note.node, f->leader,
@@ -81,10 +83,13 @@ void Story::on_event(const NodeEvent& note) {
     add(note.at, kEverywhere,
         fmt::format("node {} gives up directory {}: {}", note.node, d->directory, d->reason));
   } else if (const auto* r = std::get_if<RaftStateChanged>(&event)) {
-    add_quorum(note.at, fmt::format("node {} is {} in epoch {}, leader {}, voted for {}", note.node, r->state,
-                                    r->epoch, r->leader_id, r->voted_id));
+    add(note.at, kEverywhere,
+        fmt::format("node {} is {} in epoch {}, leader {}, voted for {}", note.node, r->state, r->epoch,
+                    r->leader_id, r->voted_id),
+        Kind::quorum);
   } else if (const auto* c = std::get_if<ControllerActivated>(&event)) {
-    add_quorum(note.at, fmt::format("node {} becomes the active controller, epoch {}", note.node, c->epoch));
+    add(note.at, kEverywhere,
+        fmt::format("node {} becomes the active controller, epoch {}", note.node, c->epoch), Kind::quorum);
   }
 }
 
@@ -102,27 +107,42 @@ void Story::on_node(int32_t node, NodeFault fault, Instant at) {
   }
 }
 
-void Story::on_fault(Instant at, std::string text) { add(at, kEverywhere, std::move(text)); }
+void Story::on_fault_began(int64_t row, Instant at, std::string text) {
+  faults_[row] = {at, Instant::never(), text};
+  add(at, kEverywhere, std::move(text));
+}
 
-void Story::tell_record(std::vector<std::string>& out, const Violation& violation, const RecordStory& record,
-                        const PartitionTruth* truth) const {
+void Story::on_fault_ended(int64_t row, Instant at, std::string text) {
+  faults_[row].ended = at;
+  add(at, kEverywhere, std::move(text));
+}
+
+void Story::tell_record(std::vector<std::string>& out, const Violation& violation,
+                        const RecordStory& record) const {
   out.push_back(fmt::format("Record {:016x}, sent by {} (acks={}, idempotence {}):", violation.record,
                             record.session.client, acks_text(record.session.acks),
                             record.session.idempotent ? "on" : "off"));
   out.push_back(fmt::format("{}  sent", when(record.sent)));
   if (!record.acknowledged) return;
-  std::vector<int32_t> held, others;
+  const std::vector<int32_t> lagging = nodes_of(record.lagging);
+  out.push_back(fmt::format("{}  acknowledged at offset {}; the logs of brokers [{}] held it",
+                            when(*record.acknowledged), record.offset, join_ids(nodes_of(record.holders))));
+  if (record.session.acks != -1) return;
+  out.push_back(
+      lagging.empty()
+          ? "  Every member of the ISR held it then: if it is gone, it was lost later."
+          : fmt::format(
+                "  The members [{}] of the ISR did not hold it then: acks=all was answered too early.",
+                join_ids(lagging)));
+}
+
+std::vector<int32_t> Story::nodes_of(uint64_t places) const {
+  std::vector<int32_t> out;
   const std::vector<int32_t> nodes = view_.nodes();
   for (size_t i = 0; i < nodes.size() && i < 64; ++i) {
-    if ((record.holders >> i & 1) != 0) {
-      held.push_back(nodes[i]);
-    } else if (truth != nullptr && truth->replicas.contains(nodes[i])) {
-      others.push_back(nodes[i]);
-    }
+    if ((places >> i & 1) != 0) out.push_back(nodes[i]);
   }
-  out.push_back(fmt::format("{}  acknowledged at offset {}; the logs of brokers [{}] held that offset{}",
-                            when(*record.acknowledged), record.offset, join_ids(held),
-                            others.empty() ? "" : fmt::format(", those of [{}] did not", join_ids(others))));
+  return out;
 }
 
 void Story::tell_steps(std::vector<std::string>& out, std::optional<PartitionId> partition, Instant from,
@@ -130,22 +150,29 @@ void Story::tell_steps(std::vector<std::string>& out, std::optional<PartitionId>
   constexpr size_t kFirst = 8;
   constexpr size_t kLast = 22;
   std::vector<const Step*> chosen;
-  const Step* state_before = nullptr;  // the last word of the controller on the partition
+  const Step* before[2] = {};  // what the controller and the leader of the partition had said last
   for (const Step& step : steps_) {
     if (step.at > until) break;
-    if (partition ? step.quorum || (step.partition != *partition && step.partition != kEverywhere)
-                  : step.partition != kEverywhere) {
+    if (partition
+            ? step.kind == Kind::quorum || (step.partition != *partition && step.partition != kEverywhere)
+            : step.partition != kEverywhere) {
       continue;
     }
     if (step.at < from) {
-      if (partition && step.partition == *partition) state_before = &step;
+      if (partition && step.kind == Kind::claim) before[0] = &step;
+      if (partition && step.kind == Kind::leader) before[1] = &step;
       continue;
     }
     chosen.push_back(&step);
   }
-  if (state_before == nullptr && chosen.empty()) return;
+  if (before[0] == nullptr && before[1] == nullptr && chosen.empty()) return;
   out.push_back("What decided it:");
-  if (state_before != nullptr) out.push_back(when(state_before->at) + "  " + state_before->text);
+  for (const Step* step : before) {
+    if (step != nullptr) out.push_back(when(step->at) + "  " + step->text);
+  }
+  for (const auto& [row, fault] : faults_) {
+    if (fault.began < from && fault.ended >= from) out.push_back(when(fault.began) + "  " + fault.text);
+  }
   const size_t n = chosen.size();
   for (size_t i = 0; i < n; ++i) {
     if (n > kFirst + kLast + 1 && i == kFirst) {
@@ -210,7 +237,7 @@ std::vector<std::string> Story::tell(const Violation& violation, const RecordSto
   const auto id = name ? view_.names().find(name->first, name->second) : std::nullopt;
   const PartitionTruth* truth = id ? view_.partition(*id) : nullptr;
   const Instant since = record == nullptr ? Instant{0} : record->sent;
-  if (record != nullptr) tell_record(out, violation, *record, truth);
+  if (record != nullptr) tell_record(out, violation, *record);
   tell_steps(out, id, since, violation.at);
   if (truth == nullptr) return out;
   tell_replicas(out, *truth, violation.offset);
