@@ -134,6 +134,12 @@ void Partition::check_lag() {
   carry_out(isr_.check_lag(context()));
 }
 
+void Partition::brokers_changed() {
+  if (!is_leader()) return;
+  carry_out(isr_.advance(context()));
+  host_.moved(*this);
+}
+
 void Partition::proposal_answered(const IsrAnswer& answer) {
   if (!is_leader()) return;
   const bool known = isr_.pending() && isr_.pending()->number == answer.number;

@@ -146,6 +146,8 @@ class Partition {
   // NONE: enough replicas have it; nothing: not yet (rule D22).
   std::optional<ErrorCode> acknowledged(int64_t required_offset, int32_t appended_epoch) const;
   void check_lag();
+  // A follower that is not alive any more holds neither the high watermark nor the low watermark back.
+  void brokers_changed();
   void proposal_answered(const IsrAnswer& answer);
   // Rule D59: the low watermark to wait for. Waits.
   Result<int64_t> delete_records(int64_t offset);

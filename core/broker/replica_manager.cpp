@@ -53,6 +53,15 @@ void ReplicaManager::check_lag() {
   run_actions();
 }
 
+void ReplicaManager::logs_failed() {
+  for (const auto& [key, partition] : partitions_) {
+    if (partition->online()) continue;
+    env_.reached(Mark::replica_offline, partition->name());
+    moved(*partition);
+  }
+  run_actions();
+}
+
 void ReplicaManager::set_image(MetadataImageRef image) { image_ = std::move(image); }
 
 void ReplicaManager::apply(const ReplicaChanges& changes) {
@@ -66,10 +75,14 @@ void ReplicaManager::apply(const ReplicaChanges& changes) {
   for (const ReplicaChange& change : changes.assigned) {
     if (change.state->leader != options_.own_id) follow(change);
   }
-  // A leader that was not alive when its followers learned of it, or came back elsewhere.
   if (changes.brokers_changed) {
     for (const auto& [key, partition] : partitions_) {
-      if (!partition->is_leader()) start_fetching(partition);
+      if (partition->is_leader()) {
+        partition->brokers_changed();
+      } else {
+        // A leader that was not alive when its followers learned of it, or came back elsewhere.
+        start_fetching(partition);
+      }
     }
   }
   run_actions();

@@ -130,6 +130,8 @@ class ReplicaManager final : public PartitionHost {
   const std::map<PartitionKey, std::shared_ptr<Partition>>& partitions() const { return partitions_; }
   std::vector<CheckpointEntry> high_watermarks() const;
   void check_lag();
+  // The directory of some logs has failed: what waits for their partitions is told.
+  void logs_failed();
   void proposal_answered(const PartitionKey& key, const IsrAnswer& answer);
   // Looks at what waits for partitions that have changed. Whoever changes one calls it without locks held.
   void run_actions();

@@ -65,7 +65,10 @@ class BrokerShard final : private broker::IsrProposals,
   const broker::ReplicaManager& replicas() const { return manager_; }
   broker::ActiveController& active_controller() { return active_; }
   void set_broker_epoch(int64_t epoch);
-  void directory_failed(size_t directory) { logs_.directory_failed(directory); }
+  void directory_failed(size_t directory) {
+    logs_.directory_failed(directory);
+    manager_.logs_failed();
+  }
   void collect(MetricsSnapshot& into);
 
  private:

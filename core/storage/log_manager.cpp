@@ -219,6 +219,7 @@ Result<void> LogManager::make_stray(const FoundLog& log) {
     note_failure(directory, error.message);
     return fail(std::move(error));
   }
+  env_.reached(Mark::log_stray, log.topic_partition.to_string());
   TRY(link_.forget(log.directory, log.topic_partition));
   remove_directory_later(log.directory, to, LogConfig{}.file_delete_delay_ms);
   return {};
