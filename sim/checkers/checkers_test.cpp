@@ -403,6 +403,34 @@ TEST_F(Story, K1CriesWhenAConsumerSkipsOrStepsBack) {
   EXPECT_TRUE(cried("K1"));
 }
 
+TEST_F(Story, WhatWasDeletedOnPurposeIsNeitherLostNorSkipped) {
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a, b});
+  high_watermark(1, 2);
+  acknowledge(a, 0);
+  acknowledge(b, 1);
+  emit(1, LogStartMoved{kLog, kTopic, 0, 2, "segment deletion"});
+  // A follower that was behind begins again at the leader's start.
+  log_file(3).bytes.clear();
+  disks.files[{3, fmt::format("data/{}/{:020}.log", kLog, 2)}] = {};
+  emit(3, LogTruncated{kLog, kTopic, 0, 2, 2});
+  lead(3, 1);
+  consume(2, c);
+  EXPECT_EQ(cries(), "R5") << "c is nowhere, but a and b are not missed";
+}
+
+TEST_F(Story, WhatOnlyAFollowersStartLeavesOutIsMissed) {
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a, b});
+  high_watermark(1, 2);
+  acknowledge(a, 0);
+  log_file(3).bytes.clear();
+  emit(3, LogTruncated{kLog, kTopic, 0, 2, 0});
+  emit(3, LogStartMoved{kLog, kTopic, 0, 2, "leader offset increment"});
+  lead(3, 1);
+  EXPECT_TRUE(cried("R1"));
+}
+
 TEST_F(Story, K1CriesWhenAConsumerStepsBackWithoutSeek) {
   consume(5, a);
   consume(4, b);

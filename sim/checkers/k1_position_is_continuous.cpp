@@ -37,7 +37,7 @@ class PositionIsContinuous final : public Checker {
     }
     const PartitionTruth* truth = view_.partition(record.partition);
     if (truth == nullptr) return;
-    for (int64_t offset = std::max(expected, truth->committed_start); offset < record.offset; ++offset) {
+    for (int64_t offset = std::max(expected, truth->first_kept()); offset < record.offset; ++offset) {
       const TruthRecord* skipped = truth->committed_record(offset);
       if (skipped == nullptr || skipped->id == 0) continue;
       cry(record.at, subject,

@@ -54,7 +54,7 @@ class CommittedSurvives final : public Checker {
     if (records == acknowledged_.end() || log == truth.replicas.end() || log->second == nullptr) return;
     const ReplicaTruth& held = *log->second;
     for (const Acknowledged& record : records->second) {
-      if (record.offset < held.first_offset() && !held.empty()) continue;  // retention
+      if (record.offset < truth.first_kept()) continue;
       const RecordId there = record_at(truth, held, record.offset);
       if (there == record.record) continue;
       if (view_.loss_permitted(id, record.offset, -1, record.at)) continue;

@@ -1,4 +1,5 @@
 // partition: the targets and the rest of the cluster cannot reach each other; clients still reach both.
+// With `peer` only what that names is out of reach: "controllers", "leader(orders-0)".
 // Nothing is refused: segments are held and sent again until their sender gives up.
 
 #include <algorithm>
@@ -28,11 +29,20 @@ class Apart final : public ActiveFault {
   std::vector<Cut> cuts_;
 };
 
-Began cut_off(FaultStage& stage, const std::vector<SimNode*>& targets, bool in, bool out) {
+bool has(const std::vector<SimNode*>& nodes, const SimNode* node) {
+  return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+}
+
+Began cut_off(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNode*>& targets, uint64_t key,
+              bool in, bool out) {
+  const auto named = plan.parameters.find("peer");
+  std::vector<SimNode*> peers;
+  if (named != plan.parameters.end()) peers = stage.resolve(named->second, key);
   std::vector<Cut> cuts;
   for (SimNode* node : targets) {
     for (SimNode* other : stage.others(*node, false)) {
-      if (std::find(targets.begin(), targets.end(), other) != targets.end()) continue;
+      if (has(targets, other)) continue;
+      if (named != plan.parameters.end() && !has(peers, other)) continue;
       if (in) cuts.push_back({other, node});
       if (out) cuts.push_back({node, other});
     }
@@ -43,7 +53,8 @@ Began cut_off(FaultStage& stage, const std::vector<SimNode*>& targets, bool in, 
   });
   if (cuts.empty()) return {};
   for (const Cut& cut : cuts) stage.world().fabric().trouble(cut.from->host(), cut.to->host()).blocked = true;
-  std::string effect = fmt::format("{} cut off from the cluster ({}, {} ways)", join_names(targets),
+  std::string effect = fmt::format("{} cut off from {} ({}, {} ways)", join_names(targets),
+                                   named == plan.parameters.end() ? "the cluster" : join_names(peers),
                                    in && out ? "both ways"
                                    : in      ? "hears nothing"
                                              : "is not heard",
@@ -51,29 +62,33 @@ Began cut_off(FaultStage& stage, const std::vector<SimNode*>& targets, bool in, 
   return {std::make_unique<Apart>(std::move(cuts)), std::move(effect)};
 }
 
-Began begin_both(FaultStage& stage, const FaultPlan&, const std::vector<SimNode*>& targets, uint64_t) {
-  return cut_off(stage, targets, true, true);
+Began begin_both(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNode*>& targets,
+                 uint64_t key) {
+  return cut_off(stage, plan, targets, key, true, true);
 }
 
-Began begin_one(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNode*>& targets, uint64_t) {
+Began begin_one(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNode*>& targets,
+                uint64_t key) {
   const auto direction = plan.parameters.find("direction");
   const bool in = direction == plan.parameters.end() || direction->second != "out";
-  return cut_off(stage, targets, in, !in);
+  return cut_off(stage, plan, targets, key, in, !in);
 }
 
 }  // namespace
 
 FaultKind partition_fault() {
-  return {"partition",
-          "the target and the rest of the cluster cannot reach each other; clients reach both",
-          {},
-          begin_both};
+  return {
+      "partition",
+      "the target and the rest of the cluster, or only `peer`, cannot reach each other; clients reach both",
+      {"peer"},
+      begin_both};
 }
 
 FaultKind partition_one_way_fault() {
   return {"partition_one_way",
-          "only one direction is cut: direction = \"in\" (hears nothing) or \"out\"",
-          {"direction"},
+          "only one direction is cut: direction = \"in\" (hears nothing) or \"out\"; from all or only from "
+          "`peer`",
+          {"direction", "peer"},
           begin_one};
 }
 

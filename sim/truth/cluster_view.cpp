@@ -108,6 +108,11 @@ void ClusterView::on_event(const NodeEvent& note) {
     if (auto [truth, log] = of_log(e->log); log != nullptr) log->appended();
   } else if (const auto* e = std::get_if<LogTruncated>(&event)) {
     if (auto [truth, log] = of_log(e->log); log != nullptr) log->truncated(e->to_offset);
+  } else if (const auto* e = std::get_if<LogStartMoved>(&event)) {
+    // Each replica deletes what is too old or too much by itself; what came from its leader says nothing new.
+    const auto [truth, log] = of_log(e->log);
+    if (truth != nullptr && !e->reason.starts_with("leader offset"))
+      truth->deleted_below = std::max(truth->deleted_below, e->start_offset);
   } else if (const auto* e = std::get_if<SegmentRolled>(&event)) {
     if (auto [truth, log] = of_log(e->log); log != nullptr) log->rolled(e->base_offset);
   } else if (const auto* e = std::get_if<LogLoaded>(&event)) {
@@ -117,6 +122,7 @@ void ClusterView::on_event(const NodeEvent& note) {
     if (e->topic_id != truth.topic_id) {  // re-created: another topic
       truth.committed.clear();
       truth.committed_start = 0;
+      truth.deleted_below = 0;
       truth.high_watermark.clear();
       truth.replicas.clear();
       truth.claim = {};

@@ -2,6 +2,7 @@
 // What checkers ask: truth from the disks, and claims (roles, epochs, high watermarks, ISR) from events. The
 // view is fed before the checkers are.
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -54,6 +55,8 @@ struct PartitionTruth {
   // Batches that a leader has claimed to be committed, in order, as they stood in its log then.
   std::vector<TruthBatch> committed;
   int64_t committed_start = 0;
+  // Records before it were deleted on purpose: by retention or by DeleteRecords.
+  int64_t deleted_below = 0;
   std::vector<Destroyed> destroyed;
   std::vector<UncleanElection> unclean;
   BatchContents contents;
@@ -61,6 +64,8 @@ struct PartitionTruth {
   int64_t committed_end() const {
     return committed.empty() ? committed_start : committed.back().last_offset + 1;
   }
+  // The first offset whose committed record must still be there.
+  int64_t first_kept() const { return std::max(committed_start, deleted_below); }
   // The committed record at `offset`, or nullptr.
   const TruthRecord* committed_record(int64_t offset) const;
 };

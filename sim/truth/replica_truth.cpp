@@ -97,8 +97,10 @@ void ReplicaTruth::appended() {
 }
 
 void ReplicaTruth::truncated(int64_t to_offset) {
-  // A truncation below the first segment starts the log anew under another name.
-  if (batches_.empty() || to_offset <= batches_.front().base_offset) return reload();
+  // A truncation below the first segment starts the log anew under another name; so does one past its end, of
+  // a follower that fell behind its leader's log start.
+  if (batches_.empty() || to_offset <= batches_.front().base_offset || to_offset > end_offset())
+    return reload();
   while (!batches_.empty() && batches_.back().last_offset >= to_offset) batches_.pop_back();
   while (!segments_.empty() && segments_.back() > to_offset) segments_.pop_back();
   if (batches_.empty() || segments_.empty()) return reload();
