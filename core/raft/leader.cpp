@@ -61,6 +61,23 @@ bool Leader::fetched(const ReplicaKey& replica, int64_t fetch_offset, int64_t le
   return is_voter && advance();
 }
 
+std::optional<int64_t> Leader::told_high_watermark(const ReplicaKey& replica) const {
+  for (const auto* replicas : {&voters_, &observers_}) {
+    for (const ReplicaProgress& one : *replicas) {
+      if (one.key.means(replica)) return one.told_high_watermark;
+    }
+  }
+  return std::nullopt;
+}
+
+void Leader::tell_high_watermark(const ReplicaKey& replica, int64_t high_watermark) {
+  for (auto* replicas : {&voters_, &observers_}) {
+    for (ReplicaProgress& one : *replicas) {
+      if (one.key.means(replica)) one.told_high_watermark = high_watermark;
+    }
+  }
+}
+
 // Rule B22. Never lower than before, and only once a record of this epoch is on a majority (raft
 // paper 5.4.2).
 bool Leader::advance() {

@@ -13,6 +13,7 @@ struct ReplicaProgress {
   std::optional<Instant> last_fetch;
   std::optional<Instant> last_caught_up;
   int64_t leader_end_at_last_fetch = -1;
+  int64_t told_high_watermark = -1;  // in the last answer to it
 };
 
 class Leader {
@@ -30,6 +31,9 @@ class Leader {
   bool local_flushed(int64_t flushed_offset);
   // A validated fetch position (rule B23). True if the high watermark advanced.
   bool fetched(const ReplicaKey& replica, int64_t fetch_offset, int64_t leader_end, Instant now);
+  // What this replica was told last, -1 if nothing; none for one that is not followed.
+  std::optional<int64_t> told_high_watermark(const ReplicaKey& replica) const;
+  void tell_high_watermark(const ReplicaKey& replica, int64_t high_watermark);
   const std::vector<ReplicaProgress>& voters() const { return voters_; }
   const std::vector<ReplicaProgress>& observers() const { return observers_; }
   // The other voters, furthest first, equal ones by id (rule B29).

@@ -34,15 +34,19 @@ void Node::handle(Step& s, uint64_t ticket, FetchRequest& request) {
   }
 }
 
-// Something to tell the one who asks (rule B35).
+// Something to tell the one who asks (rule B35). Before Fetch v18 a follower does not say which high
+// watermark it knows; then what it was told last stands in for that. Without it a committed record would
+// become visible at followers only when the next one is appended, or half a second later.
 bool Node::has_news(const FetchRequest& request) const {
-  const int64_t watermark = std::get<Leader>(state_).high_watermark().value_or(-1);
-  return log_.end_offset() > request.fetch_offset ||
-         (request.high_watermark && *request.high_watermark < watermark);
+  if (log_.end_offset() > request.fetch_offset) return true;
+  const auto& leader = std::get<Leader>(state_);
+  const std::optional<int64_t> known =
+      request.high_watermark ? request.high_watermark : leader.told_high_watermark(request.replica);
+  return known && leader.high_watermark().value_or(-1) > *known;
 }
 
 void Node::answer_fetch(uint64_t ticket, const FetchRequest& request) {
-  const auto& leader = std::get<Leader>(state_);
+  auto& leader = std::get<Leader>(state_);
   FetchResponse response = stamped<FetchResponse>(ErrorCode::NONE);
   response.log_start_offset = log_.start_offset();
   const LogView::Position position = log_.validate(request.fetch_offset, request.last_fetched_epoch);
@@ -56,6 +60,7 @@ void Node::answer_fetch(uint64_t ticket, const FetchRequest& request) {
     response.snapshot_id = position.at;
   }
   response.high_watermark = leader.high_watermark().value_or(-1);
+  leader.tell_high_watermark(request.replica, response.high_watermark);
   // The records have to be in the log before they can be read there; durable they need not be (rule B24).
   reply(ticket, std::move(response), last_append_);
 }

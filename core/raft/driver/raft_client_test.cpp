@@ -2,7 +2,7 @@
 
 #include "core/raft/driver/raft_client.h"
 
-#include "core/raft/driver/raft_test_node.h"
+#include "core/raft/driver/test_node.h"
 
 namespace ksim::raft {
 namespace {

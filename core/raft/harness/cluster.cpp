@@ -102,6 +102,8 @@ void Cluster::drain(int32_t id) {
 void Cluster::release(Replica& node, Outward outward) {
   note(node.id(), describe(outward));
   if (auto* send = std::get_if<SendRequest>(&outward)) {
+    // As on the wire before Fetch v18.
+    if (auto* fetch = std::get_if<FetchRequest>(&send->request)) fetch->high_watermark.reset();
     Flight flight{
         0, node.id(), send->peer, send->correlation, incarnations_[node.id()], std::move(send->request)};
     flights_.push_back(renumbered(std::move(flight)));

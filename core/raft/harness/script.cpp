@@ -38,6 +38,20 @@ class Script {
     words_ = split(line, ' ');
     ENSURE(!words_.empty());
     const std::string& verb = words_[0];
+    constexpr std::pair<std::string_view, Handler> kCommands[] = {
+        {"cluster", &Script::cluster},     {"start", &Script::start},
+        {"crash", &Script::crash},         {"power-loss", &Script::power_loss},
+        {"tick", &Script::tick},           {"deadline", &Script::deadline},
+        {"timeout", &Script::timeout},     {"deliver", &Script::deliver},
+        {"drop", &Script::drop},           {"duplicate", &Script::duplicate},
+        {"stabilize", &Script::stabilize}, {"auto-disk", &Script::auto_disk},
+        {"disk", &Script::disk},           {"append", &Script::append},
+        {"resign", &Script::resign},       {"shutdown", &Script::shutdown},
+        {"snapshot", &Script::snapshot},   {"clean", &Script::clean},
+        {"status", &Script::status},       {"log", &Script::log},
+        {"flights", &Script::flights},     {"fail", &Script::fail},
+        {"wipe", &Script::wipe},
+    };
     for (const auto& [name, handler] : kCommands) {
       if (verb != name) continue;
       (this->*handler)();
@@ -48,7 +62,6 @@ class Script {
 
  private:
   using Handler = void (Script::*)();
-  static const std::vector<std::pair<std::string_view, Handler>> kCommands;
 
   // The n-th word without '='.
   std::string word(size_t n) const {
@@ -229,21 +242,6 @@ class Script {
   Cluster cluster_;
   std::vector<std::string> words_;
   uint64_t tickets_ = 0;
-};
-
-const std::vector<std::pair<std::string_view, Script::Handler>> Script::kCommands = {
-    {"cluster", &Script::cluster},     {"start", &Script::start},
-    {"crash", &Script::crash},         {"power-loss", &Script::power_loss},
-    {"tick", &Script::tick},           {"deadline", &Script::deadline},
-    {"timeout", &Script::timeout},     {"deliver", &Script::deliver},
-    {"drop", &Script::drop},           {"duplicate", &Script::duplicate},
-    {"stabilize", &Script::stabilize}, {"auto-disk", &Script::auto_disk},
-    {"disk", &Script::disk},           {"append", &Script::append},
-    {"resign", &Script::resign},       {"shutdown", &Script::shutdown},
-    {"snapshot", &Script::snapshot},   {"clean", &Script::clean},
-    {"status", &Script::status},       {"log", &Script::log},
-    {"flights", &Script::flights},     {"fail", &Script::fail},
-    {"wipe", &Script::wipe},
 };
 
 }  // namespace
