@@ -58,6 +58,9 @@ class Node {
   const LogView& log() const { return log_; }
   // Everything below is committed; -1 while unknown. Never goes down (rule B37).
   int64_t high_watermark() const { return high_watermark_; }
+  // How often a state was left: with the epoch, a name for the next random choices that does not depend on
+  // how many messages came between.
+  uint64_t transitions() const { return transitions_; }
   bool shutting_down() const { return shutdown_deadline_.has_value(); }
 
  private:
@@ -188,6 +191,8 @@ class Node {
   bool shutdown_complete_ = false;
   bool started_ = false;
   bool changed_state_ = false;
+  uint64_t transitions_ = 0;
+  uint64_t asked_anyone_ = 0;
   int32_t announced_epoch_ = -1;
   int32_t announced_leader_ = kNoNode;
   Instant next_deadline_;

@@ -121,7 +121,9 @@ Instant Node::fetch_from_anyone(Step& s) {
     }
     return back;
   }
-  const int32_t chosen = ready[s.draws.below(ready.size())];
+  // A driver may give the same draw until the state changes, and not always the same voter should be asked.
+  const uint64_t turn = s.draws.below(ready.size()) + asked_anyone_++;
+  const int32_t chosen = ready[turn % ready.size()];
   return send_fetch(s, chosen);
 }
 

@@ -18,6 +18,7 @@ void Node::leave_state(Step&) {
   peers_.reset();
   if (is_leader()) fail_fetches(ErrorCode::NOT_LEADER_OR_FOLLOWER);
   changed_state_ = true;
+  ++transitions_;
 }
 
 void Node::entered(bool durable) {

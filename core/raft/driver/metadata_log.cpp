@@ -211,22 +211,36 @@ Result<void> MetadataLog::store_chunk(const StoreSnapshotChunk& action) {
   return fetching_->append(action.bytes);
 }
 
+Result<void> MetadataLog::verify_partial() {
+  TRY_ASSIGN(const std::unique_ptr<SnapshotReader> reader, fetching_->read_back());
+  std::vector<Bytes> values;
+  for (;;) {
+    TRY_ASSIGN(const bool more, reader->next(values));
+    if (!more) return {};
+  }
+}
+
 Result<void> MetadataLog::install(OffsetAndEpoch id) {
   ENSURE(fetching_ != nullptr && fetching_->id() == id, "installing a snapshot that was not fetched");
+  // What was damaged at the leader, or on the way, must not become this node's truth.
+  TRY(verify_partial());
   TRY(fetching_->freeze());
   const auto size = static_cast<int64_t>(fetching_->size_bytes());
   fetching_.reset();
   // A crash between the two is mended at the next start (rule A58).
   TRY(log_->truncate_fully_and_start_at(id.offset));
   advance_high_watermark(id.offset);
-  snapshots_.push_back({id, size});
+  add_snapshot(id, size);
   return remove_snapshots_below(env_, directory_, id.offset, snapshots_);
 }
 
 void MetadataLog::add_snapshot(OffsetAndEpoch id, int64_t size_bytes) {
   const bool known = std::any_of(snapshots_.begin(), snapshots_.end(),
                                  [&](const SnapshotInfo& info) { return info.id == id; });
-  if (!known) snapshots_.push_back({id, size_bytes});
+  if (known) return;
+  snapshots_.push_back({id, size_bytes});
+  std::sort(snapshots_.begin(), snapshots_.end(),
+            [](const SnapshotInfo& a, const SnapshotInfo& b) { return a.id.offset < b.id.offset; });
 }
 
 // Rule B43.

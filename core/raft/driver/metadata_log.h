@@ -80,6 +80,7 @@ class MetadataLog {
                                              std::vector<SnapshotInfo>& snapshots);
   Result<LogChunk> read(int64_t offset, int64_t max_bytes, storage::FetchIsolation isolation);
   Result<void> append_leader_bytes(ByteBuffer& bytes, int32_t epoch, int64_t expected_end);
+  Result<void> verify_partial();
   ByteBuffer leader_change_batch(const LeaderChange& change, const AppendEntry& entry, int32_t epoch) const;
 
   const Env& env_;

@@ -20,7 +20,6 @@ RaftClient::RaftClient(const Env& env, RaftOptions options, std::unique_ptr<Meta
       log_(std::move(log)),
       stored_(std::move(stored)),
       node_(options_.node, log_->view()),
-      dice_(env.random, Stream::election_timeout, static_cast<uint64_t>(options_.node.local.id)),
       feed_(env.scheduler),
       disk_wanted_(env.scheduler),
       timer_moved_(env.scheduler),
@@ -48,7 +47,7 @@ void RaftClient::start() {
   if (committed > 0) log_->advance_high_watermark(committed);
   for (auto& [id, channel] : elections_) channel->start(scope_);
   for (auto& [id, channel] : replications_) channel->start(scope_);
-  gate_.add(node_.start(stored_, env_.now(), dice_.next()));
+  gate_.add(node_.start(stored_, env_.now(), draw()));
   carry_out();
   scope_.spawn("raft-disk", [this] { run_disk(); });
   scope_.spawn("raft-timer", [this] { run_timer(); });
@@ -65,9 +64,15 @@ void RaftClient::add_listener(RaftListener& listener) {
 
 // ---- the core and what it decides ----
 
+// Named by epoch and state, so that a message more or less shifts nobody's election timeout.
+uint64_t RaftClient::draw() {
+  const uint64_t entity = mix64(static_cast<uint64_t>(node_id()), static_cast<uint64_t>(node_.epoch()));
+  return env_.random.draw(Stream::election_timeout, entity, node_.transitions());
+}
+
 void RaftClient::apply(Input input) {
   if (failure_ || closed_) return;
-  gate_.add(node_.step(std::move(input), env_.now(), dice_.next()));
+  gate_.add(node_.step(std::move(input), env_.now(), draw()));
   carry_out();
 }
 
@@ -197,6 +202,12 @@ void RaftClient::run_timer() {
 
 void RaftClient::run_feed(RaftListener& listener) {
   ListenerFeed feed(env_, *log_, feed_, listener);
+  struct Listed {
+    std::vector<ListenerFeed*>& feeds;
+    ListenerFeed* feed;
+    ~Listed() { std::erase(feeds, feed); }
+  } listed{feeds_, &feed};
+  feeds_.push_back(&feed);
   Result<void> ended = feed.run();
   if (!ended.ok()) failed(ended.error());
 }
@@ -237,6 +248,10 @@ Result<void> RaftClient::clean() {
       due = oldest->last_contained_timestamp_ms() + options_.retention_ms < env_.clock.wall().ms();
     }
     if (!due) return {};
+    // Nobody here should have to load a snapshot because of it, least of all under a leader (rule B55).
+    for (const ListenerFeed* feed : feeds_) {
+      if (feed->next_offset() < snapshots[1].id.offset) return {};
+    }
     apply(CleanUpTo{snapshots[1].id});
     if (failure_ || node_.log().snapshots().size() == snapshots.size()) return {};
   }
@@ -295,6 +310,10 @@ Result<std::unique_ptr<SnapshotWriter>> RaftClient::create_snapshot(OffsetAndEpo
   const LogView& view = node_.log();
   if (id.offset < view.start_offset() || view.find_snapshot(id) != nullptr) {
     return std::unique_ptr<SnapshotWriter>();
+  }
+  const OffsetAndEpoch end = view.end_offset_for_epoch(id.epoch);
+  if (end.epoch != id.epoch || end.offset < id.offset) {
+    return fail(ErrorCode::UNKNOWN_SERVER_ERROR, "a snapshot of what this log does not hold");
   }
   return log_->create_snapshot(id, last_contained_timestamp_ms);
 }

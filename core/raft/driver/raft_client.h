@@ -127,6 +127,7 @@ class RaftClient final : private PeerAnswers {
   RaftClient(const Env& env, RaftOptions options, std::unique_ptr<MetadataLog> log,
              std::optional<ElectionRecord> stored);
 
+  uint64_t draw();
   void apply(Input input);
   void carry_out();
   void take(SendRequest& out);
@@ -157,7 +158,6 @@ class RaftClient final : private PeerAnswers {
   std::optional<ElectionRecord> stored_;
   Node node_;
   PersistGate gate_;
-  Dice dice_;
   FeedState feed_;
   std::map<int32_t, std::unique_ptr<PeerChannel>> elections_;     // by voter
   std::map<int32_t, std::unique_ptr<PeerChannel>> replications_;  // by voter
@@ -170,6 +170,7 @@ class RaftClient final : private PeerAnswers {
   Condition shutdown_done_;
   Instant timer_until_;  // what the timer's fiber waits for
   std::vector<RaftListener*> listeners_;
+  std::vector<ListenerFeed*> feeds_;
   bool started_ = false;
   bool closed_ = false;
   bool shutdown_complete_ = false;

@@ -2,6 +2,8 @@
 
 #include "core/raft/driver/raft_client.h"
 
+#include <array>
+
 #include "core/raft/driver/test_node.h"
 
 namespace ksim::raft {
@@ -161,6 +163,37 @@ TEST(RaftClient, SnapshotsReachThoseWhoAreBehind) {
   quorum.calm_down();
   for (int32_t id = 1; id <= 4; ++id) quorum.expect_all_at(id);
   quorum.expect_sound();
+}
+
+TEST(RaftClient, DescribesItself) {
+  Quorum quorum(6);
+  quorum.start_all(1);
+  quorum.run(seconds(10));
+  const auto leader = quorum.leader();
+  ASSERT_TRUE(leader.has_value());
+  std::array<wire::DescribeQuorumRequestPartitionData, 1> partitions;
+  std::array<wire::DescribeQuorumRequestTopicData, 1> topics;
+  topics[0].topic_name = kMetadataTopic;
+  topics[0].partitions = partitions;
+  wire::DescribeQuorumRequest request;
+  request.topics = topics;
+  wire::Arena arena;
+  const wire::DescribeQuorumResponse answer = quorum.process(*leader)->raft().handle(request, arena);
+  ASSERT_EQ(answer.error_code, 0);
+  const auto& partition = answer.topics[0].partitions[0];
+  EXPECT_EQ(partition.leader_id, *leader);
+  ASSERT_EQ(partition.current_voters.size(), 3U);
+  ASSERT_EQ(partition.observers.size(), 1U);
+  EXPECT_EQ(partition.observers[0].replica_id, 4);
+  for (const auto& voter : partition.current_voters) {
+    EXPECT_GE(voter.log_end_offset, partition.high_watermark - 10);
+    EXPECT_GT(voter.last_caught_up_timestamp, 0);
+  }
+  for (int32_t id = 1; id <= 3; ++id) {
+    if (id == *leader) continue;
+    EXPECT_EQ(quorum.process(id)->raft().handle(request, arena).error_code,
+              static_cast<int16_t>(ErrorCode::NOT_LEADER_OR_FOLLOWER));
+  }
 }
 
 // Crashes and power losses of any node at any time, as long as the world lasts; then all come back, and

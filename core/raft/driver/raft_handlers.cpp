@@ -84,6 +84,8 @@ wire::FetchResponse RaftClient::handle(const wire::FetchRequest& request, wire::
   if (response.read) {
     const int64_t most = std::clamp<int64_t>(response.read->max_bytes, 1, options_.node.max_fetch_bytes);
     Result<LogChunk> chunk = log_->read(response.read->from, most);
+    // A leader that cannot read its log must not go on: its followers would wait for it for ever.
+    if (!chunk.ok() && chunk.error().code != ErrorCode::OFFSET_OUT_OF_RANGE) failed(chunk.error());
     if (!still_leads(node_, response.leader_epoch) || !chunk.ok()) {
       FetchResponse gone;
       gone.error = ErrorCode::NOT_LEADER_OR_FOLLOWER;

@@ -99,6 +99,10 @@ Result<void> RawSnapshotWriter::append(Bytes bytes) {
   return {};
 }
 
+Result<std::unique_ptr<SnapshotReader>> RawSnapshotWriter::read_back() const {
+  return std::unique_ptr<SnapshotReader>(new SnapshotReader(id_, file_, size_));
+}
+
 Result<void> RawSnapshotWriter::freeze() {
   if (auto synced = file_->sync(SyncMode::all); !synced.ok()) return fail(Error(synced.error(), part_));
   const std::string path = join_path(directory_, snapshot_name(id_));

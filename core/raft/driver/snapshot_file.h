@@ -23,6 +23,8 @@ bool is_snapshot_leftover(std::string_view name);  // .checkpoint.part or .check
 // Finished snapshots in a directory with their sizes, by offset; leftovers are removed (rule A58).
 Result<std::vector<SnapshotInfo>> load_snapshots(Disk& disk, std::string_view directory);
 
+class SnapshotReader;
+
 // A file that grows until freeze() gives it its name. Dropped before, it leaves a .part for the next start.
 class RawSnapshotWriter {
  public:
@@ -31,6 +33,8 @@ class RawSnapshotWriter {
   OffsetAndEpoch id() const { return id_; }
   uint64_t size_bytes() const { return size_; }
   Result<void> append(Bytes bytes);
+  // Reads what was written so far.
+  Result<std::unique_ptr<SnapshotReader>> read_back() const;
   // When this returns the snapshot survives any crash under its name.
   Result<void> freeze();
   void abandon();  // removes what was written
@@ -91,6 +95,7 @@ class SnapshotReader {
   Result<bool> next(std::vector<Bytes>& values);
 
  private:
+  friend class RawSnapshotWriter;
   SnapshotReader(OffsetAndEpoch id, FileRef file, uint64_t size)
       : id_(id), file_(std::move(file)), size_(size) {}
   Result<bool> read_batch(BatchView& batch);
