@@ -60,7 +60,8 @@ LogLevel event_level(const Event& event) {
   if (const auto* line = std::get_if<LogLine>(&event)) return static_cast<LogLevel>(line->level);
   if (std::holds_alternative<LogDirFailed>(event)) return LogLevel::error;
   if (std::holds_alternative<LogAppended>(event) || std::holds_alternative<HighWatermarkChanged>(event) ||
-      std::holds_alternative<RaftHighWatermarkAdvanced>(event)) {
+      std::holds_alternative<RaftHighWatermarkAdvanced>(event) ||
+      std::holds_alternative<MetadataPublished>(event)) {
     return LogLevel::debug;
   }
   return LogLevel::info;

@@ -4,6 +4,7 @@
 // lives only during emit(). To add one: a struct here with kName and fields(), and its place in Event.
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <variant>
@@ -14,6 +15,7 @@ namespace ksim {
 
 using Replicas = std::span<const int32_t>;
 class LogKnowledge;
+struct MetadataImage;  // core/metadata/image.h
 
 struct LogLine {  // what has no event of its own; level: 0 debug, 1 info, 2 warn, 3 error
   static constexpr std::string_view kName = "log.line";
@@ -101,6 +103,11 @@ struct RaftStateChanged {
     v("state", state), v("epoch", epoch), v("leader_id", leader_id), v("voted_id", voted_id);
   }
 };
+struct RaftVoteGranted {  // the answer is about to leave: the vote must be durable
+  static constexpr std::string_view kName = "raft.vote_granted";
+  int32_t epoch = 0;
+  void fields(auto&& v) const { v("epoch", epoch); }
+};
 struct RaftHighWatermarkAdvanced {
   static constexpr std::string_view kName = "raft.high_watermark";
   int32_t epoch = 0;
@@ -113,6 +120,16 @@ struct RaftSnapshotWritten {
   int32_t epoch = 0;
   bool fetched = false;  // installed from the leader, not generated here
   void fields(auto&& v) const { v("end_offset", end_offset), v("epoch", epoch), v("fetched", fetched); }
+};
+
+struct MetadataPublished {  // this node's metadata at an offset of the metadata log, as all of the node will
+                            // see it
+  static constexpr std::string_view kName = "metadata.published";
+  int64_t offset = -1;  // of the last record in it
+  int32_t epoch = -1;
+  bool snapshot = false;  // built from a snapshot, not from the last image
+  const std::shared_ptr<const MetadataImage>* image = nullptr;  // who keeps it sees it unchanged
+  void fields(auto&& v) const { v("offset", offset), v("epoch", epoch), v("snapshot", snapshot); }
 };
 
 // ---- the controller ----
@@ -240,11 +257,12 @@ struct HighWatermarkChanged {
   }
 };
 
-using Event = std::variant<LogLine, LogAppended, LogTruncated, LogStartMoved, SegmentRolled, LogLoaded,
-                           LogDirFailed, RaftStateChanged, RaftHighWatermarkAdvanced, RaftSnapshotWritten,
-                           ControllerActivated, ControllerDeactivated, BrokerRegistered, BrokerFenced,
-                           BrokerUnfenced, PartitionChanged, BrokerStateChanged, BecameLeader, BecameFollower,
-                           IsrProposed, IsrChanged, HighWatermarkChanged>;
+using Event =
+    std::variant<LogLine, LogAppended, LogTruncated, LogStartMoved, SegmentRolled, LogLoaded, LogDirFailed,
+                 RaftStateChanged, RaftVoteGranted, RaftHighWatermarkAdvanced, RaftSnapshotWritten,
+                 MetadataPublished, ControllerActivated, ControllerDeactivated, BrokerRegistered,
+                 BrokerFenced, BrokerUnfenced, PartitionChanged, BrokerStateChanged, BecameLeader,
+                 BecameFollower, IsrProposed, IsrChanged, HighWatermarkChanged>;
 
 class Events {
  public:

@@ -109,11 +109,11 @@ Result<broker::BrokerRegistrationFacts> BrokerRole::registration() {
 // The leader of the quorum is the active controller; every shard has a copy of who that is.
 void BrokerRole::watch_controller() {
   std::optional<broker::ControllerNode> known;
+  raft::LeaderAndEpoch leader = parts_.raft.leader_and_epoch();
   for (;;) {
     std::optional<broker::ControllerNode> now;
-    const auto leader = parts_.raft.leader_and_epoch().leader_id;
     const auto endpoint = parts_.raft.leader_endpoint();
-    if (leader && endpoint) now = broker::ControllerNode{*leader, *endpoint};
+    if (leader.leader_id && endpoint) now = broker::ControllerNode{*leader.leader_id, *endpoint};
     if (now != known) {
       known = now;
       active_.set(now);
@@ -122,7 +122,7 @@ void BrokerRole::watch_controller() {
         parts_.shards[0]->executor.post(k, Task([shard, now] { shard->active_controller().set(now); }));
       }
     }
-    parts_.env.sleep(milliseconds(20));
+    leader = parts_.raft.wait_leader_change(leader, Instant::never());
   }
 }
 

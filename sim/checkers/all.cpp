@@ -9,6 +9,7 @@ constexpr std::array<CheckerKind, 17> kKinds{{
     {"M1", make_one_quorum_leader},
     {"M2", make_logs_match},
     {"M3", make_committed_metadata_stays},
+    {"M4", make_images_agree},
     {"R1", make_committed_survives},
     {"R2", make_replicas_agree},
     {"R3", make_one_appender},

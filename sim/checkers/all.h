@@ -22,6 +22,7 @@ std::span<const CheckerKind> checker_kinds();
 std::unique_ptr<Checker> make_one_quorum_leader(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_logs_match(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_committed_metadata_stays(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_images_agree(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_committed_survives(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_replicas_agree(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_one_appender(const ClusterView& view, Verdicts& verdicts);

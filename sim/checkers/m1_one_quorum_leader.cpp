@@ -20,6 +20,10 @@ class OneQuorumLeader final : public Checker {
   }
 
   void on_event(const NodeEvent& note) override {
+    if (const auto* vote = std::get_if<RaftVoteGranted>(note.event)) {
+      read(note.node, note.at);
+      promised(note, vote->epoch, true, "granted a vote");
+    }
     const auto* e = std::get_if<RaftStateChanged>(note.event);
     if (e == nullptr) return;
     if (e->state == "leader") {
@@ -30,6 +34,7 @@ class OneQuorumLeader final : public Checker {
       }
     }
     read(note.node, note.at);
+    promised(note, e->epoch, e->state == "candidate", fmt::format("became {}", e->state));
   }
   void on_node(int32_t node, NodeFault fault, Instant at) override {
     if (fault == NodeFault::wiped) {
@@ -41,20 +46,38 @@ class OneQuorumLeader final : public Checker {
   }
 
  private:
-  void read(int32_t node, Instant at) {
-    if (!view_.has_node(node)) return;
+  struct Stored {
+    int32_t epoch = -1;
+    int32_t voted = -1;
+  };
+  std::optional<Stored> stored_at(int32_t node, DiskPeek::Layer layer) const {
+    if (!view_.has_node(node)) return std::nullopt;
     for (const std::string& directory : view_.log_dirs(node)) {
       const std::string path = directory + "/__cluster_metadata-0/quorum-state";
-      const auto size = view_.disks().size(node, path, DiskPeek::Layer::cached);
+      const auto size = view_.disks().size(node, path, layer);
       if (!size) continue;
       std::string text(*size, ' ');
-      const size_t n = view_.disks().read(
-          node, path, 0, {reinterpret_cast<uint8_t*>(text.data()), text.size()}, DiskPeek::Layer::cached);
+      const size_t n =
+          view_.disks().read(node, path, 0, {reinterpret_cast<uint8_t*>(text.data()), text.size()}, layer);
       text.resize(n);
       const auto json = nlohmann::json::parse(text, nullptr, false);
       if (json.is_discarded()) continue;
-      judge(node, json.value("leaderEpoch", -1), json.value("votedId", -1), at);
+      return Stored{json.value("leaderEpoch", -1), json.value("votedId", -1)};
     }
+    return std::nullopt;
+  }
+  void read(int32_t node, Instant at) {
+    if (const auto stored = stored_at(node, DiskPeek::Layer::cached))
+      judge(node, stored->epoch, stored->voted, at);
+  }
+  // Rule B1: what others are told of an epoch or a vote survives a power loss from that moment on.
+  void promised(const NodeEvent& note, int32_t epoch, bool vote, const std::string& what) {
+    if (epoch <= 0 || !view_.has_node(note.node)) return;
+    const Stored durable = stored_at(note.node, DiskPeek::Layer::durable).value_or(Stored{});
+    if (durable.epoch > epoch || (durable.epoch == epoch && (!vote || durable.voted >= 0))) return;
+    cry(note.at, fmt::format("node {}", note.node),
+        fmt::format("it {} in epoch {}, but a power loss would leave it in epoch {}{}", what, epoch,
+                    durable.epoch, durable.epoch == epoch ? " without a vote" : ""));
   }
   void judge(int32_t node, int32_t epoch, int32_t voted, Instant at) {
     const std::string subject = fmt::format("node {}", node);

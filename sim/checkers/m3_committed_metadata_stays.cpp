@@ -1,6 +1,8 @@
 // M3: a metadata record that was ever below the quorum high watermark is in the log of every later leader;
 // that watermark never decreases and rests on a majority of durable copies.
 
+#include <charconv>
+
 #include <fmt/format.h>
 
 #include "sim/checkers/all.h"
@@ -8,6 +10,21 @@
 
 namespace ksim::sim {
 namespace {
+
+// The end offset and the epoch that a finished snapshot is named by (rule A51).
+std::optional<std::pair<int64_t, int32_t>> parse_snapshot_name(std::string_view name) {
+  constexpr std::string_view kSuffix = ".checkpoint";
+  constexpr size_t kOffsetDigits = 20;
+  constexpr size_t kEpochDigits = 10;
+  if (name.size() != kOffsetDigits + 1 + kEpochDigits + kSuffix.size() || !name.ends_with(kSuffix))
+    return std::nullopt;
+  std::pair<int64_t, int32_t> id;
+  const char* at = name.data();
+  if (std::from_chars(at, at + kOffsetDigits, id.first).ptr != at + kOffsetDigits) return std::nullopt;
+  at += kOffsetDigits + 1;
+  if (std::from_chars(at, at + kEpochDigits, id.second).ptr != at + kEpochDigits) return std::nullopt;
+  return id;
+}
 
 class CommittedMetadataStays final : public Checker {
  public:
@@ -63,12 +80,22 @@ class CommittedMetadataStays final : public Checker {
     const ReplicaTruth* log = view_.metadata_log(voter);
     if (log == nullptr) return false;
     const size_t at = log->find(batch.base_offset);
-    if (at >= log->batches().size()) return false;
+    if (at >= log->batches().size() || log->batches()[at].base_offset > batch.last_offset)
+      return snapshot_holds(*log, batch);
     const TruthBatch& mine = log->batches()[at];
-    if (mine.base_offset > batch.last_offset) return true;  // a snapshot stands for it
     const std::string path = fmt::format("{}/{:020}.log", log->directory(), mine.segment);
     const auto size = view_.disks().size(voter, path, DiskPeek::Layer::durable);
     return mine.same(batch) && size && *size >= mine.position + mine.size_bytes;
+  }
+
+  // A log that begins above the batch stands on a snapshot, which has what was committed below its end.
+  bool snapshot_holds(const ReplicaTruth& log, const TruthBatch& batch) const {
+    for (const std::string& name :
+         view_.disks().list(log.node(), log.directory(), DiskPeek::Layer::durable)) {
+      const auto id = parse_snapshot_name(name);
+      if (id && id->first > batch.last_offset) return true;
+    }
+    return false;
   }
 
   void holds_everything(int32_t leader, Instant at) {
@@ -77,9 +104,10 @@ class CommittedMetadataStays final : public Checker {
     const TruthBatch& last = committed_.back();
     if (log != nullptr) {
       const size_t i = log->find(last.base_offset);
-      if (i < log->batches().size() &&
-          (log->batches()[i].same(last) || log->batches()[i].base_offset > last.last_offset))
-        return;
+      if (i < log->batches().size() && log->batches()[i].same(last)) return;
+      const bool begins_above =
+          i >= log->batches().size() || log->batches()[i].base_offset > last.last_offset;
+      if (begins_above && snapshot_holds(*log, last)) return;
     }
     cry(at, kMetadataLog,
         fmt::format("node {} leads in epoch {} without the committed {}; its log ends at {}", leader,

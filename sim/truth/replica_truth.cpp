@@ -71,15 +71,21 @@ const std::vector<TruthRecord>* BatchContents::find(const TruthBatch& batch) con
   return it == contents_.end() ? nullptr : &it->second;
 }
 
+std::vector<int64_t> ReplicaTruth::segments_on_disk(DiskPeek::Layer layer) const {
+  std::vector<int64_t> bases;
+  for (const std::string& name : peek_.list(node_, directory_, layer)) {
+    if (const auto base = segment_base(name)) bases.push_back(*base);
+  }
+  std::sort(bases.begin(), bases.end());
+  return bases;
+}
+
 void ReplicaTruth::reload(DiskPeek::Layer layer) {
   batches_.clear();
   segments_.clear();
   segment_ = -1;
   position_ = 0;
-  for (const std::string& name : peek_.list(node_, directory_, layer)) {
-    if (const auto base = segment_base(name)) segments_.push_back(*base);
-  }
-  std::sort(segments_.begin(), segments_.end());
+  segments_ = segments_on_disk(layer);
   if (segments_.empty()) return;
   segment_ = segments_.front();
   read_on(layer);
@@ -98,12 +104,12 @@ void ReplicaTruth::appended() {
 
 void ReplicaTruth::truncated(int64_t to_offset) {
   // A truncation below the first segment starts the log anew under another name; so does one past its end, of
-  // a follower that fell behind its leader's log start.
+  // a follower that fell behind its leader's log start, or after a snapshot.
   if (batches_.empty() || to_offset <= batches_.front().base_offset || to_offset > end_offset())
     return reload();
   while (!batches_.empty() && batches_.back().last_offset >= to_offset) batches_.pop_back();
   while (!segments_.empty() && segments_.back() > to_offset) segments_.pop_back();
-  if (batches_.empty() || segments_.empty()) return reload();
+  if (batches_.empty() || segments_on_disk(DiskPeek::Layer::cached) != segments_) return reload();
   segment_ = batches_.back().segment;
   position_ = batches_.back().position + batches_.back().size_bytes;
   read_on(DiskPeek::Layer::cached);

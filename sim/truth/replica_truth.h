@@ -96,7 +96,7 @@ class ReplicaTruth {
   // Reads what has been appended since.
   void appended();
   void rolled(int64_t segment_base);
-  // The file was cut: forgets batches that it no longer holds, then reads on.
+  // The log was cut, or starts anew: forgets batches that it no longer holds, then reads on.
   void truncated(int64_t to_offset);
 
   const std::vector<TruthBatch>& batches() const { return batches_; }
@@ -114,6 +114,7 @@ class ReplicaTruth {
   void read_on(DiskPeek::Layer layer);
   void read_segment(DiskPeek::Layer layer);
   size_t take_batch(Bytes frame);
+  std::vector<int64_t> segments_on_disk(DiskPeek::Layer layer) const;
 
   const DiskPeek& peek_;
   int32_t node_;

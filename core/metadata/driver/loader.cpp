@@ -1,5 +1,7 @@
 #include "core/metadata/driver/loader.h"
 
+#include <utility>
+
 #include "core/metadata/image_writer.h"
 
 namespace ksim {
@@ -55,6 +57,7 @@ Result<void> MetadataLoader::handle_load_snapshot(raft::SnapshotReader& snapshot
   // An id names the offset after the last record (rule A51).
   state_ =
       load.finish({snapshot.id().offset - 1, snapshot.id().epoch, snapshot.last_contained_timestamp_ms()});
+  from_snapshot_ = true;
   snapshot_offset_ = state_.offset;
   bytes_since_snapshot_ = 0;
   last_snapshot_at_ = env_.now();
@@ -77,6 +80,8 @@ Result<void> MetadataLoader::publish() {
     return {};
   const MetadataDelta delta = MetadataDelta::between(published_, next);
   published_ = next;
+  env_.emit(MetadataPublished{next->provenance.last_offset, next->provenance.last_epoch,
+                              std::exchange(from_snapshot_, false), &published_});
   for (size_t i = 0; i < publishers_.size(); ++i) {
     MetadataPublisher& publisher = *publishers_[i].publisher;
     if (publishers_[i].initialized) {

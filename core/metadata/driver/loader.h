@@ -74,6 +74,7 @@ class MetadataLoader final : public raft::RaftListener {
   MetadataImageRef published_ = empty_image();
   bool has_published_ = false;
   bool seen_record_ = false;
+  bool from_snapshot_ = false;  // the state, since the last publication
   int64_t bytes_since_snapshot_ = 0;
   int64_t snapshot_offset_ = -1;  // last offset that the newest snapshot covers
   Instant last_snapshot_at_;

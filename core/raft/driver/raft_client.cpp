@@ -5,6 +5,13 @@
 #include "core/record/builder.h"
 
 namespace ksim::raft {
+namespace {
+
+// Where raft.small_fetch is active: less than a snapshot and than most logs have, more than most batches.
+constexpr uint32_t kSmallFetchPerMille = 300;
+constexpr int32_t kSmallFetchBytes = 300;
+
+}  // namespace
 
 Result<std::unique_ptr<RaftClient>> RaftClient::open(const Env& env, RaftOptions options) {
   TRY_ASSIGN(std::unique_ptr<MetadataLog> log, MetadataLog::open(env, options.log));
@@ -24,6 +31,7 @@ RaftClient::RaftClient(const Env& env, RaftOptions options, std::unique_ptr<Meta
       disk_wanted_(env.scheduler),
       timer_moved_(env.scheduler),
       shutdown_done_(env.scheduler),
+      leader_changed_(env.scheduler),
       scope_(env) {
   feed_.local_id = options_.node.local.id;
   const Duration timeout = options_.node.timers.request_timeout;
@@ -88,6 +96,13 @@ void RaftClient::take(SendRequest& out) {
   const bool replication = std::holds_alternative<FetchRequest>(out.request) ||
                            std::holds_alternative<FetchSnapshotRequest>(out.request);
   auto& channels = replication ? replications_ : elections_;
+  if (replication && env_.buggify(Site::raft_small_fetch, kSmallFetchPerMille)) {
+    std::visit(
+        [](auto& request) {
+          if constexpr (requires { request.max_bytes; }) request.max_bytes = kSmallFetchBytes;
+        },
+        out.request);
+  }
   const auto channel = channels.find(out.peer);
   ENSURE(channel != channels.end(), "a request to a node that is no voter");
   channel->second->send(out.correlation, std::move(out.request));
@@ -97,7 +112,10 @@ void RaftClient::take(SendReply& out) {
   const auto waiter = waiters_.find(out.ticket);
   if (waiter == waiters_.end()) return;  // nobody waits for it any more
   if (const auto* vote = std::get_if<VoteResponse>(&out.response); vote != nullptr && vote->vote_granted) {
-    if (!vote->pre_vote) env_.reached(Mark::raft_vote_granted, kMetadataDirectory);
+    if (!vote->pre_vote) {
+      env_.emit(RaftVoteGranted{vote->leader_epoch});
+      env_.reached(Mark::raft_vote_granted, kMetadataDirectory);
+    }
   }
   waiter->second->response = std::move(out.response);
   waiter->second->answered.notify_all();
@@ -121,6 +139,7 @@ void RaftClient::take(LeaderChanged& out) {
   feed_.leader.leader_id = out.leader_id == kNoNode ? std::nullopt : std::optional<int32_t>(out.leader_id);
   feed_.epoch_start_offset = out.epoch_start_offset;
   feed_.changed.notify_all();
+  leader_changed_.notify_all();
 }
 
 void RaftClient::take(HighWatermarkUpdated& out) {
@@ -180,9 +199,17 @@ Result<void> RaftClient::perform(DiskAction& action) {
     env_.reached(Mark::raft_truncated, kMetadataDirectory);
     return {};
   }
-  if (const auto* chunk = std::get_if<StoreSnapshotChunk>(&action)) return log_->store_chunk(*chunk);
+  if (const auto* chunk = std::get_if<StoreSnapshotChunk>(&action)) {
+    TRY(log_->store_chunk(*chunk));
+    env_.reached(Mark::raft_snapshot_chunk, kMetadataDirectory);
+    return {};
+  }
   if (const auto* snapshot = std::get_if<InstallSnapshot>(&action)) return log_->install(snapshot->id);
-  if (const auto* trim = std::get_if<TrimLog>(&action)) return log_->trim(trim->start_offset);
+  if (const auto* trim = std::get_if<TrimLog>(&action)) {
+    TRY(log_->trim(trim->start_offset));
+    env_.reached(Mark::raft_cleaned, kMetadataDirectory);
+    return {};
+  }
   TRY(log_->flush());
   env_.reached(Mark::raft_flushed, kMetadataDirectory);
   return {};
@@ -293,6 +320,13 @@ int64_t RaftClient::next_append_offset() const {
 }
 
 void RaftClient::resign(int32_t epoch) { apply(Resign{epoch}); }
+
+LeaderAndEpoch RaftClient::wait_leader_change(const LeaderAndEpoch& known, Deadline deadline) {
+  while (feed_.leader == known) {
+    if (!leader_changed_.wait(deadline, "raft leader")) break;
+  }
+  return feed_.leader;
+}
 
 std::optional<Endpoint> RaftClient::leader_endpoint() const {
   if (!feed_.leader.leader_id) return std::nullopt;

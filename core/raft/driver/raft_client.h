@@ -88,6 +88,9 @@ class RaftClient final : private PeerAnswers {
   int32_t node_id() const { return options_.node.local.id; }
   LeaderAndEpoch leader_and_epoch() const { return feed_.leader; }
   std::optional<Endpoint> leader_endpoint() const;
+  // Waits until another leader or epoch than `known` is known here, at most until the deadline; what is known
+  // then. Nobody may wait any more when the client is destroyed.
+  LeaderAndEpoch wait_leader_change(const LeaderAndEpoch& known, Deadline deadline);
   int64_t high_watermark() const { return feed_.high_watermark; }
   const MetadataLog& log() const { return *log_; }
   const std::optional<Error>& failure() const { return failure_; }
@@ -168,6 +171,7 @@ class RaftClient final : private PeerAnswers {
   Condition disk_wanted_;
   Condition timer_moved_;
   Condition shutdown_done_;
+  Condition leader_changed_;
   Instant timer_until_;  // what the timer's fiber waits for
   std::vector<RaftListener*> listeners_;
   std::vector<ListenerFeed*> feeds_;
