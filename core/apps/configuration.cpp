@@ -108,6 +108,24 @@ void give_hosts(const Machine& machine, PropertyMap& properties) {
   }
 }
 
+// What would leave a node open that its owner believes to be closed stops it.
+Result<void> refuse_what_is_not_kept(const ServerConfig& config) {
+  const auto refuse = [](std::string_view key, std::string_view value, std::string_view why) {
+    return fail(ErrorCode::INVALID_CONFIG,
+                fmt::format("Invalid value {} for configuration {}: {}", value, key, why));
+  };
+  for (const ListenerEndpoint& listener : config.listeners()) {
+    if (listener.protocol == SecurityProtocol::plaintext) continue;
+    return refuse("listener.security.protocol.map",
+                  fmt::format("{}:{}", listener.name, to_string(listener.protocol)),
+                  "Only PLAINTEXT is served by this version");
+  }
+  if (const std::string_view name = config.text("authorizer.class.name"); !name.empty()) {
+    return refuse("authorizer.class.name", name, "Must be empty: this version has no authorizer");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<ServerConfig> load_config(const KbrokerArguments& arguments, const char* const* environment,
@@ -118,7 +136,9 @@ Result<ServerConfig> load_config(const KbrokerArguments& arguments, const char* 
   }
   make_directories_absolute(properties);
   give_hosts(machine, properties);
-  return ServerConfig::parse(properties, warnings);
+  TRY_ASSIGN(ServerConfig config, ServerConfig::parse(properties, warnings));
+  TRY(refuse_what_is_not_kept(config));
+  return config;
 }
 
 std::string describe(const ServerConfig& config) {

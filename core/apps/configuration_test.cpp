@@ -99,6 +99,18 @@ TEST(KbrokerConfiguration, WrongOnesAreNamed) {
             "Invalid value  for configuration broker.heartbeat.interval.ms: Not a number of 32 bits");
 }
 
+TEST(KbrokerConfiguration, ProtectionThatIsNotThereIsNotPromised) {
+  EXPECT_EQ(
+      load({"listener.security.protocol.map=PLAINTEXT:SSL,CONTROLLER:PLAINTEXT"}).config.error().message,
+      "Invalid value PLAINTEXT:SSL for configuration listener.security.protocol.map: Only PLAINTEXT is "
+      "served by this version");
+  EXPECT_EQ(load({"authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer"})
+                .config.error()
+                .message,
+            "Invalid value org.apache.kafka.metadata.authorizer.StandardAuthorizer for configuration "
+            "authorizer.class.name: Must be empty: this version has no authorizer");
+}
+
 TEST(KbrokerConfiguration, IsToldInOneLine) {
   EXPECT_EQ(
       describe(*load({"log.dirs=/a,/b"}).config),

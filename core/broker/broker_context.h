@@ -7,6 +7,7 @@
 #include "core/broker/broker_shards.h"
 #include "core/broker/fetch_session.h"
 #include "core/metadata/server_config.h"
+#include "core/storage/log_manager.h"
 
 namespace ksim::broker {
 
@@ -26,6 +27,8 @@ struct BrokerContext {
   AutoTopicCreation& auto_topics;
   ProducerIds& producer_ids;  // of this shard's view: may ask another shard
   TopicMetrics& topic_metrics;
+  const std::vector<storage::LogDirInfo>& directories;
+  const storage::LogManager& logs;  // of this shard
 
   // The image a request works with from its start to its end.
   MetadataImageRef image() const { return shards.local().image(); }

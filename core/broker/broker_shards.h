@@ -3,6 +3,7 @@
 // request apart by the shards of its partitions, lets each do its part and puts the answers together in the
 // order of the request. Lives on one shard; there is one for each.
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -39,6 +40,21 @@ class BrokerShards {
     const size_t shard = shard_of(key);
     ReplicaManager* manager = managers_[shard];
     return executor_.call(shard, [manager, fn = std::move(fn)]() mutable { return fn(*manager); });
+  }
+
+  // Runs fn(const ReplicaManager&) on every shard at the same time; waits for the values, by shard.
+  template <class F>
+  auto on_every_shard(F fn) {
+    using R = decltype(fn(std::as_const(local())));
+    std::vector<ShardCall<R>> calls;
+    for (size_t k = managers_.size(); k-- > 0;) {
+      const ReplicaManager* manager = managers_[k];
+      calls.push_back(executor_.start_call(k, [manager, fn] { return fn(*manager); }));
+    }
+    std::vector<R> values;
+    for (auto& call : calls) values.push_back(call.wait());
+    std::reverse(values.begin(), values.end());
+    return values;
   }
 
   // Returns when all items are in their logs or refused: the next request of the connection may start.

@@ -25,6 +25,10 @@ void set_error(wire::BrokerHeartbeatResponse& response, ErrorCode code) {
   response = {};
   response.error_code = number(code);
 }
+void set_error(wire::AssignReplicasToDirsResponse& response, ErrorCode code) {
+  response = {};
+  response.error_code = number(code);
+}
 void set_error(wire::UnregisterBrokerResponse& response, ErrorCode code) { set_part(response, code); }
 void set_error(wire::ControllerRegistrationResponse& response, ErrorCode code) { set_part(response, code); }
 void set_error(wire::AllocateProducerIdsResponse& response, ErrorCode code) {

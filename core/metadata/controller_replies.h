@@ -2,6 +2,7 @@
 // Answers of a controller that decided nothing: not the active one, or not any more.
 
 #include "core/metadata/controller.h"
+#include "core/wire/messages/assign_replicas_to_dirs.h"
 
 namespace ksim {
 
@@ -11,6 +12,7 @@ void set_error(wire::BrokerHeartbeatResponse& response, ErrorCode code);
 void set_error(wire::UnregisterBrokerResponse& response, ErrorCode code);
 void set_error(wire::ControllerRegistrationResponse& response, ErrorCode code);
 void set_error(wire::AllocateProducerIdsResponse& response, ErrorCode code);
+void set_error(wire::AssignReplicasToDirsResponse& response, ErrorCode code);
 void set_error(wire::AlterPartitionResponse& response, ErrorCode code);
 void set_error(wire::ElectLeadersResponse& response, ErrorCode code);
 void set_error(wire::UpdateFeaturesResponse& response, ErrorCode code);

@@ -33,6 +33,7 @@ BrokerRole::BrokerRole(Parts parts)
       lifecycle_channel_(parts_.env, active_, channel(parts_.server, "heartbeat")),
       isr_channel_(parts_.env, active_, channel(parts_.server, "alter-partition")),
       ids_channel_(parts_.env, active_, channel(parts_.server, "producer-ids")),
+      directories_channel_(parts_.env, active_, channel(parts_.server, "directories")),
       changed_(parts_.env.scheduler),
       scope_(parts_.env) {
   producer_ids_ = std::make_unique<broker::ProducerIdSource>(parts_.env, ids_channel_,
@@ -48,6 +49,9 @@ BrokerRole::BrokerRole(Parts parts)
                                           there->replicas().run_actions();
                                         }));
       });
+  assignments_ = std::make_unique<broker::DirectoryAssignments>(
+      parts_.env, directories_channel_,
+      broker::DirectoryAssignments::Identity{parts_.server.node_id(), [this] { return broker_epoch_; }});
   broker::LifecycleDriver::Callbacks callbacks;
   callbacks.metadata_offset = [this] { return parts_.loader.image()->provenance.last_offset; };
   callbacks.changed = [this] { lifecycle_changed(); };
@@ -83,10 +87,16 @@ void BrokerRole::on_every_shard(F what) {
 Result<void> BrokerRole::start() {
   TRY_ASSIGN(broker::BrokerRegistrationFacts facts, registration());
   on_every_shard([](BrokerShard& shard, size_t) { shard.start(); });
+  // Those that could not be opened at all: their replicas wait for them, the others are served.
+  for (size_t i = 0; i < parts_.log_dirs.infos().size(); ++i) {
+    if (parts_.log_dirs.online(i)) continue;
+    on_every_shard([i](BrokerShard& shard, size_t) { shard.directory_failed(i); });
+  }
   scope_.spawn("active-controller", [this] { watch_controller(); });
   scope_.spawn("broker-lifecycle", [this] { watch_lifecycle(); });
   producer_ids_->start();
   isr_->start();
+  assignments_->start();
   lifecycle_->start(std::move(facts));
   return {};
 }
@@ -239,6 +249,10 @@ void BrokerRole::submit_isr(const broker::PartitionKey& key, const broker::IsrPr
   isr_->submit(key, proposal);
 }
 
+void BrokerRole::assign_directory(const broker::PartitionKey& key, const Uuid& directory) {
+  assignments_->submit(key, directory);
+}
+
 void BrokerRole::directory_failed(size_t directory, const std::string& reason) {
   parts_.env.emit(LogDirFailed{parts_.log_dirs.infos()[directory].path, reason});
   for (size_t k = 0; k < parts_.shards.size(); ++k) {
@@ -284,6 +298,7 @@ void BrokerRole::stop() {
   scope_.close();
   on_every_shard([](BrokerShard& shard, size_t) { shard.stop(); });
   isr_->stop();
+  assignments_->stop();
   producer_ids_->stop();
   std::vector<bool> in_order(parts_.log_dirs.infos().size(), loaded_);
   std::vector<broker::ShardCall<std::vector<bool>>> calls;

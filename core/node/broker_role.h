@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/broker/alter_partition_manager.h"
+#include "core/broker/directory_assignments.h"
 #include "core/broker/lifecycle_driver.h"
 #include "core/metadata/delta.h"
 #include "core/metadata/driver/loader.h"
@@ -54,6 +55,7 @@ class BrokerRole final : public MetadataPublisher, public BrokerHome, public sto
 
   // ---- BrokerHome ----
   void submit_isr(const broker::PartitionKey& key, const broker::IsrProposal& proposal) override;
+  void assign_directory(const broker::PartitionKey& key, const Uuid& directory) override;
   storage::LogDirs& log_dirs() override { return parts_.log_dirs; }
   broker::ProducerIdSource& producer_ids() override { return *producer_ids_; }
 
@@ -76,8 +78,10 @@ class BrokerRole final : public MetadataPublisher, public BrokerHome, public sto
   broker::ControllerChannel lifecycle_channel_;
   broker::ControllerChannel isr_channel_;
   broker::ControllerChannel ids_channel_;
+  broker::ControllerChannel directories_channel_;
   std::unique_ptr<broker::LifecycleDriver> lifecycle_;
   std::unique_ptr<broker::AlterPartitionManager> isr_;
+  std::unique_ptr<broker::DirectoryAssignments> assignments_;
   std::unique_ptr<broker::ProducerIdSource> producer_ids_;
   int64_t broker_epoch_ = -1;
   bool following_ = false;  // the metadata: from the image on that has this registration

@@ -72,8 +72,18 @@ BrokerShard::BrokerShard(const Env& env, broker::ShardExecutor& executor, Broker
                 fetch_session_slots(common.server, executor.count())),
       auto_topics_(env, forwarding_, common.server),
       producer_ids_(executor, home.producer_ids()),
-      context_{env,         common.server, common.server.node_id(), common.cluster_id, shards_, sessions_,
-               forwarding_, auto_topics_,  producer_ids_,           topic_metrics_},
+      context_{env,
+               common.server,
+               common.server.node_id(),
+               common.cluster_id,
+               shards_,
+               sessions_,
+               forwarding_,
+               auto_topics_,
+               producer_ids_,
+               topic_metrics_,
+               common.directories,
+               logs_},
       budget_(env.scheduler, request_bytes_of(common.server, executor.count())) {
   broker::register_handlers(context_, handlers_);
 }
@@ -171,7 +181,15 @@ void BrokerShard::submit(const broker::PartitionKey& key, const broker::IsrPropo
 
 Result<std::shared_ptr<storage::Log>> BrokerShard::open(const TopicPartition& partition, Uuid topic_id,
                                                         Uuid directory, const storage::LogConfig& config) {
-  return logs_.open(partition, topic_id, directory, config);
+  auto log = logs_.open(partition, topic_id, directory, config);
+  if (!log.ok()) return log;
+  // The choice was this broker's, or the log stands elsewhere than the controller believes.
+  const Uuid chosen = logs_.directory_of(**log);
+  if (chosen != directory) {
+    const broker::PartitionKey key{topic_id, partition.partition};
+    executor_.post(0, Task([home = &home_, key, chosen] { home->assign_directory(key, chosen); }));
+  }
+  return log;
 }
 
 int64_t BrokerShard::checkpointed_high_watermark(const storage::Log& log) {

@@ -33,6 +33,8 @@ class BrokerHome {
   virtual ~BrokerHome() = default;
   // Runs on shard 0, must not wait.
   virtual void submit_isr(const broker::PartitionKey& key, const broker::IsrProposal& proposal) = 0;
+  // The same: a replica stands in another directory than the metadata says.
+  virtual void assign_directory(const broker::PartitionKey& key, const Uuid& directory) = 0;
   virtual storage::LogDirs& log_dirs() = 0;
   virtual broker::ProducerIdSource& producer_ids() = 0;
 };

@@ -23,10 +23,15 @@ struct Services final : storage::LogDirWatcher {
   void directory_failed(size_t directory, const std::string& reason) override {
     if (broker != nullptr) {
       broker->directory_failed(directory, reason);
-    } else {
-      give_up("log directory " + dirs->infos()[directory].path + " failed: " + reason);
+      return;
     }
+    // Before there is a broker: a node with another directory goes on without this one, which LogDirs::open
+    // decides.
+    if (env != nullptr) env->emit(LogDirFailed{dirs->infos()[directory].path, reason});
+    if (opened) give_up("log directory " + dirs->infos()[directory].path + " failed: " + reason);
   }
+  const Env* env = nullptr;
+  bool opened = false;  // from then on a failure that no broker can isolate is the node's
   std::function<void(std::string)> give_up;
   std::unique_ptr<storage::LogDirs> dirs;
   std::unique_ptr<raft::RaftClient> raft;
@@ -68,6 +73,7 @@ void Node::run(size_t shard) {
 void Node::direct() {
   NodeShard& here = *shards_[0];
   services_ = std::make_unique<Services>();
+  services_->env = &here.env;
   services_->give_up = [this](std::string why) { give_up(why); };
   if (const Result<void> started = start_up(); !started.ok()) give_up(to_string(started.error()));
   while (!stop_requested_ && !failure_) static_cast<void>(here.changed.wait(Instant::never(), "node"));
@@ -96,6 +102,7 @@ Result<void> Node::start_up() {
   dirs.cluster_id = config_.cluster_id;
   services_->dirs = std::make_unique<storage::LogDirs>(env, std::move(dirs), services_.get());
   TRY(services_->dirs->open());
+  services_->opened = true;
   config_.cluster_id = services_->dirs->cluster_id();
 
   const Uuid directory = services_->dirs->infos()[services_->dirs->metadata_directory()].id;

@@ -1,4 +1,5 @@
-# cmake --install, and a Debian package by `cpack -G DEB`.
+# cmake --install, and a Debian package by cpack, of what has been built: no need for the tests.
+set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)
 include(GNUInstallDirs)
 install(TARGETS kbroker RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT kbroker)
 install(FILES ${CMAKE_CURRENT_LIST_DIR}/server.properties

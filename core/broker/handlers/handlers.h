@@ -8,6 +8,7 @@
 #include "core/wire/messages/delete_records.h"
 #include "core/wire/messages/describe_cluster.h"
 #include "core/wire/messages/describe_configs.h"
+#include "core/wire/messages/describe_log_dirs.h"
 #include "core/wire/messages/describe_topic_partitions.h"
 #include "core/wire/messages/fetch.h"
 #include "core/wire/messages/find_coordinator.h"
@@ -34,6 +35,8 @@ void handle_describe_cluster(BrokerContext& context, const wire::DescribeCluster
                              IncomingRequest& incoming, ResponseSlot slot);
 void handle_describe_configs(BrokerContext& context, const wire::DescribeConfigsRequest& request,
                              IncomingRequest& incoming, ResponseSlot slot);
+void handle_describe_log_dirs(BrokerContext& context, const wire::DescribeLogDirsRequest& request,
+                              IncomingRequest& incoming, ResponseSlot slot);
 void handle_describe_topic_partitions(BrokerContext& context,
                                       const wire::DescribeTopicPartitionsRequest& request,
                                       IncomingRequest& incoming, ResponseSlot slot);

@@ -41,6 +41,7 @@ void register_handlers(BrokerContext& context, rpc::HandlerTable& table) {
   serve<wire::MetadataRequest>(context, table, handle_metadata);
   serve<wire::DescribeClusterRequest>(context, table, handle_describe_cluster);
   serve<wire::DescribeConfigsRequest>(context, table, handle_describe_configs);
+  serve<wire::DescribeLogDirsRequest>(context, table, handle_describe_log_dirs);
   serve<wire::DescribeTopicPartitionsRequest>(context, table, handle_describe_topic_partitions);
   serve<wire::FindCoordinatorRequest>(context, table, handle_find_coordinator);
   serve<wire::InitProducerIdRequest>(context, table, handle_init_producer_id);

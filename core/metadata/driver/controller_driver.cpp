@@ -211,6 +211,9 @@ void ControllerDriver::register_handlers(rpc::HandlerTable& table) {
   serve<wire::BrokerHeartbeatRequest>(table, plain(&Controller::heartbeat));
   serve<wire::UnregisterBrokerRequest>(table, plain(&Controller::unregister_broker));
   serve<wire::ControllerRegistrationRequest>(table, plain(&Controller::register_controller));
+  serve<wire::AssignReplicasToDirsRequest>(
+      table, [this](const wire::AssignReplicasToDirsRequest& request, const ControllerRequestInfo&,
+                    auto& reply) { return assign_directories(request, reply); });
   serve<wire::AllocateProducerIdsRequest>(table, plain(&Controller::allocate_producer_ids));
   serve<wire::AlterPartitionRequest>(table, plain(&Controller::alter_partition));
   serve<wire::ElectLeadersRequest>(table, plain(&Controller::elect_leaders));
@@ -224,6 +227,46 @@ void ControllerDriver::register_handlers(rpc::HandlerTable& table) {
       [&table](const wire::EnvelopeRequest& envelope, rpc::IncomingRequest& in, rpc::ResponseSlot slot) {
         rpc::open_envelope(table, in, envelope, std::move(slot));
       });
+}
+
+ControllerStep ControllerDriver::assign_directories(
+    const wire::AssignReplicasToDirsRequest& request,
+    ControllerReply<wire::AssignReplicasToDirsResponse>& reply) {
+  std::vector<DirectoryAssignment> assignments;
+  for (const auto& directory : request.directories) {
+    for (const auto& topic : directory.topics) {
+      for (const auto& partition : topic.partitions)
+        assignments.push_back({topic.topic_id, partition.partition_index, directory.id});
+    }
+  }
+  Result<std::vector<ErrorCode>> codes = std::vector<ErrorCode>{};
+  ControllerStep step =
+      controller_.assign_directories(request.broker_id, request.broker_epoch, assignments, codes);
+  if (!codes.ok()) {
+    reply.response.error_code = static_cast<int16_t>(codes.error().code);
+    return step;
+  }
+  wire::Arena& arena = reply.arena;
+  size_t place = 0;
+  reply.response.directories =
+      arena.make_array<wire::AssignReplicasToDirsResponseDirectoryData>(request.directories.size());
+  for (size_t d = 0; d < request.directories.size(); ++d) {
+    const auto& asked = request.directories[d];
+    auto& directory = reply.response.directories[d];
+    directory.id = asked.id;
+    directory.topics = arena.make_array<wire::AssignReplicasToDirsResponseTopicData>(asked.topics.size());
+    for (size_t t = 0; t < asked.topics.size(); ++t) {
+      auto& topic = directory.topics[t];
+      topic.topic_id = asked.topics[t].topic_id;
+      const size_t count = asked.topics[t].partitions.size();
+      topic.partitions = arena.make_array<wire::AssignReplicasToDirsResponsePartitionData>(count);
+      for (size_t p = 0; p < count; ++p) {
+        topic.partitions[p].partition_index = asked.topics[t].partitions[p].partition_index;
+        topic.partitions[p].error_code = static_cast<int16_t>((*codes)[place++]);
+      }
+    }
+  }
+  return step;
 }
 
 void ControllerDriver::let_out_stable() {

@@ -17,6 +17,7 @@
 #include "core/raft/driver/raft_client.h"
 #include "core/raft/driver/raft_listener.h"
 #include "core/rpc/dispatcher.h"
+#include "core/wire/messages/assign_replicas_to_dirs.h"
 
 namespace ksim {
 
@@ -73,6 +74,8 @@ class ControllerDriver final : public raft::RaftListener {
   void serve(rpc::HandlerTable& table, Decide decide);
   template <class Request, class Decide>
   void answer(const Request& request, rpc::IncomingRequest& in, rpc::ResponseSlot slot, const Decide& decide);
+  ControllerStep assign_directories(const wire::AssignReplicasToDirsRequest& request,
+                                    ControllerReply<wire::AssignReplicasToDirsResponse>& reply);
   void let_out_stable();
   void emit_notes();
 
