@@ -51,6 +51,8 @@ class TestBroker final : public sim::Process, public BrokerHome {
   void submit_isr(const broker::PartitionKey& key, const broker::IsrProposal& proposal) override {
     alter_partition_.submit(key, proposal);
   }
+  // Each of these brokers has one directory, and their controller does not ask which.
+  void assign_directory(const broker::PartitionKey&, const Uuid&) override {}
   storage::LogDirs& log_dirs() override { return dirs_; }
   broker::ProducerIdSource& producer_ids() override { return producer_ids_; }
 

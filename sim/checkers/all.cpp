@@ -5,7 +5,7 @@
 namespace ksim::sim {
 namespace {
 
-constexpr std::array<CheckerKind, 17> kKinds{{
+constexpr std::array<CheckerKind, 18> kKinds{{
     {"M1", make_one_quorum_leader},
     {"M2", make_logs_match},
     {"M3", make_committed_metadata_stays},
