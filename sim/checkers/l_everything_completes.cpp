@@ -22,17 +22,9 @@ class EverythingCompletes final : public Checker {
 
   void on_send_invoked(const SendOp& op) override { open_.emplace(op.record, op); }
   void on_send_completed(const SendOp& op) override { open_.erase(op.record); }
-  void on_event(const NodeEvent& note) override {
-    if (std::holds_alternative<ControllerActivated>(*note.event)) controller_ = note.node;
-    if (std::holds_alternative<ControllerDeactivated>(*note.event) && controller_ == note.node)
-      controller_ = -1;
-  }
-  void on_node(int32_t node, NodeFault fault, Instant) override {
-    if (fault != NodeFault::started && controller_ == node) controller_ = -1;
-  }
 
   void at_end(Instant at) override {
-    if (controller_ < 0 && !view_.voters().empty())
+    if (view_.active_controller() < 0 && !view_.voters().empty())
       cry(at, "controller", "no controller is active after healing");
     for (PartitionId id : view_.partitions()) partition(id, at);
     if (open_.empty()) return;
@@ -75,7 +67,6 @@ class EverythingCompletes final : public Checker {
   }
 
   std::map<RecordId, SendOp> open_;
-  int32_t controller_ = -1;
 };
 
 }  // namespace

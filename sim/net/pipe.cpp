@@ -41,6 +41,8 @@ uint64_t Pipe::room() {
 
 void Pipe::send(uint64_t size_bytes) {
   if (dropped_) {
+    // They fill the sender's buffer all the same: it waits when that is full, until it hears of the reset.
+    sent_ += size_bytes;
     bytes_.cut_to(available());
     if (NetTap* tap = conn_.fabric().tap()) tap->dropped(conn_, from_);
     return;

@@ -115,8 +115,10 @@ class Run final : private FaultTeller {
   }
 
   bool quiet() const {
-    return cluster_.all_up() && workload_.producers_done() && !observer_.sends_pending() &&
-           replicas_quiet() && workload_.readers_caught_up();
+    const ClusterView& view = observer_.view();
+    return cluster_.all_up() && (view.active_controller() >= 0 || view.voters().empty()) &&
+           workload_.producers_done() && !observer_.sends_pending() && replicas_quiet() &&
+           workload_.readers_caught_up();
   }
 
   void settle() {

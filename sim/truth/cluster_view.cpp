@@ -153,6 +153,10 @@ void ClusterView::on_event(const NodeEvent& note) {
     }
   } else if (const auto* e = std::get_if<BrokerRegistered>(&event)) {
     if (auto it = nodes_.find(e->broker_id); it != nodes_.end()) it->second.state.suspect = false;
+  } else if (std::holds_alternative<ControllerActivated>(event)) {
+    active_controller_ = note.node;
+  } else if (std::holds_alternative<ControllerDeactivated>(event)) {
+    if (active_controller_ == note.node) active_controller_ = -1;
   }
 }
 
@@ -181,6 +185,7 @@ void ClusterView::committed_up_to(PartitionTruth& truth, const ReplicaTruth& lea
 void ClusterView::on_node(int32_t id, NodeFault fault, Instant at) {
   const auto it = nodes_.find(id);
   if (it == nodes_.end()) return;
+  if (fault != NodeFault::started && active_controller_ == id) active_controller_ = -1;
   NodeState& state = it->second.state;
   switch (fault) {
     case NodeFault::started:

@@ -105,6 +105,8 @@ class ClusterView {
   // The metadata log on a node's disk, or nullptr.
   const ReplicaTruth* metadata_log(int32_t node) const;
   const std::vector<int32_t>& voters() const { return voters_; }
+  // The node that last became the active controller and has neither stepped down nor died since; -1: none.
+  int32_t active_controller() const { return active_controller_; }
   // True where CONTRACT.md permits the loss of a record acknowledged at that time under `acks`.
   bool loss_permitted(PartitionId id, int64_t offset, int32_t acks, Instant acknowledged) const;
   // The partition that an event of a replica's log is about, or nothing for the metadata log.
@@ -126,6 +128,7 @@ class ClusterView {
 
   const DiskPeek& peek_;
   PartitionNames& names_;
+  int32_t active_controller_ = -1;
   std::map<int32_t, Node> nodes_;
   std::map<PartitionId, std::unique_ptr<PartitionTruth>> partitions_;
   std::map<std::string, TopicPromise> promises_;
