@@ -28,6 +28,18 @@ struct ProduceAnswer {
   std::vector<std::pair<size_t, size_t>> appended;  // place of each append item: topic, partition
 };
 
+// Rule D7: then the whole request is refused.
+bool needs_transactional_id(const wire::ProduceRequest& request) {
+  if (request.transactional_id) return false;
+  for (const auto& topic : request.topic_data) {
+    for (const auto& data : topic.partition_data) {
+      const auto batch = single_batch(data.records.bytes);
+      if (batch.ok() && batch->is_transactional()) return true;
+    }
+  }
+  return false;
+}
+
 // Rule D7, D8: what can be refused without looking at a log.
 ErrorCode refusal(const wire::ProduceRequest& request, const IncomingRequest& incoming,
                   std::string_view topic, Bytes records) {
@@ -124,6 +136,7 @@ void handle_produce(BrokerContext& context, const wire::ProduceRequest& request,
   answer->acks = request.acks;
   answer->slot = std::move(slot);
   std::vector<AppendItem> items;
+  const bool unauthorized = needs_transactional_id(request);
   for (const auto& topic : request.topic_data) {
     ProduceAnswer::Topic& entry = answer->topics.emplace_back();
     entry.name = topic.name;
@@ -131,6 +144,10 @@ void handle_produce(BrokerContext& context, const wire::ProduceRequest& request,
       ProduceAnswer::Partition& partition = entry.partitions.emplace_back();
       partition.index = data.index;
       partition.size_bytes = data.records.bytes.size();
+      if (unauthorized) {
+        partition.result.error = ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+        continue;
+      }
       const auto key = find_partition(*image, topic.name, data.index);
       partition.result.error =
           key.ok() ? refusal(request, incoming, topic.name, data.records.bytes) : key.error();
