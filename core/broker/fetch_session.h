@@ -154,6 +154,9 @@ class FetchSessionCache {
 
   FetchContext begin(const FetchSessionRequest& request, Instant now);
 
+  // Drops a session; its client is told at its next request.
+  void forget(int32_t id) { remove(id); }
+
   size_t size() const { return sessions_.size(); }
   size_t partitions() const { return partitions_; }
   uint64_t evictions() const { return evictions_; }

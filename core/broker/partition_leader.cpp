@@ -7,6 +7,8 @@
 namespace ksim::broker {
 namespace {
 
+constexpr Duration kSlowRead = milliseconds(300);
+
 Failure<ProduceFailure> refuse(ErrorCode code, std::string message = {}) {
   return {ProduceFailure{code, std::move(message), {}}};
 }
@@ -120,6 +122,7 @@ ReadOutcome Partition::read(const ReadAsk& ask, const ReadParams& params, bool m
   if (auto refused = diverges(ask, outcome)) return *refused;
 
   auto data = log_->read(ask.fetch_offset, ask.max_bytes, params.isolation, min_one_batch);
+  if (env_.buggify(Site::fetch_slow_read, 20)) env_.sleep(kSlowRead);
   if (!data.ok()) {
     outcome.error = data.error().code;
     if (outcome.error == ErrorCode::KAFKA_STORAGE_ERROR) host_.moved(*this);

@@ -220,6 +220,8 @@ void handle_fetch(BrokerContext& context, const wire::FetchRequest& request, Inc
   session.uses_topic_ids = topic_ids;
   session.items = items;
   session.forgotten = forgotten;
+  if (context.env.buggify(Site::fetch_session_forgotten, 5))
+    context.fetch_sessions.forget(request.session_id);
   FetchContext fetch = context.fetch_sessions.begin(session, context.env.now());
 
   wire::FetchResponse response;
