@@ -1,5 +1,5 @@
-// rolling_restart: each target in turn is stopped in order, stays down for `down`, is started again, and the
-// next one follows `gap` later.
+// rolling_restart: each target in turn is stopped in order, stays down for `down` after it has really gone,
+// is started again, and the next one follows `gap` later.
 
 #include <fmt/format.h>
 
@@ -8,34 +8,64 @@
 namespace ksim::sim {
 namespace {
 
+constexpr Duration kLook = milliseconds(50);
+
+// What a roll needs while it goes on; shared with the events to come.
+struct Roll {
+  FaultStage& stage;
+  std::vector<SimNode*> nodes;
+  Duration down;
+  Duration gap;
+  uint64_t key;
+  size_t next = 0;
+  uint64_t events = 0;
+  bool cancelled = false;
+
+  template <class Step>
+  static void later(const std::shared_ptr<Roll>& roll, Duration delay, Step step) {
+    World& world = roll->stage.world();
+    world.at(world.now() + delay, mix64(roll->key, ++roll->events), [roll, step] {
+      if (!roll->cancelled) step(roll);
+    });
+  }
+  static void stop_next(const std::shared_ptr<Roll>& roll) {
+    if (roll->next == roll->nodes.size()) return;
+    SimNode& node = *roll->nodes[roll->next];
+    if (node.alive()) roll->stage.stop(node);
+    await_exit(roll);
+  }
+  // A stop in order takes its time: the controller has to move the leaders away first.
+  static void await_exit(const std::shared_ptr<Roll>& roll) {
+    if (roll->nodes[roll->next]->running()) return later(roll, kLook, await_exit);
+    later(roll, roll->down, start);
+  }
+  static void start(const std::shared_ptr<Roll>& roll) {
+    SimNode& node = *roll->nodes[roll->next++];
+    roll->stage.start(node);
+    later(roll, roll->gap, stop_next);
+  }
+};
+
 class Rolling final : public ActiveFault {
  public:
+  explicit Rolling(std::shared_ptr<Roll> roll) : roll_(std::move(roll)) {}
   // Whatever of the roll is still to come is dropped; the runner starts what is down.
   std::string end(FaultStage&) override {
-    *cancelled = true;
-    return {};
+    roll_->cancelled = true;
+    return fmt::format("{} of {} restarted", roll_->next, roll_->nodes.size());
   }
-  std::shared_ptr<bool> cancelled = std::make_shared<bool>(false);
+
+ private:
+  std::shared_ptr<Roll> roll_;
 };
 
 Began begin(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNode*>& targets, uint64_t key) {
   if (targets.empty()) return {};
-  const Duration down = parameter(plan, "down", seconds(2));
-  const Duration gap = parameter(plan, "gap", seconds(5));
-  auto active = std::make_unique<Rolling>();
-  Instant at = stage.world().now();
-  uint64_t n = 0;
-  for (SimNode* node : targets) {
-    const auto cancelled = active->cancelled;
-    stage.world().at(at, mix64(key, ++n), [&stage, node, cancelled] {
-      if (!*cancelled && node->alive()) stage.stop(*node);
-    });
-    stage.world().at(at + down, mix64(key, ++n), [&stage, node, cancelled] {
-      if (!*cancelled) stage.start(*node);
-    });
-    at = at + down + gap;
-  }
-  return {std::move(active), fmt::format("stopped and started in turn: {}", join_names(targets))};
+  auto roll = std::make_shared<Roll>(
+      Roll{stage, targets, parameter(plan, "down", seconds(2)), parameter(plan, "gap", seconds(5)), key});
+  Roll::later(roll, Duration{0}, Roll::stop_next);
+  return {std::make_unique<Rolling>(std::move(roll)),
+          fmt::format("stopped and started in turn: {}", join_names(targets))};
 }
 
 }  // namespace
