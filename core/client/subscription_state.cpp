@@ -23,6 +23,7 @@ void PartitionPosition::seek_validated(const FetchPosition& to) {
   if (!enter(FetchState::fetching)) return;
   position_ = to;
   ++jumps_;
+  jumped_to_ = to.offset;
   reset_to_.reset();
 }
 

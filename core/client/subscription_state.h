@@ -54,6 +54,7 @@ class PartitionPosition {
 
   // How often the position was set other than by reading on: by seeks, resets and truncations.
   uint64_t jumps() const { return jumps_; }
+  int64_t jumped_to() const { return jumped_to_; }
 
   bool paused = false;
   bool pending_revocation = false;
@@ -78,6 +79,7 @@ class PartitionPosition {
 
   FetchState state_ = FetchState::initializing;
   uint64_t jumps_ = 0;
+  int64_t jumped_to_ = -1;
   std::optional<FetchPosition> position_;
   std::optional<AutoOffsetReset> reset_to_;
   std::optional<int32_t> preferred_replica_;

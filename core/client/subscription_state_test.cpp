@@ -20,6 +20,7 @@ TEST_F(SubscriptionStateTest, positions_survive_a_new_assignment) {
   EXPECT_EQ(first().jumps(), 1U);
   first().advance(8, 3);
   EXPECT_EQ(first().jumps(), 1U);
+  EXPECT_EQ(first().jumped_to(), 7);
   first().seek_validated({7, 3, kLeader});
   state.assign({kSecond, kFirst});
   EXPECT_EQ(first().position()->offset, 7);

@@ -18,7 +18,20 @@ class PositionIsContinuous final : public Checker {
     return "a consumer's position neither skips a record nor steps back without a seek or reset";
   }
 
-  void on_position(const PositionSet& set) override { next_[{set.consumer, set.partition}] = set.offset; }
+  // Nothing but a seek of the application needs no reason. A reset follows from OFFSET_OUT_OF_RANGE or from a
+  // truncation, and these are true only where records are gone.
+  void on_position(const PositionSet& set) override {
+    const auto [it, fresh] = next_.try_emplace({set.consumer, set.partition}, set.offset);
+    const int64_t before = it->second;
+    it->second = set.offset;
+    if (fresh || set.reason != "reset" || set.offset == before) return;
+    const PartitionTruth* truth = view_.partition(set.partition);
+    if (truth != nullptr && before < truth->committed_start) return;  // retention took them
+    if (view_.loss_permitted(set.partition, std::min(before, set.offset), -1, Instant{0})) return;
+    cry(set.at, to_string(view_.names().name(set.partition)),
+        fmt::format("consumer {} was at {} and was reset to {}, though no record is gone", set.consumer,
+                    before, set.offset));
+  }
 
   void on_consumed(const Consumed& record) override {
     const auto [it, fresh] = next_.try_emplace({record.consumer, record.partition}, record.offset);
@@ -27,8 +40,6 @@ class PositionIsContinuous final : public Checker {
     if (fresh || record.offset == expected) return;
     const std::string subject = to_string(view_.names().name(record.partition));
     if (record.offset < expected) {
-      // Records it had read are gone with a permitted loss: it was set back to where the logs part.
-      if (view_.loss_permitted(record.partition, record.offset, -1, Instant{0})) return;
       cry(record.at, subject,
           fmt::format("consumer {} was at {} and was handed offset {}", record.consumer, expected,
                       record.offset),

@@ -25,6 +25,7 @@ class SuccessIsInTheLog final : public Checker {
     if (op.outcome == Outcome::ok && op.offset < 0 && acks_[op.session] == -1) {
       unplaced_.push_back(op);  // DUPLICATE_SEQUENCE_NUMBER: success without an offset
     }
+    if (op.outcome == Outcome::ok && op.offset >= 0 && acks_[op.session] == 1) by_leader_.push_back(op);
     if (op.outcome != Outcome::ok || op.offset < 0 || acks_[op.session] != -1) return;
     const PartitionTruth* truth = view_.partition(op.partition);
     const TruthRecord* there = truth == nullptr ? nullptr : truth->committed_record(op.offset);
@@ -56,6 +57,16 @@ class SuccessIsInTheLog final : public Checker {
         }
       }
     }
+    for (const SendOp& op : by_leader_) {
+      const PartitionTruth* truth = view_.partition(op.partition);
+      if (found.contains(op.record) || view_.loss_permitted(op.partition, op.offset, 1, op.invoked)) continue;
+      if (truth != nullptr && op.offset < truth->committed_start) continue;
+      cry(at, to_string(view_.names().name(op.partition)),
+          fmt::format(
+              "record {:x} was acknowledged by the leader alone at offset {}, and is gone though that "
+              "leader stayed and its copy was not destroyed",
+              op.record, op.offset));
+    }
     for (const SendOp& op : unplaced_) {
       if (found.contains(op.record) || view_.loss_permitted(op.partition, 0, -1, op.invoked)) continue;
       cry(at, to_string(view_.names().name(op.partition)),
@@ -68,6 +79,7 @@ class SuccessIsInTheLog final : public Checker {
   std::map<uint32_t, int32_t> acks_;
   std::set<RecordId> failed_;
   std::vector<SendOp> unplaced_;
+  std::vector<SendOp> by_leader_;  // acks=1
 };
 
 }  // namespace

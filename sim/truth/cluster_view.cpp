@@ -93,6 +93,16 @@ const ReplicaTruth* ClusterView::metadata_log(int32_t node) const {
   return it == nodes_.end() ? nullptr : it->second.metadata_log.get();
 }
 
+namespace {
+
+void end_reigns(PartitionTruth& truth, int32_t node, Instant at) {
+  for (Reign& reign : truth.reigns) {
+    if (reign.leader == node && !reign.until) reign.until = at;
+  }
+}
+
+}  // namespace
+
 void ClusterView::on_event(const NodeEvent& note) {
   const Event& event = *note.event;
   const auto of_log = [&](std::string_view log) -> std::pair<PartitionTruth*, ReplicaTruth*> {
@@ -132,11 +142,19 @@ void ClusterView::on_event(const NodeEvent& note) {
     if (e->unclean && e->leader_epoch > truth.claim.leader_epoch) {
       truth.unclean.push_back({e->leader, e->leader_epoch, note.at});
     }
+    if (truth.elected.empty() || truth.elected.back().leader != e->leader) {
+      if (!truth.elected.empty()) truth.elected.back().until = note.at;
+      truth.elected.push_back({e->leader, note.at, std::nullopt});
+    }
     truth.claim = {e->leader,
                    e->leader_epoch,
                    e->partition_epoch,
                    {e->isr.begin(), e->isr.end()},
                    {e->elr.begin(), e->elr.end()}};
+  } else if (const auto* e = std::get_if<BecameLeader>(&event)) {
+    partition_at(e->topic, e->partition).reigns.push_back({note.node, note.at, std::nullopt});
+  } else if (const auto* e = std::get_if<BecameFollower>(&event)) {
+    end_reigns(partition_at(e->topic, e->partition), note.node, note.at);
   } else if (const auto* e = std::get_if<IsrChanged>(&event)) {
     // A leader may learn from its metadata that an ISR is committed before the controller that wrote it does.
     PartitionTruth& truth = partition_at(e->topic, e->partition);
@@ -203,7 +221,10 @@ void ClusterView::on_node(int32_t id, NodeFault fault, Instant at) {
       on_disk_changed(id, at);
       break;
   }
-  for (auto& [partition, truth] : partitions_) truth->high_watermark.erase(id);
+  for (auto& [partition, truth] : partitions_) {
+    truth->high_watermark.erase(id);
+    end_reigns(*truth, id, at);
+  }
 }
 
 void ClusterView::on_disk_changed(int32_t node, Instant at) {
@@ -223,20 +244,34 @@ void ClusterView::on_disk_changed(int32_t node, Instant at) {
   }
 }
 
-bool ClusterView::loss_permitted(PartitionId id, int64_t offset, int32_t acks, Instant acknowledged) const {
+std::set<int32_t> ClusterView::leaders_since(const PartitionTruth& truth, Instant since) {
+  std::set<int32_t> leaders;
+  for (const std::vector<Reign>* reigns : {&truth.reigns, &truth.elected}) {
+    for (const Reign& reign : *reigns) {
+      if (reign.leader >= 0 && (!reign.until || *reign.until >= since)) leaders.insert(reign.leader);
+    }
+  }
+  return leaders;
+}
+
+bool ClusterView::loss_permitted(PartitionId id, int64_t offset, int32_t acks, Instant since) const {
   const PartitionTruth* truth = partition(id);
   if (acks == 0) return true;
   if (truth == nullptr) return false;
   for (const UncleanElection& unclean : truth->unclean) {
-    if (unclean.at >= acknowledged) return true;
+    if (unclean.at >= since) return true;
   }
   std::set<int32_t> destroyed;
   for (const Destroyed& copy : truth->destroyed) {
-    if (copy.from_offset <= offset && copy.at >= acknowledged) destroyed.insert(copy.node);
+    if (copy.from_offset <= offset && copy.at >= since) destroyed.insert(copy.node);
+  }
+  if (acks == 1) {
+    // Which leader acknowledged it is not known if there were several, but then one of them was deposed.
+    const std::set<int32_t> leaders = leaders_since(*truth, since);
+    return leaders.size() > 1 || (leaders.size() == 1 && destroyed.contains(*leaders.begin()));
   }
   const TopicPromise promise = promise_of(id);
-  const int32_t needed = acks == 1 ? 1 : std::min(promise.min_insync, promise.replication);
-  return static_cast<int32_t>(destroyed.size()) >= needed;
+  return static_cast<int32_t>(destroyed.size()) >= std::min(promise.min_insync, promise.replication);
 }
 
 }  // namespace ksim::sim

@@ -32,6 +32,13 @@ struct UncleanElection {
   Instant at;
 };
 
+// A broker that was leader, by its own word or by the controller's. `until`: none, it still is.
+struct Reign {
+  int32_t leader = -1;
+  Instant from;
+  std::optional<Instant> until;
+};
+
 // The controller's committed state of a partition.
 struct PartitionClaim {
   int32_t leader = -1;
@@ -59,6 +66,8 @@ struct PartitionTruth {
   int64_t deleted_below = 0;
   std::vector<Destroyed> destroyed;
   std::vector<UncleanElection> unclean;
+  std::vector<Reign> reigns;   // of brokers that believed to lead
+  std::vector<Reign> elected;  // of brokers that the controller had made leader
   BatchContents contents;
 
   int64_t committed_end() const {
@@ -107,8 +116,9 @@ class ClusterView {
   const std::vector<int32_t>& voters() const { return voters_; }
   // The node that last became the active controller and has neither stepped down nor died since; -1: none.
   int32_t active_controller() const { return active_controller_; }
-  // True where CONTRACT.md permits the loss of a record acknowledged at that time under `acks`.
-  bool loss_permitted(PartitionId id, int64_t offset, int32_t acks, Instant acknowledged) const;
+  // True where CONTRACT.md permits the loss of a record acknowledged under `acks`, for what has happened
+  // since: since its acknowledgement with acks=all, since it was sent with acks=1.
+  bool loss_permitted(PartitionId id, int64_t offset, int32_t acks, Instant since) const;
   // The partition that an event of a replica's log is about, or nothing for the metadata log.
   std::optional<PartitionId> partition_of(const Event& event) const;
 
@@ -124,6 +134,8 @@ class ClusterView {
                          BatchContents& contents);
   ReplicaTruth* replica(PartitionTruth& truth, int32_t node, std::string_view log);
   void committed_up_to(PartitionTruth& truth, const ReplicaTruth& leader, int64_t high_watermark);
+  // Who may have acknowledged a record with acks=1 since then, or has taken over the partition after.
+  static std::set<int32_t> leaders_since(const PartitionTruth& truth, Instant since);
   void on_disk_changed(int32_t node, Instant at);
 
   const DiskPeek& peek_;

@@ -43,6 +43,8 @@ class ConsumerProcess final : public Process {
   void poll(client::Consumer& consumer) {
     const auto records = consumer.poll(milliseconds(200));
     if (!records.ok()) return;
+    // What was returned was taken all at once, so the positions were set before.
+    note_jumps(consumer);
     for (const client::ConsumerRecord& record : *records) {
       Consumed fact;
       fact.consumer = number_;
@@ -55,6 +57,19 @@ class ConsumerProcess final : public Process {
       fact.at = state_.world.now();
       state_.observer.on_consumed(fact);
       state_.positions[{number_, fact.partition}] = record.offset + 1;
+    }
+  }
+
+  // Positions that were set, not advanced: the first ones by policy, later ones because records were gone.
+  void note_jumps(const client::Consumer& consumer) {
+    for (const TopicPartition& partition : consumer.assignment()) {
+      const client::PartitionPosition* const position = consumer.state(partition);
+      uint64_t& known = jumps_[partition];
+      if (position == nullptr || position->jumps() == known) continue;
+      state_.observer.on_position({number_, state_.observer.names().id(partition.topic, partition.partition),
+                                   position->jumped_to(), known == 0 ? "assigned" : "reset",
+                                   state_.world.now()});
+      known = position->jumps();
     }
   }
 
@@ -81,6 +96,7 @@ class ConsumerProcess final : public Process {
   uint32_t number_;
   Env& env_;
   Dice dice_;
+  std::map<TopicPartition, uint64_t> jumps_;
   BeliefWatch beliefs_{state_, 1'000'000 + number_};
 };
 
