@@ -14,9 +14,9 @@ namespace {
 
 // The counts in one order, for both directions and for no other purpose.
 std::vector<uint64_t*> fields(RunCounts& c) {
-  return {&c.sent,        &c.acknowledged, &c.failed,          &c.unknown,   &c.read,
-          &c.lost,        &c.permitted,    &c.faults,          &c.elections, &c.unclean_elections,
-          &c.truncations, &c.isr_changes,  &c.quorum_elections};
+  return {&c.sent,        &c.acknowledged, &c.failed,           &c.unknown,   &c.read,
+          &c.lost,        &c.permitted,    &c.faults,           &c.elections, &c.unclean_elections,
+          &c.truncations, &c.isr_changes,  &c.quorum_elections, &c.forged};
 }
 
 void put(ByteBuffer& out, uint64_t value) {

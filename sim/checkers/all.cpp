@@ -5,7 +5,7 @@
 namespace ksim::sim {
 namespace {
 
-constexpr std::array<CheckerKind, 18> kKinds{{
+constexpr std::array<CheckerKind, 19> kKinds{{
     {"M1", make_one_quorum_leader},
     {"M2", make_logs_match},
     {"M3", make_committed_metadata_stays},
@@ -23,6 +23,7 @@ constexpr std::array<CheckerKind, 18> kKinds{{
     {"P2", make_success_is_in_the_log},
     {"K1", make_position_is_continuous},
     {"K2", make_epoch_never_back},
+    {"Q1", make_forgeries_refused},
     {"L", make_everything_completes},
 }};
 

@@ -36,6 +36,7 @@ std::unique_ptr<Checker> make_exactly_once(const ClusterView& view, Verdicts& ve
 std::unique_ptr<Checker> make_success_is_in_the_log(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_position_is_continuous(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_epoch_never_back(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_forgeries_refused(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_everything_completes(const ClusterView& view, Verdicts& verdicts);
 
 }  // namespace ksim::sim

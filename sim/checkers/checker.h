@@ -52,6 +52,7 @@ class Checker {
   virtual void on_consumed(const Consumed&) {}
   virtual void on_position(const PositionSet&) {}
   virtual void on_latest(const LatestOffset&) {}
+  virtual void on_forged(const ForgedRequest&) {}
   virtual void on_belief(const LeaderBelief&) {}
   // The run is over, everything healed and quiet.
   virtual void at_end(Instant) {}

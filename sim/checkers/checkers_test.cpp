@@ -125,6 +125,9 @@ class Story : public testing::Test {
     const Consumed record{consumer, 0, offset, 0, id, content_hash(std::nullopt, Bytes(value)), tick()};
     for (auto& checker : checkers) checker->on_consumed(record);
   }
+  void set_position(int64_t offset, std::string_view reason, uint32_t consumer = 1) {
+    for (auto& checker : checkers) checker->on_position({consumer, 0, offset, reason, tick()});
+  }
   void latest(int64_t offset) {
     const Instant asked = tick();
     for (auto& checker : checkers) checker->on_latest({1, 0, offset, asked, tick()});
@@ -436,6 +439,123 @@ TEST_F(Story, K1CriesWhenAConsumerStepsBackWithoutSeek) {
   consume(5, a);
   consume(4, b);
   EXPECT_TRUE(cried("K1"));
+}
+
+TEST_F(Story, K1PermitsASeekAndAResetOnlyWhereRecordsAreGone) {
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a, b, c});
+  high_watermark(1, 3);
+  consume(0, a);
+  consume(1, b);
+  set_position(0, "seek");
+  consume(0, a);
+  EXPECT_FALSE(cried("K1"));
+  set_position(0, "reset");
+  EXPECT_TRUE(cried("K1"));
+}
+
+TEST_F(Story, K1PermitsAResetAfterAnUncleanElection) {
+  lead(1, 0, {1});
+  write(1, 0, 0, {a});
+  write(1, 1, 0, {b});
+  high_watermark(1, 2);
+  consume(0, a);
+  consume(1, b);
+  lead(3, 1, {3}, true);
+  set_position(0, "reset");
+  write(3, 0, 1, {c});
+  high_watermark(3, 1, true, 1);
+  consume(0, c);
+  EXPECT_FALSE(cried("K1"));
+}
+
+TEST_F(Story, K1CriesForAStepBackThatNobodyAskedForEvenAfterALoss) {
+  lead(1, 0, {1});
+  consume(5, a);
+  lead(3, 1, {3}, true);
+  consume(4, b);
+  EXPECT_TRUE(cried("K1"));
+}
+
+TEST_F(Story, AcksOnePermitsALossOnlyWithTheLeaderOrItsCopy) {
+  lead(1, 0);
+  const Instant sent = tick();
+  write(1, 0, 0, {a});
+  EXPECT_FALSE(view.loss_permitted(0, 0, 1, sent));
+  fault(1, NodeFault::crashed);  // the page cache survives, and nobody else led
+  fault(1, NodeFault::started);
+  lead(1, 1);
+  EXPECT_FALSE(view.loss_permitted(0, 0, 1, sent));
+  log_file(2).bytes.clear();
+  write(2, 0, 1, {b});
+  log_file(2).bytes.clear();
+  fault(2, NodeFault::power_lost);  // a copy, but not the leader's
+  EXPECT_FALSE(view.loss_permitted(0, 0, 1, sent));
+  lead(3, 2);
+  EXPECT_TRUE(view.loss_permitted(0, 0, 1, sent));
+  EXPECT_FALSE(view.loss_permitted(0, 0, 1, tick() + seconds(1)));
+}
+
+TEST_F(Story, AcksOnePermitsALossOfADestroyedCopyAndOfADeposedLeadersWord) {
+  lead(1, 0);
+  write(1, 0, 0, {a});
+  const Instant sent = tick();
+  EXPECT_FALSE(view.loss_permitted(0, 0, 1, sent));
+  log_file(1).bytes.clear();
+  fault(1, NodeFault::power_lost);
+  EXPECT_TRUE(view.loss_permitted(0, 0, 1, Instant{0}));
+  // Broker 1 leads again; the controller elects 2, of which broker 1 hears nothing.
+  fault(1, NodeFault::started);
+  lead(1, 1);
+  emit(2, PartitionChanged{"orders", kTopic, 0, 2, 2, 2, std::vector<int32_t>{2, 3}, {}, false});
+  EXPECT_TRUE(view.loss_permitted(0, 0, 1, tick()));
+}
+
+TEST_F(Story, P2CriesWhenAStayingLeaderLosesWhatItAcknowledged) {
+  session({1, "producer-1", 1, false, 5});
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a});
+  high_watermark(1, 1);
+  acknowledge(a, 0);
+  acknowledge(b, 1);
+  end();
+  EXPECT_TRUE(cried("P2"));
+}
+
+TEST_F(Story, Q1HoldsForgedRequestsToTheRules) {
+  ForgedRequest forged{1, "orders-0 at broker 1", "Fetch with an older leader epoch", "D31", {}, {}, {}, -1,
+                       {}};
+  const auto judge = [&] {
+    for (auto& checker : checkers) checker->on_forged(forged);
+    return cried("Q1");
+  };
+  EXPECT_FALSE(judge());  // the connection ended, as it must
+  forged.permitted = {ErrorCode::NONE, ErrorCode::FENCED_LEADER_EPOCH};
+  forged.answer = ErrorCode::FENCED_LEADER_EPOCH;
+  EXPECT_FALSE(judge());
+  forged.answer = ErrorCode::NONE;
+  forged.permitted_offset = 7;
+  forged.offset = 7;
+  EXPECT_FALSE(judge());
+  forged.offset = 8;
+  EXPECT_TRUE(judge());
+}
+
+TEST_F(Story, Q1CriesForAWrongErrorAndForAnAnswerWhereNoneIsDue) {
+  ForgedRequest forged{1,
+                       "orders-0",
+                       "a skipped sequence",
+                       "D15",
+                       {ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER},
+                       ErrorCode::NONE,
+                       {},
+                       3,
+                       {}};
+  for (auto& checker : checkers) checker->on_forged(forged);
+  forged.subject = "broker-2";
+  forged.permitted.clear();
+  for (auto& checker : checkers) checker->on_forged(forged);
+  EXPECT_EQ(verdicts.violations().size(), 2U);
 }
 
 TEST_F(Story, K2CriesWhenAnEpochGoesBack) {

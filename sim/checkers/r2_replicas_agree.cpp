@@ -48,7 +48,9 @@ class ReplicasAgree final : public Checker {
       const TruthBatch& mine = log.batches()[i];
       if (mine.last_offset >= high_watermark || mine.last_offset >= truth->committed_end()) break;
       upto = mine.last_offset + 1;
-      if (mine.base_offset < truth->committed_start) continue;
+      // What was deleted on purpose need not have been cut off: a follower whose last epoch its leader has
+      // deleted is told to go back to the leader's log start, no further (KIP-279).
+      if (mine.base_offset < truth->first_kept()) continue;
       const auto same =
           std::partition_point(truth->committed.begin(), truth->committed.end(),
                                [&](const TruthBatch& b) { return b.last_offset < mine.base_offset; });
@@ -84,6 +86,7 @@ class ReplicasAgree final : public Checker {
       // Retention may have cut either log further: compare from the end backwards.
       for (size_t k = 1; k <= a.size() && k <= b.size(); ++k) {
         if (a[a.size() - k].same(b[b.size() - k])) continue;
+        if (a[a.size() - k].base_offset < truth->first_kept()) break;
         cry(at, to_string(view_.names().name(id)),
             fmt::format("all is quiet, yet leader {} holds {} and ISR member {} {}", claim.leader,
                         to_string(a[a.size() - k]), member, to_string(b[b.size() - k])));

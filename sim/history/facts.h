@@ -102,6 +102,20 @@ struct LatestOffset {
   Instant completed;
 };
 
+// A request that no good client sends, what the rules let a server answer, and what it did answer (Q1).
+struct ForgedRequest {
+  uint32_t client = 0;
+  std::string subject;  // "orders-3 at broker 2"
+  std::string request;  // what was forged in it
+  std::string_view rule;
+  std::vector<ErrorCode> permitted;  // empty: the connection must end without an answer
+  std::optional<ErrorCode> answer;   // empty: the connection ended
+  // What must come with an answer of NONE: an offset; -1 stands for none.
+  std::optional<int64_t> permitted_offset;
+  int64_t offset = -1;
+  Instant at;
+};
+
 // The leader that a client believes in, after a change of its metadata.
 struct LeaderBelief {
   uint32_t client = 0;

@@ -205,6 +205,8 @@ std::string render_report(const RunSummary& summary, const ReportStyle& style) {
                                     "elections, {} ISR changes, {} truncations\n",
                                     counts.faults, counts.elections, counts.unclean_elections,
                                     counts.quorum_elections, counts.isr_changes, counts.truncations);
+  if (counts.forged > 0)
+    out += paint.bold("Forged") + fmt::format("   {} forged requests and what was answered\n", counts.forged);
   render_checks(out, summary, paint);
   render_violations(out, summary, paint);
   const int64_t real_us = std::max<int64_t>(summary.real.ns / 1000, 1);
@@ -240,7 +242,8 @@ std::string render_json(const RunSummary& summary) {
                    {"unclean_elections", c.unclean_elections},
                    {"quorum_elections", c.quorum_elections},
                    {"isr_changes", c.isr_changes},
-                   {"truncations", c.truncations}};
+                   {"truncations", c.truncations},
+                   {"forged", c.forged}};
   out["violations"] = json::array();
   for (const ViolationRow& v : summary.violations) {
     out["violations"].push_back({{"checker", v.checker},

@@ -274,6 +274,11 @@ void RunObserver::on_latest(const LatestOffset& answer) {
   for (const auto& checker : checkers_) checker->on_latest(answer);
 }
 
+void RunObserver::on_forged(const ForgedRequest& forged) {
+  ++counts_.forged;
+  for (const auto& checker : checkers_) checker->on_forged(forged);
+}
+
 void RunObserver::on_belief(const LeaderBelief& belief) {
   for (const auto& checker : checkers_) checker->on_belief(belief);
 }
@@ -302,7 +307,7 @@ void RunObserver::settle_records(RunSummary& summary) {
       lost = false;  // retention
     if (lost) {
       permitted = acks == 0 || view_.loss_permitted(sent.partition, std::max<int64_t>(sent.offset, 0), acks,
-                                                    *sent.acknowledged);
+                                                    acks == 1 ? sent.invoked : *sent.acknowledged);
       ++summary.counts.lost;
       if (permitted) ++summary.counts.permitted;
     }

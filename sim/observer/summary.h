@@ -47,6 +47,7 @@ struct RunCounts {
   uint64_t truncations = 0;
   uint64_t isr_changes = 0;
   uint64_t quorum_elections = 0;
+  uint64_t forged = 0;  // requests of raw drivers whose answers were judged
 };
 
 struct CheckerSummary {

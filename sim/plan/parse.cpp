@@ -467,6 +467,16 @@ void read_workload(Section& from, Plan& plan) {
     section.properties("config", consumer.config);
     add_counted(plan.consumers, consumer, count);
   });
+  from.tables("raw_driver", [&](Section& section) {
+    RawDriverPlan driver{"raw-driver", {}, {}, milliseconds(50)};
+    uint32_t count = 1;
+    section.text("name", driver.name);
+    section.text("topic", driver.topic);
+    section.number("count", count, 0, 10'000);
+    section.duration("starts", driver.starts);
+    section.duration("interval", driver.interval);
+    add_counted(plan.raw_drivers, driver, count);
+  });
 }
 
 void check_mark(Section& section, const FaultTrigger& trigger) {
@@ -570,6 +580,7 @@ void check_whole(Section& root, const Plan& plan) {
   };
   for (const ProducerPlan& producer : plan.producers) check("producer", producer.name, producer.topic);
   for (const ConsumerPlan& consumer : plan.consumers) check("consumer", consumer.name, consumer.topic);
+  for (const RawDriverPlan& driver : plan.raw_drivers) check("raw_driver", driver.name, driver.topic);
 }
 
 // Without `draw` the text is a plan's, and says everything itself.

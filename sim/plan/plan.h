@@ -60,6 +60,14 @@ struct ConsumerPlan {
   uint32_t latest_every = 10;
 };
 
+// A client that speaks the wire by itself and says what no good client says (sim/workloads/raw_driver.h).
+struct RawDriverPlan {
+  std::string name;
+  std::string topic;
+  Duration starts{0};
+  Duration interval{0};  // mean time between two of its deeds
+};
+
 // When a fault begins: at a time, or on the n-th time a mark is reached, a moment later.
 struct FaultTrigger {
   std::optional<Duration> at;
@@ -105,6 +113,7 @@ struct Plan {
   std::vector<TopicPlan> topics;
   std::vector<ProducerPlan> producers;
   std::vector<ConsumerPlan> consumers;
+  std::vector<RawDriverPlan> raw_drivers;
   std::vector<FaultPlan> faults;
   NetworkPlan network;
   DiskPlan disk;

@@ -31,6 +31,9 @@ config = { "min.insync.replicas" = "2" }
 topic = "orders"
 count = 2
 config = { acks = { one_of = ["1", "all"] } }
+[[raw_driver]]
+topic = "orders"
+interval = { between = ["20ms", "40ms"] }
 [[fault]]
 kind = "crash"
 target = "leader(orders-0)"
@@ -59,6 +62,9 @@ TEST(Plan, IsDrawnBySeedAndPrintedInFull) {
   EXPECT_TRUE(plan.cluster.nodes[5].controller);
   ASSERT_EQ(plan.producers.size(), 2U);
   EXPECT_EQ(plan.producers[1].name, "producer-2");
+  ASSERT_EQ(plan.raw_drivers.size(), 1U);
+  EXPECT_EQ(plan.raw_drivers[0].name, "raw-driver");
+  EXPECT_GE(plan.raw_drivers[0].interval, milliseconds(20));
   EXPECT_EQ(plan.faults[0].parameters.at("restart_after"), "5s");
   EXPECT_GE(plan.duration, seconds(20));
   EXPECT_LE(plan.duration, seconds(40));

@@ -120,6 +120,13 @@ std::string print_plan(const Plan& plan) {
     to.number("latest_every", consumer.latest_every);
     to.table("config", consumer.config);
   }
+  for (const RawDriverPlan& driver : plan.raw_drivers) {
+    to.header("[[raw_driver]]");
+    to.text("name", driver.name);
+    to.text("topic", driver.topic);
+    to.duration("starts", driver.starts);
+    to.duration("interval", driver.interval);
+  }
   for (const FaultPlan& fault : plan.faults) print_fault(to, fault);
   to.header("[network]");
   to.text("latency", plan.network.latency);

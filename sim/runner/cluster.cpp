@@ -106,6 +106,15 @@ std::string Cluster::bootstrap() const {
   return text;
 }
 
+std::string Cluster::controllers() const {
+  std::string text;
+  for (const auto& [id, machine] : machines_) {
+    if (machine.plan.controller)
+      text += fmt::format("{}{}:{}", text.empty() ? "" : ",", name_of(machine.plan), kControllerPort);
+  }
+  return text;
+}
+
 bool Cluster::all_up() const {
   return std::all_of(machines_.begin(), machines_.end(),
                      [](const auto& entry) { return entry.second.node->alive(); });

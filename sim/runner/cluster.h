@@ -34,7 +34,8 @@ class Cluster final : public FaultStage, private WorldWatcher {
   std::string properties_of(const NodePlan& node) const { return server_properties(plan_, node); }
   void start_all();
   SimNode& add_client(const std::string& name);
-  std::string bootstrap() const;  // "broker-1:9092,broker-2:9092"
+  std::string bootstrap() const;    // "broker-1:9092,broker-2:9092"
+  std::string controllers() const;  // "controller-101:9093,..."
   bool all_up() const;
   // Starts whatever is down and should not be.
   void revive();

@@ -18,6 +18,7 @@ struct WorkloadState {
   RunObserver& observer;
   World& world;
   std::string bootstrap;
+  std::string controllers;  // their endpoints
   bool topics_ready = false;
   bool finishing = false;  // send no more, complete what is open
   bool readers_stop = false;
@@ -37,6 +38,7 @@ struct WorkloadState {
 ProcessFactory admin_process(WorkloadState& state);
 ProcessFactory producer_process(WorkloadState& state, const ProducerPlan& plan);
 ProcessFactory consumer_process(WorkloadState& state, const ConsumerPlan& plan, uint32_t number);
+ProcessFactory raw_driver_process(WorkloadState& state, const RawDriverPlan& plan, uint32_t number);
 
 // Reports the leader epochs a client believes in, as they change (K2).
 class BeliefWatch {

@@ -5,7 +5,9 @@
 namespace ksim::sim {
 
 Workload::Workload(Cluster& cluster, RunObserver& observer, const Plan& plan)
-    : cluster_(cluster), state_(plan, observer, cluster.world(), cluster.bootstrap()) {}
+    : cluster_(cluster), state_(plan, observer, cluster.world(), cluster.bootstrap()) {
+  state_.controllers = cluster.controllers();
+}
 
 Workload::~Workload() = default;
 
@@ -20,7 +22,9 @@ void Workload::start() {
     producers_.push_back(&cluster_.add_client(producer.name));
   for (const ConsumerPlan& consumer : plan.consumers)
     consumers_.push_back(&cluster_.add_client(consumer.name));
-  state_.producers_open = static_cast<uint32_t>(producers_.size());
+  for (const RawDriverPlan& driver : plan.raw_drivers)
+    raw_drivers_.push_back(&cluster_.add_client(driver.name));
+  state_.producers_open = static_cast<uint32_t>(producers_.size() + raw_drivers_.size());
   cluster_.on_exit = [this](SimNode& node) {
     if (&node == admin_) state_.world.later(hash_text("workload.start"), [this] { start_clients(); });
   };
@@ -33,6 +37,9 @@ void Workload::start_clients() {
     producers_[i]->start(producer_process(state_, plan.producers[i]));
   for (size_t i = 0; i < consumers_.size(); ++i) {
     consumers_[i]->start(consumer_process(state_, plan.consumers[i], static_cast<uint32_t>(i + 1)));
+  }
+  for (size_t i = 0; i < raw_drivers_.size(); ++i) {
+    raw_drivers_[i]->start(raw_driver_process(state_, plan.raw_drivers[i], static_cast<uint32_t>(i + 1)));
   }
 }
 

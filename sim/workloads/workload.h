@@ -1,6 +1,6 @@
 #pragma once
-// The clients of a run: one creates the topics, producers send, consumers read. Each lives on a machine of
-// its own with core/client, and notes every call when it begins and when it ended, outside the client.
+// The clients of a run: one creates the topics, producers send, consumers read, raw drivers forge. Each lives
+// on a machine of its own, and notes every call when it begins and when it ended, outside core/client.
 
 #include <memory>
 #include <string>
@@ -36,6 +36,7 @@ class Workload {
   SimNode* admin_ = nullptr;
   std::vector<SimNode*> producers_;
   std::vector<SimNode*> consumers_;
+  std::vector<SimNode*> raw_drivers_;
 };
 
 }  // namespace ksim::sim

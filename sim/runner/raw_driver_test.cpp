@@ -1,0 +1,84 @@
+// A raw driver in a small cluster: what it forges is answered as the rules say, and it forges every kind.
+
+#include <gtest/gtest.h>
+
+#include "sim/faults/all.h"
+#include "sim/runner/runner.h"
+
+namespace ksim::sim {
+namespace {
+
+constexpr std::string_view kText = R"toml(
+duration = "30s"
+[cluster]
+brokers = 3
+controllers = 1
+shards = { between = [1, 3] }
+[[topic]]
+name = "orders"
+partitions = 2
+replication = 3
+config = { "min.insync.replicas" = 2 }
+[[raw_driver]]
+topic = "orders"
+interval = "5ms"
+)toml";
+
+constexpr std::string_view kRestarts = R"toml(
+[[fault]]
+kind = "rolling_restart"
+target = "brokers"
+at = "6s"
+down = "1s"
+gap = "4s"
+)toml";
+
+RunSummary run(const std::string& text, uint64_t seed) {
+  const Plan plan = draw_plan(text, "raw", seed, {}, fault_vocabulary()).value();
+  RunMemory memory;
+  return run_plan(plan, {}, memory);
+}
+
+uint64_t reached(const RunSummary& summary, std::string_view mark) {
+  for (const MarkRow& row : summary.marks) {
+    if (row.name == mark) return row.reached;
+  }
+  return 0;
+}
+
+void expect_held(const RunSummary& summary) {
+  EXPECT_EQ(summary.simulator_fault, "");
+  for (const ViolationRow& row : summary.violations)
+    ADD_FAILURE() << row.checker << " in " << row.subject << ": " << row.message;
+}
+
+TEST(RawDriver, EveryForgeryIsAnsweredAsTheRulesSay) {
+  const RunSummary summary = run(std::string(kText), 1);
+  expect_held(summary);
+  EXPECT_GT(summary.counts.forged, 500U);
+  EXPECT_GT(summary.counts.acknowledged, 500U);
+  EXPECT_GT(summary.counts.failed, 100U);  // refused for good, and in no log
+  EXPECT_GT(summary.counts.read, 100U);
+  EXPECT_GT(reached(summary, "produce.duplicate"), 10U);
+}
+
+// What a leader knows of sequences and epochs survives restarts and elections.
+TEST(RawDriver, SoItIsWhileBrokersRestartAndLeadersMove) {
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    const RunSummary summary = run(std::string(kText) + std::string(kRestarts), seed);
+    expect_held(summary);
+    EXPECT_GT(summary.counts.elections, 4U);
+    EXPECT_GT(summary.counts.forged, 300U);
+    EXPECT_GT(reached(summary, "produce.duplicate"), 5U);
+  }
+}
+
+TEST(RawDriver, ItsRunRepeats) {
+  const RunSummary once = run(std::string(kText) + std::string(kRestarts), 9);
+  const RunSummary again = run(std::string(kText) + std::string(kRestarts), 9);
+  EXPECT_EQ(once.digest, again.digest);
+  EXPECT_EQ(once.counts.forged, again.counts.forged);
+}
+
+}  // namespace
+}  // namespace ksim::sim
