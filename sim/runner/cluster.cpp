@@ -110,7 +110,7 @@ std::string Cluster::controllers() const {
   std::string text;
   for (const auto& [id, machine] : machines_) {
     if (machine.plan.controller)
-      text += fmt::format("{}{}:{}", text.empty() ? "" : ",", name_of(machine.plan), kControllerPort);
+      text += fmt::format("{}{}:{}", text.empty() ? "" : ",", machine_name(machine.plan), kControllerPort);
   }
   return text;
 }
