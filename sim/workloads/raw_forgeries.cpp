@@ -268,6 +268,11 @@ void RawProducer::not_the_leader(Lane& lane, const Where& where) {
                                        if (answer) fact.answer = answer->error;
                                        return answer.has_value();
                                      });
+  if (!judged && (!answer || answer->error == ErrorCode::NONE)) {
+    // It has come to lead meanwhile: the batch may be written, and what comes next is not known any more.
+    if (lane.open) give_up(lane);
+    lane.producer_id = kNoProducerId;
+  }
   if (!judged || answer->leader_epoch != where.target.epoch) return;
   ForgedRequest hint =
       wire_.forgery(where.target, broker, "the leader named to a lost producer", "D23", {ErrorCode::NONE});

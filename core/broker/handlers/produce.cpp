@@ -53,7 +53,7 @@ ErrorCode refusal(const wire::ProduceRequest& request, const IncomingRequest& in
   return ErrorCode::NONE;
 }
 
-void fill_partition(const ProduceAnswer::Partition& from, wire::PartitionProduceResponse& to,
+void fill_partition(const ProduceAnswer::Partition& from, wire::PartitionProduceResponse& to, int16_t version,
                     wire::Arena& arena, std::vector<int32_t>& leaders) {
   const AppendResult& result = from.result;
   to.index = from.index;
@@ -67,7 +67,7 @@ void fill_partition(const ProduceAnswer::Partition& from, wire::PartitionProduce
     to.record_errors[i].batch_index_error_message = result.record_errors[i].message;
   }
   if (!result.message.empty()) to.error_message = result.message;
-  if (result.error == ErrorCode::NOT_LEADER_OR_FOLLOWER && result.leader.leader_id >= 0) {
+  if (version >= 10 && result.error == ErrorCode::NOT_LEADER_OR_FOLLOWER && result.leader.leader_id >= 0) {
     to.current_leader.leader_id = result.leader.leader_id;
     to.current_leader.leader_epoch = result.leader.leader_epoch;
     leaders.push_back(result.leader.leader_id);
@@ -115,7 +115,7 @@ void respond(ProduceAnswer& answer) {
     to.name = from.name;
     to.partition_responses = arena.make_array<wire::PartitionProduceResponse>(from.partitions.size());
     for (size_t p = 0; p < from.partitions.size(); ++p)
-      fill_partition(from.partitions[p], to.partition_responses[p], arena, leaders);
+      fill_partition(from.partitions[p], to.partition_responses[p], answer.slot.version(), arena, leaders);
   }
   const MetadataImageRef image = answer.context->image();
   if (answer.slot.version() >= 10) {
