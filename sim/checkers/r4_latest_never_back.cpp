@@ -18,13 +18,15 @@ class LatestNeverBack final : public Checker {
     return "ListOffsets(latest) and the end of what was served never step back without an unclean election";
   }
 
-  void on_consumed(const Consumed& record) override { seen(record.partition, record.offset + 1, record.at); }
+  void on_consumed(const Consumed& record) override {
+    seen(record.consumer, record.partition, record.offset + 1, record.at);
+  }
 
   void on_latest(const LatestOffset& answer) override {
     // Only what was known before this question was asked binds its answer.
     int64_t bound = 0;
     Instant since{0};
-    for (const Seen& seen : seen_[answer.partition]) {
+    for (const Seen& seen : seen_[{answer.client, answer.partition}]) {
       if (seen.at > answer.invoked) break;
       bound = seen.end;
       since = seen.at;
@@ -34,7 +36,7 @@ class LatestNeverBack final : public Checker {
           fmt::format("latest was {} at {} ms, and {} when asked at {} ms", bound, since.ms(), answer.offset,
                       answer.invoked.ms()));
     }
-    seen(answer.partition, answer.offset, answer.completed);
+    seen(answer.client, answer.partition, answer.offset, answer.completed);
   }
 
  private:
@@ -42,11 +44,13 @@ class LatestNeverBack final : public Checker {
     Instant at;
     int64_t end;
   };
-  void seen(PartitionId id, int64_t end, Instant at) {
-    auto& list = seen_[id];
+  void seen(uint32_t client, PartitionId id, int64_t end, Instant at) {
+    auto& list = seen_[{client, id}];
     if (list.empty() || end > list.back().end) list.push_back({at, end});
   }
-  std::map<PartitionId, std::vector<Seen>> seen_;  // ascending in both
+  // Of each reader, who goes forward in leader epochs (K2): a leader that has been replaced and does not know
+  // it yet may tell another reader its older end. Ascending in both.
+  std::map<std::pair<uint32_t, PartitionId>, std::vector<Seen>> seen_;
 };
 
 }  // namespace

@@ -64,12 +64,16 @@ bool RawWire::learn_from(rpc::RpcConnection& link) {
   const auto reply = ask(link, request, wire::MetadataRequest::kMaxVersion);
   if (!reply || (*reply)->topics.empty() || (*reply)->topics[0].error_code != 0) return false;
   brokers_.clear();
-  targets_.clear();
   for (const wire::MetadataResponseBroker& broker : (*reply)->brokers)
     brokers_[broker.node_id] = {std::string(broker.host), static_cast<uint16_t>(broker.port)};
   const wire::MetadataResponseTopic& topic = (*reply)->topics[0];
+  if (topic.topic_id != topic_id_) targets_.clear();
   topic_id_ = topic.topic_id;
   for (const wire::MetadataResponsePartition& partition : topic.partitions) {
+    // As every client (K2): what an older leader or a broker that lags behind believes is no news.
+    const auto known = targets_.find(partition.partition_index);
+    if (known != targets_.end() && known->second.epoch > partition.leader_epoch) continue;
+    targets_.erase(partition.partition_index);
     if (partition.leader_id < 0) continue;
     targets_[partition.partition_index] = {partition.partition_index,
                                            partition.leader_id,
