@@ -40,7 +40,6 @@ Cluster::Cluster(World& world, const Plan& plan, RunObserver& observer, WorldPee
     setup.mailbox_capacity = static_cast<size_t>(plan_.sizes.mailbox_slots);
     SimNode& machine = world_.add_node(setup);
     machines_.emplace(node.id, Machine{node, &machine, properties_of(node), false});
-    ids_[&machine] = node.id;
     peek.add(node.id, machine);
     observer_.view().add_node(node.id, {std::string(kDataDirectory)});
     if (node.controller) observer_.view().add_voter(node.id);
@@ -127,8 +126,9 @@ void Cluster::revive() {
 }
 
 Cluster::Machine* Cluster::machine(const SimNode& node) {
-  const auto id = ids_.find(&node);
-  return id == ids_.end() ? nullptr : &machines_.at(id->second);
+  const auto found = std::find_if(machines_.begin(), machines_.end(),
+                                  [&](const auto& entry) { return entry.second.node == &node; });
+  return found == machines_.end() ? nullptr : &found->second;
 }
 
 void Cluster::launch(Machine& machine) {
@@ -179,15 +179,16 @@ std::vector<SimNode*> Cluster::others(const SimNode& node, bool with_clients) {
 }
 
 std::string Cluster::role_of(const SimNode& node) {
-  const auto id = ids_.find(&node);
-  if (id == ids_.end()) return {};
+  const Machine* const found = machine(node);
+  if (found == nullptr) return {};
+  const int32_t id = found->plan.id;
   size_t led = 0;
   for (PartitionId partition : observer_.view().partitions()) {
-    if (observer_.view().partition(partition)->claim.leader == id->second) ++led;
+    if (observer_.view().partition(partition)->claim.leader == id) ++led;
   }
   std::string text;
   if (led > 0) text = fmt::format(", leader of {} partitions", led);
-  if (controller_ == id->second) text += ", the active controller";
+  if (controller_ == id) text += ", the active controller";
   return text;
 }
 
@@ -251,15 +252,16 @@ std::vector<SimNode*> Cluster::resolve(const std::string& target, uint64_t fault
 }
 
 void Cluster::event(SimNode& node, const Event& event) {
-  const auto id = ids_.find(&node);
-  if (id == ids_.end()) return;
+  const Machine* const found = machine(node);
+  if (found == nullptr) return;
+  const int32_t id = found->plan.id;
   if (const auto* raft = std::get_if<RaftStateChanged>(&event)) {
     if (raft->state == "leader" && raft->epoch > controller_epoch_) {
-      controller_ = id->second;
+      controller_ = id;
       controller_epoch_ = raft->epoch;
     }
   }
-  observer_.on_event(id->second, node.incarnation(), world_.now(), event);
+  observer_.on_event(id, node.incarnation(), world_.now(), event);
 }
 
 void Cluster::reached(SimNode& node, Mark mark, std::string_view) {

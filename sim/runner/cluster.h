@@ -79,7 +79,6 @@ class Cluster final : public FaultStage, private WorldWatcher {
   RunObserver& observer_;
   NodeProcessMaker maker_;
   std::map<int32_t, Machine> machines_;
-  std::map<const SimNode*, int32_t> ids_;
   std::vector<SimNode*> clients_;
   int32_t controller_ = -1;  // leads the quorum
   int32_t controller_epoch_ = -1;

@@ -82,6 +82,7 @@ std::vector<int64_t> ReplicaTruth::segments_on_disk(DiskPeek::Layer layer) const
 
 void ReplicaTruth::reload(DiskPeek::Layer layer) {
   batches_.clear();
+  disorder_.clear();  // what recovery has cut off is not the log's any more
   segments_.clear();
   segment_ = -1;
   position_ = 0;

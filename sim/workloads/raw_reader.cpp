@@ -171,19 +171,21 @@ void RawReader::forged_epoch() {
     right = ErrorCode::UNKNOWN_LEADER_EPOCH;
   }
   const auto text = [&](std::string_view api) { return fmt::format("{} with {} leader epoch", api, word); };
+  std::vector<ErrorCode> permitted{right};
+  // A replica that a broker has heard of and not made yet has no epoch to compare with.
+  if (where->standing != right && where->standing != ErrorCode::NONE) permitted.push_back(where->standing);
   switch (wire_.dice().below(3)) {
     case 0:
-      return expect(*where, text("ListOffsets"), "D31", {right},
+      return expect(*where, text("ListOffsets"), "D31", std::move(permitted),
                     [&] { return list_offsets(*where, epoch, kEarliest, false); });
     case 1:
-      return expect(*where, text("OffsetForLeaderEpoch"), "D58", {right},
+      return expect(*where, text("OffsetForLeaderEpoch"), "D58", std::move(permitted),
                     [&] { return epoch_end(*where, epoch, 0); });
     default: {
       if (epoch < 0 && where->standing != ErrorCode::NONE) return;  // it may be read from
       Ask ask;
       ask.current_leader_epoch = epoch;
       ask.version = wire_.any_version<wire::FetchRequest>(9);
-      std::vector<ErrorCode> permitted{right};
       if (epoch < 0) permitted.push_back(ErrorCode::OFFSET_OUT_OF_RANGE);  // where the log starts above 0
       return expect(*where, text("Fetch"), "D31", std::move(permitted), [&] { return fetch(*where, ask); });
     }
