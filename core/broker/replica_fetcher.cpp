@@ -18,8 +18,7 @@ void ReplicaFetchers::follow(const std::shared_ptr<Partition>& partition, const 
   places_[partition->key()] = place;
   auto& fetcher = fetchers_[place];
   if (fetcher == nullptr) {
-    fetcher =
-        std::make_unique<ReplicaFetcher>(env_, options_, leader.id, place.endpoint, broker_epoch_, bytes_in_);
+    fetcher = std::make_unique<ReplicaFetcher>(env_, options_, place.endpoint, broker_epoch_, bytes_in_);
     fetcher->start(scope_, mix64(static_cast<uint64_t>(leader.id), place.index));
   }
   fetcher->add(partition);
@@ -34,11 +33,10 @@ void ReplicaFetchers::unfollow(const PartitionKey& key) {
 
 // ---- one fetcher ----
 
-ReplicaFetcher::ReplicaFetcher(const Env& env, const FetcherOptions& options, int32_t leader_id,
-                               Endpoint leader, const int64_t& own_broker_epoch, uint64_t& bytes_in)
+ReplicaFetcher::ReplicaFetcher(const Env& env, const FetcherOptions& options, Endpoint leader,
+                               const int64_t& own_broker_epoch, uint64_t& bytes_in)
     : env_(env),
       options_(options),
-      leader_id_(leader_id),
       leader_(std::move(leader)),
       own_broker_epoch_(own_broker_epoch),
       bytes_in_(bytes_in),

@@ -29,7 +29,7 @@ struct FetcherOptions {
 
 class ReplicaFetcher {
  public:
-  ReplicaFetcher(const Env& env, const FetcherOptions& options, int32_t leader_id, Endpoint leader,
+  ReplicaFetcher(const Env& env, const FetcherOptions& options, Endpoint leader,
                  const int64_t& own_broker_epoch, uint64_t& bytes_in);
 
   void start(Scope& scope, uint64_t entity);
@@ -68,7 +68,6 @@ class ReplicaFetcher {
 
   const Env& env_;
   const FetcherOptions& options_;
-  int32_t leader_id_;
   Endpoint leader_;
   const int64_t& own_broker_epoch_;
   uint64_t& bytes_in_;

@@ -62,7 +62,7 @@ struct LogOpen {
 enum class LogStartReason : uint8_t { segment_deletion, leader_offset, records_deleted, snapshot_generated };
 std::string_view to_string(LogStartReason reason);
 
-class Log : public std::enable_shared_from_this<Log>, private LogKnowledge {
+class Log final : public std::enable_shared_from_this<Log>, private LogKnowledge {
  public:
   // Loads what is there (rules A76-A83), recovering it if it was not closed in order; an empty directory
   // gives an empty log. Failures: KAFKA_STORAGE_ERROR; INCONSISTENT_TOPIC_ID (rule A42).

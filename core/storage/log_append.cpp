@@ -84,7 +84,6 @@ Result<AppendInfo> Log::append_as_leader(MutableBytes batches, int32_t leader_ep
 // How much of `batches` is to be appended: whole batches, of epochs the follower knows of, with rising
 // offsets and right checksums.
 Result<Log::Analysis> Log::validate_fetched(Bytes batches, int32_t leader_epoch) const {
-  Analysis analysis;
   BatchCursor cursor(batches);
   BatchView batch;
   int64_t last_offset = -1;

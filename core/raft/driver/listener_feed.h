@@ -20,8 +20,8 @@ struct FeedState {
 
 class ListenerFeed {
  public:
-  ListenerFeed(const Env& env, MetadataLog& log, FeedState& state, RaftListener& listener)
-      : env_(env), log_(log), state_(state), listener_(listener) {}
+  ListenerFeed(MetadataLog& log, FeedState& state, RaftListener& listener)
+      : log_(log), state_(state), listener_(listener) {}
 
   // Runs until cancelled, or until the listener or the disk fails.
   Result<void> run();
@@ -33,7 +33,6 @@ class ListenerFeed {
   Result<void> load_snapshot();
   Result<void> deliver();
 
-  const Env& env_;
   MetadataLog& log_;
   FeedState& state_;
   RaftListener& listener_;
