@@ -60,7 +60,7 @@ class SuccessIsInTheLog final : public Checker {
     for (const SendOp& op : by_leader_) {
       const PartitionTruth* truth = view_.partition(op.partition);
       if (found.contains(op.record) || view_.loss_permitted(op.partition, op.offset, 1, op.invoked)) continue;
-      if (truth != nullptr && op.offset < truth->committed_start) continue;
+      if (truth != nullptr && op.offset < truth->first_kept()) continue;
       cry(at, to_string(view_.names().name(op.partition)),
           fmt::format(
               "record {:x} was acknowledged by the leader alone at offset {}, and is gone though that "
