@@ -172,8 +172,6 @@ void RawReader::forged_epoch() {
   }
   const auto text = [&](std::string_view api) { return fmt::format("{} with {} leader epoch", api, word); };
   std::vector<ErrorCode> permitted{right};
-  // A replica that a broker has heard of and not made yet has no epoch to compare with.
-  if (where->standing != right && where->standing != ErrorCode::NONE) permitted.push_back(where->standing);
   switch (wire_.dice().below(3)) {
     case 0:
       return expect(*where, text("ListOffsets"), "D31", std::move(permitted),

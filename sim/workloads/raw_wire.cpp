@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/wire/messages/fetch.h"
 #include "core/wire/messages/list_offsets.h"
 #include "core/wire/messages/metadata.h"
 #include "sim/workloads/client_config.h"
@@ -102,6 +103,21 @@ std::optional<ErrorCode> RawWire::leads(rpc::RpcConnection& link, const RawTarge
   const auto reply = ask(link, request, wire::ListOffsetsRequest::kMaxVersion);
   if (!reply || (*reply)->topics.empty() || (*reply)->topics[0].partitions.empty()) return std::nullopt;
   return error_code_of((*reply)->topics[0].partitions[0].error_code);
+}
+
+bool RawWire::has_replica(rpc::RpcConnection& link, const RawTarget& target) {
+  wire::FetchPartition partition;
+  partition.partition = target.partition;
+  partition.current_leader_epoch = target.epoch;
+  wire::FetchTopic topic;
+  topic.topic_id = topic_id_;
+  topic.partitions = std::span(&partition, 1);
+  wire::FetchRequest request;
+  request.topics = std::span(&topic, 1);
+  const auto reply = ask(link, request, wire::FetchRequest::kMaxVersion);
+  if (!reply || (*reply)->responses.empty() || (*reply)->responses[0].partitions.empty()) return false;
+  const ErrorCode error = error_code_of((*reply)->responses[0].partitions[0].error_code);
+  return error == ErrorCode::NONE || error == ErrorCode::OFFSET_OUT_OF_RANGE;
 }
 
 ForgedRequest RawWire::forgery(const RawTarget& target, int32_t broker, std::string request,

@@ -67,9 +67,12 @@ class RawWire {
     return std::move(*reply);
   }
 
-  // What a broker says of leading a partition in exactly this epoch: NONE, or why not. It tells for sure in
-  // which epoch the broker is (rule D31). Nothing: no answer.
+  // What a broker says of leading a partition in exactly this epoch: NONE, it leads, and is in that epoch for
+  // sure (rule D31); or why not. Nothing: no answer.
   std::optional<ErrorCode> leads(rpc::RpcConnection& link, const RawTarget& target);
+  // The broker has a replica of it that is in exactly this epoch: a consumer may read from it. That it does
+  // not lead would not tell: a replica that a broker has heard of and not made yet has no epoch.
+  bool has_replica(rpc::RpcConnection& link, const RawTarget& target);
 
   ForgedRequest forgery(const RawTarget& target, int32_t broker, std::string request, std::string_view rule,
                         std::vector<ErrorCode> permitted) const;
@@ -80,12 +83,16 @@ class RawWire {
   template <class Ask>
   bool in_epoch(rpc::RpcConnection& link, const RawTarget& target, ErrorCode standing, ForgedRequest forged,
                 Ask ask) {
-    if (leads(link, target) != standing || !ask(forged) || leads(link, target) != standing) return false;
+    if (!stands(link, target, standing) || !ask(forged) || !stands(link, target, standing)) return false;
     judge(std::move(forged));
     return true;
   }
 
  private:
+  bool stands(rpc::RpcConnection& link, const RawTarget& target, ErrorCode standing) {
+    return standing == ErrorCode::NONE ? leads(link, target) == ErrorCode::NONE : has_replica(link, target);
+  }
+
   WorkloadState& state_;
   const RawDriverPlan& plan_;
   uint32_t number_;
