@@ -98,7 +98,9 @@ bool AlterPartitionManager::send_all() {
   const auto request = make_request(queue_.take(), identity_.broker_id, identity_.broker_epoch(), arena);
   // Without an end: the change stays pending until the controller has decided it.
   auto reply = channel_.call(request, Instant::never());
-  if (!reply.ok() || error_code_of((*reply)->error_code) != ErrorCode::NONE) {
+  // The controller may then be asked again for what it has done already, and says so.
+  const bool lost = env_.buggify(Site::alter_partition_lost, 100);
+  if (lost || !reply.ok() || error_code_of((*reply)->error_code) != ErrorCode::NONE) {
     env_.reached(Mark::alter_partition_failed, env_.group.name());
     queue_.failed();
     return false;
