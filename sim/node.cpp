@@ -5,8 +5,6 @@
 #include "sim/world.h"
 
 namespace ksim::sim {
-namespace {
-
 class LifeRandom final : public Random {
  public:
   LifeRandom(const KeyedRandom& random, uint64_t life_key) : random_(random), life_key_(life_key) {}
@@ -43,8 +41,6 @@ class LifeHooks final : public Hooks, public Events {
   Life& life_;
   uint64_t calls_[kSiteCount] = {};
 };
-
-}  // namespace
 
 struct SimNode::Shard {
   Shard(World& world, SimNode& node, Life& life, size_t index, Clock& clock, Disk& disk, Random& random,

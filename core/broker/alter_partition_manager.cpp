@@ -5,7 +5,7 @@
 namespace ksim::broker {
 namespace {
 
-constexpr Duration kRetry = milliseconds(50);
+constexpr Duration kAlterPartitionRetry = milliseconds(50);
 
 // The request for what is in flight; arrays live in the arena. Topics and partitions in the order of keys.
 wire::AlterPartitionRequest make_request(const std::map<PartitionKey, IsrProposal>& proposals,
@@ -89,7 +89,7 @@ void AlterPartitionManager::submit(const PartitionKey& key, const IsrProposal& p
 void AlterPartitionManager::loop() {
   for (;;) {
     while (!queue_.has_unsent()) static_cast<void>(submitted_.wait(Instant::never(), "isr changes"));
-    if (!send_all()) env_.sleep(kRetry);
+    if (!send_all()) env_.sleep(kAlterPartitionRetry);
   }
 }
 

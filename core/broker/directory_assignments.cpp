@@ -6,7 +6,7 @@ namespace ksim::broker {
 namespace {
 
 constexpr size_t kMaxPerRequest = 2250;  // AssignReplicasToDirsRequest.MAX_ASSIGNMENTS_PER_REQUEST
-constexpr Duration kRetry = milliseconds(500);
+constexpr Duration kAssignmentRetry = milliseconds(500);
 
 }  // namespace
 
@@ -48,7 +48,7 @@ void DirectoryAssignments::loop() {
   for (;;) {
     while (waiting_.empty()) static_cast<void>(submitted_.wait(Instant::never(), "directory assignments"));
     if (identity_.broker_epoch() < 0) {
-      env_.sleep(kRetry);
+      env_.sleep(kAssignmentRetry);
       continue;
     }
     DirectoryAssignmentMap batch;
@@ -57,7 +57,7 @@ void DirectoryAssignments::loop() {
       batch.insert(entry);
     }
     if (!send(batch)) {
-      env_.sleep(kRetry);
+      env_.sleep(kAssignmentRetry);
       continue;
     }
     // What was submitted anew while the request was on its way stays. An error of one partition means that it

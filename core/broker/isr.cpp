@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/assert.h"
+#include "core/base/contains.h"
 
 namespace ksim::broker {
 namespace {
@@ -11,10 +12,6 @@ std::vector<int32_t> sorted(std::span<const int32_t> ids) {
   std::vector<int32_t> result(ids.begin(), ids.end());
   std::sort(result.begin(), result.end());
   return result;
-}
-
-bool contains(std::span<const int32_t> ids, int32_t id) {
-  return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
 }  // namespace

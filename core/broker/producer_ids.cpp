@@ -5,7 +5,7 @@
 namespace ksim::broker {
 namespace {
 
-constexpr Duration kRetry = milliseconds(100);
+constexpr Duration kProducerIdsRetry = milliseconds(100);
 
 }  // namespace
 
@@ -48,7 +48,7 @@ void ProducerIdSource::loop() {
     auto reply = channel_.call(request, Instant::never());
     if (!reply.ok() || error_code_of((*reply)->error_code) != ErrorCode::NONE ||
         (*reply)->producer_id_len <= 0) {
-      env_.sleep(kRetry);
+      env_.sleep(kProducerIdsRetry);
       continue;
     }
     asked_ = false;

@@ -1,15 +1,15 @@
 #include "core/client/consumer.h"
 
 #include "core/client/fake_cluster.h"
+#include "core/client/testing.h"
 #include "core/rpc/test_world.h"
 
 namespace ksim::client {
 namespace {
 
+using testing::kFirst;
+using testing::kSecond;
 using testing::FakeCluster;
-
-const TopicPartition kFirst{"t", 0};
-const TopicPartition kSecond{"t", 1};
 
 class ConsumerTest : public rpc::test::RpcWorld {
  protected:

@@ -2,13 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include "core/client/testing.h"
+
 namespace ksim::client {
 namespace {
 
-constexpr Uuid kId{1, 1};
+using testing::kId;
+using testing::kFirst;
+using testing::kSecond;
+
 constexpr Uuid kNewId{1, 2};
-const TopicPartition kFirst{"t", 0};
-const TopicPartition kSecond{"t", 1};
 
 FetchSession::Asked ask(const TopicPartition& partition, int64_t offset, Uuid id = kId) {
   return {partition, {id, offset, 3, 1000}};

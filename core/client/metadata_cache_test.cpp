@@ -7,13 +7,12 @@
 namespace ksim::client {
 namespace {
 
+using testing::kId;
+using testing::kFirst;
+using testing::at;
 using testing::TestMetadata;
 
-constexpr Uuid kId{1, 1};
 constexpr Uuid kOtherId{1, 2};
-const TopicPartition kFirst{"t", 0};
-
-Instant at(int64_t ms) { return Instant{ms * 1'000'000}; }
 
 struct MetadataCacheTest : ::testing::Test {
   MetadataCacheTest() : cache(300'000, {100, 1000}) { cache.want_topic("t", at(0)); }

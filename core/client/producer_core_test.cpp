@@ -12,13 +12,11 @@
 namespace ksim::client {
 namespace {
 
+using testing::kId;
+using testing::at;
 using testing::TestDelivery;
 using testing::TestMetadata;
 using testing::TestRandom;
-
-constexpr Uuid kId{1, 1};
-
-Instant at(int64_t ms) { return Instant{ms * 1'000'000}; }
 
 // A core with its time and metadata; records carry their number as value.
 struct Harness {

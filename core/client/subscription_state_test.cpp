@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include "core/client/testing.h"
+
 namespace ksim::client {
 namespace {
 
-const TopicPartition kFirst{"t", 0};
-const TopicPartition kSecond{"t", 1};
+using testing::kFirst;
+using testing::kSecond;
+
 constexpr LeaderAndEpoch kLeader{1, 5};
 
 struct SubscriptionStateTest : ::testing::Test {

@@ -17,6 +17,12 @@
 
 namespace ksim::client::testing {
 
+inline constexpr Uuid kId{1, 1};
+inline const TopicPartition kFirst{"t", 0};
+inline const TopicPartition kSecond{"t", 1};
+
+inline Instant at(int64_t ms) { return Instant{ms * 1'000'000}; }
+
 class TestRandom final : public Random {
  public:
   explicit TestRandom(uint64_t seed = 1) : seed_(seed) {}

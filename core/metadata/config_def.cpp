@@ -8,12 +8,12 @@ namespace ksim {
 namespace {
 
 using Kind = ConfigCheck::Kind;
-constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+constexpr int64_t kLongMax = std::numeric_limits<int64_t>::max();
 constexpr std::nullopt_t kNull = std::nullopt;
 
 constexpr ConfigCheck any() { return {}; }
 constexpr ConfigCheck between(int64_t min, int64_t max) { return {Kind::range, min, max, {}, {}}; }
-constexpr ConfigCheck at_least(int64_t min) { return between(min, kMax); }
+constexpr ConfigCheck at_least(int64_t min) { return between(min, kLongMax); }
 constexpr ConfigCheck level(int64_t min, int64_t max, int64_t also) {
   return {Kind::range, min, max, also, {}};
 }
@@ -110,7 +110,7 @@ bool is_throttled_list(std::string_view value) {
   for (const std::string_view item : items) {
     const size_t colon = item.find(':');
     if (colon == std::string_view::npos) return false;
-    if (!parse_int(item.substr(0, colon), 0, kMax) || !parse_int(item.substr(colon + 1), 0, kMax))
+    if (!parse_int(item.substr(0, colon), 0, kLongMax) || !parse_int(item.substr(colon + 1), 0, kLongMax))
       return false;
   }
   return true;
@@ -136,7 +136,7 @@ std::string wrong(const ConfigDef& def, std::string_view value, std::string_view
 }
 
 std::string range_text(const ConfigCheck& check) {
-  std::string text = check.max == kMax ? "Value must be at least " + std::to_string(check.min)
+  std::string text = check.max == kLongMax ? "Value must be at least " + std::to_string(check.min)
                                        : "Value must be between " + std::to_string(check.min) + " and " +
                                              std::to_string(check.max);
   if (check.also) text += ", or " + std::to_string(*check.also);
@@ -145,7 +145,7 @@ std::string range_text(const ConfigCheck& check) {
 
 Result<void> check_number(const ConfigDef& def, std::string_view value) {
   int64_t min = std::numeric_limits<int64_t>::min();
-  int64_t max = kMax;
+  int64_t max = kLongMax;
   std::string_view kind = "a number of 64 bits";
   if (def.type == ConfigType::int32) {
     min = std::numeric_limits<int32_t>::min(), max = std::numeric_limits<int32_t>::max();
@@ -306,7 +306,7 @@ std::optional<int64_t> parse_millionths(std::string_view text) {
   const auto kept = static_cast<int64_t>(digits.size()) + (exponent < 0 ? exponent : 0);
   for (int64_t i = 0; i < kept + (exponent > 0 ? exponent : 0); ++i) {
     const int64_t digit = i < static_cast<int64_t>(digits.size()) ? digits[static_cast<size_t>(i)] - '0' : 0;
-    if (value > (kMax - digit) / 10) return negative ? -kMax : kMax;
+    if (value > (kLongMax - digit) / 10) return negative ? -kLongMax : kLongMax;
     value = value * 10 + digit;
   }
   return negative ? -value : value;

@@ -5,12 +5,12 @@
 namespace ksim {
 namespace {
 
-struct Fixture {
+struct Settings {
   ServerConfig server;
   ConfigsImage configs;
   ConfigView view{configs, server};
 
-  explicit Fixture(std::string_view extra = "") {
+  explicit Settings(std::string_view extra = "") {
     std::vector<std::string> warnings;
     auto parsed = ServerConfig::parse_text(
         "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@a:9093\n"
@@ -33,7 +33,7 @@ struct Fixture {
 };
 
 TEST(Config, RuleC45LayersAndSynonyms) {
-  Fixture f("log.retention.hours=5\n");
+  Settings f("log.retention.hours=5\n");
   f.set(ConfigResource::cluster_default(), "log.retention.ms", "77");
   f.set(ConfigResource::broker(1), "log.retention.ms", "88");
   f.set(ConfigResource::broker(2), "log.retention.ms", "99");  // another node's
@@ -55,7 +55,7 @@ TEST(Config, RuleC45LayersAndSynonyms) {
 }
 
 TEST(Config, DefaultsOfATopic) {
-  Fixture f;
+  Settings f;
   const TopicConfig config = effective_topic_config(f.view, nullptr);
   EXPECT_TRUE(config.cleanup_delete);
   EXPECT_FALSE(config.cleanup_compact);
@@ -72,7 +72,7 @@ TEST(Config, DefaultsOfATopic) {
 }
 
 TEST(Config, BrokerEntriesHideSecretsAndTellWhatIsReadOnly) {
-  Fixture f("ssl.key.password=secret\nlog.retention.hours=5\n");
+  Settings f("ssl.key.password=secret\nlog.retention.hours=5\n");
   const auto entries = describe_broker_configs(f.view, 1, nullptr);
   const auto find = [&](std::string_view name) {
     for (const ConfigEntry& entry : entries) {
@@ -91,7 +91,7 @@ TEST(Config, BrokerEntriesHideSecretsAndTellWhatIsReadOnly) {
 }
 
 TEST(Config, RuleC44Operations) {
-  Fixture f;
+  Settings f;
   ConfigMap map;
   const ConfigResource topic = ConfigResource::topic("t");
   const auto apply = [&](ConfigOp op, std::string_view name, std::optional<std::string> value) {

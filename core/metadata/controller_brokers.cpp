@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/base/contains.h"
 #include "core/metadata/controller.h"
 #include "core/metadata/controller_op.h"
 
@@ -10,14 +11,6 @@ namespace ksim {
 namespace {
 
 constexpr int64_t kProducerIdBlock = 1000;  // rule C43
-
-bool contains(std::span<const int32_t> ids, int32_t id) {
-  return std::find(ids.begin(), ids.end(), id) != ids.end();
-}
-
-bool contains(std::span<const Uuid> ids, const Uuid& id) {
-  return std::find(ids.begin(), ids.end(), id) != ids.end();
-}
 
 Result<void> check_features(const wire::BrokerRegistrationRequest& request, const FeaturesImage& features) {
   const auto range_of = [&](std::string_view name) {

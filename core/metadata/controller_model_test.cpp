@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "core/base/contains.h"
 #include "core/metadata/test_controller.h"
 
 namespace ksim {
@@ -20,7 +21,6 @@ using Log = std::vector<int>;
 
 constexpr int32_t kBrokers = 4;
 
-bool contains(const Ids& ids, int32_t id) { return std::find(ids.begin(), ids.end(), id) != ids.end(); }
 bool starts_with(const Log& log, const Log& prefix) {
   return log.size() >= prefix.size() && std::equal(prefix.begin(), prefix.end(), log.begin());
 }

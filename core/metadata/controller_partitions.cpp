@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/base/contains.h"
 #include "core/metadata/controller.h"
 #include "core/metadata/controller_op.h"
 
@@ -20,10 +21,6 @@ std::vector<int32_t> without(const std::vector<int32_t>& ids, int32_t a, int32_t
     if (id != a && id != b) rest.push_back(id);
   }
   return rest;
-}
-
-bool contains(std::span<const int32_t> ids, int32_t id) {
-  return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
 }  // namespace

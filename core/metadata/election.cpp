@@ -2,14 +2,9 @@
 
 #include <algorithm>
 
+#include "core/base/contains.h"
+
 namespace ksim {
-namespace {
-
-bool contains(std::span<const int32_t> ids, int32_t id) {
-  return std::find(ids.begin(), ids.end(), id) != ids.end();
-}
-
-}  // namespace
 
 ElectionResult elect_leader(const ElectionInput& in, const LeaderCheck& acceptable) {
   const auto valid = [&](int32_t broker) {

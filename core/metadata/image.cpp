@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/base/contains.h"
+
 namespace ksim {
 namespace {
 
@@ -10,10 +12,6 @@ const ListenerEndpoint* find_listener(const std::vector<ListenerEndpoint>& liste
     if (listener.name == name) return &listener;
   }
   return nullptr;
-}
-
-bool contains(const std::vector<int32_t>& ids, int32_t id) {
-  return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
 }  // namespace

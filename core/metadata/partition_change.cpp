@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/assert.h"
+#include "core/base/contains.h"
 #include "core/metadata/config.h"
 #include "core/metadata/features.h"
 
@@ -10,8 +11,6 @@ namespace ksim {
 namespace {
 
 using Ids = std::vector<int32_t>;
-
-bool contains(const Ids& ids, int32_t id) { return std::find(ids.begin(), ids.end(), id) != ids.end(); }
 
 bool contains_all(const Ids& ids, const Ids& wanted) {
   return std::all_of(wanted.begin(), wanted.end(), [&](int32_t id) { return contains(ids, id); });

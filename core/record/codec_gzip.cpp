@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kGzipWindowBits = 15 + 16;  // the largest window, with gzip's header and trailer
 constexpr int kMemoryLevel = 8;
-constexpr size_t kChunkBytes = 64 * 1024;
+constexpr size_t kGzipChunkBytes = 64 * 1024;
 
 uInt clamp(size_t size) {
   return static_cast<uInt>(std::min<size_t>(size, std::numeric_limits<uInt>::max()));
@@ -29,7 +29,7 @@ class GzipDecompressor final : public Decompressor {
     const size_t before = window.size();
     while (!ended_) {
       // One byte more than there is room for tells an end from an overrun.
-      const size_t chunk = std::min(kChunkBytes, room == SIZE_MAX ? room : room + 1);
+      const size_t chunk = std::min(kGzipChunkBytes, room == SIZE_MAX ? room : room + 1);
       window.resize(before + chunk);
       stream_.next_out = window.data() + before;
       stream_.avail_out = static_cast<uInt>(chunk);

@@ -14,23 +14,13 @@ namespace ksim {
 
 namespace {
 
-constexpr uint32_t kMagic = 0x184D2204;
+constexpr uint32_t kFrameMagic = 0x184D2204;
 constexpr uint8_t kFlags = 0x60;            // version 1, independent blocks
 constexpr uint8_t kBlockDescriptor = 0x40;  // 64 KiB
-constexpr size_t kBlockBytes = 64 * 1024;
+constexpr size_t kLz4BlockBytes = 64 * 1024;
 constexpr uint32_t kStoredBit = 0x80000000U;
 constexpr size_t kFrameHeaderBytes = 7;
 
-const char* chars(const uint8_t* at) { return reinterpret_cast<const char*>(at); }
-char* chars(uint8_t* at) { return reinterpret_cast<char*>(at); }
-
-uint32_t load_le32(const uint8_t* at) {
-  return static_cast<uint32_t>(at[0]) | static_cast<uint32_t>(at[1]) << 8 |
-         static_cast<uint32_t>(at[2]) << 16 | static_cast<uint32_t>(at[3]) << 24;
-}
-void store_le32(uint8_t* at, uint32_t value) {
-  for (unsigned i = 0; i < 4; ++i) at[i] = static_cast<uint8_t>(value >> (8 * i));
-}
 uint8_t header_checksum(Bytes descriptor) { return static_cast<uint8_t>(xxh32(descriptor) >> 8); }
 
 class Lz4Decompressor final : public Decompressor {
@@ -82,7 +72,7 @@ class Lz4Decompressor final : public Decompressor {
   }
 
   Result<void> read_frame_header() {
-    if (rest_.size() < kFrameHeaderBytes || load_le32(rest_.data()) != kMagic)
+    if (rest_.size() < kFrameHeaderBytes || load_le32(rest_.data()) != kFrameMagic)
       return damaged("lz4: not a frame");
     const uint8_t flags = rest_[4];
     const uint8_t descriptor = rest_[5];
@@ -112,14 +102,14 @@ class Lz4Decompressor final : public Decompressor {
 void compress_lz4(int32_t level, Bytes input, ByteBuffer& output) {
   const size_t start = output.size();
   output.resize(start + kFrameHeaderBytes);
-  store_le32(output.data() + start, kMagic);
+  store_le32(output.data() + start, kFrameMagic);
   output[start + 4] = kFlags;
   output[start + 5] = kBlockDescriptor;
   output[start + 6] = header_checksum(Bytes(output).subspan(start + 4, 2));
   const bool fast = level == kDefaultLz4Level;  // rule A15
   std::vector<uint8_t> state(static_cast<size_t>(fast ? LZ4_sizeofState() : LZ4_sizeofStateHC()) + 16);
   while (!input.empty()) {
-    const Bytes block = input.first(std::min(kBlockBytes, input.size()));
+    const Bytes block = input.first(std::min(kLz4BlockBytes, input.size()));
     input = input.subspan(block.size());
     const size_t at = output.size();
     const auto size = static_cast<int>(block.size());

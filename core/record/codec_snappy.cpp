@@ -11,19 +11,16 @@ namespace ksim {
 
 namespace {
 
-constexpr std::array<uint8_t, 8> kMagic = {0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0};
+constexpr std::array<uint8_t, 8> kStreamMagic = {0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0};
 constexpr size_t kStreamHeaderBytes = 16;
 constexpr int32_t kVersion = 1;
-constexpr size_t kBlockBytes = 32 * 1024;
+constexpr size_t kSnappyBlockBytes = 32 * 1024;
 // Three bytes of input give at most 64 of output: a block that declares more is damaged, and nothing is
 // allocated for it.
 constexpr size_t kMaxExpansion = 64;
 
-const char* chars(const uint8_t* at) { return reinterpret_cast<const char*>(at); }
-char* chars(uint8_t* at) { return reinterpret_cast<char*>(at); }
-
 bool has_magic(Bytes bytes) {
-  return bytes.size() >= kMagic.size() && std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) == 0;
+  return bytes.size() >= kStreamMagic.size() && std::memcmp(bytes.data(), kStreamMagic.data(), kStreamMagic.size()) == 0;
 }
 
 class SnappyDecompressor final : public Decompressor {
@@ -78,11 +75,11 @@ class SnappyDecompressor final : public Decompressor {
 void compress_snappy(Bytes input, ByteBuffer& output) {
   const size_t start = output.size();
   output.resize(start + kStreamHeaderBytes);
-  std::memcpy(output.data() + start, kMagic.data(), kMagic.size());
+  std::memcpy(output.data() + start, kStreamMagic.data(), kStreamMagic.size());
   store_be<int32_t>(output.data() + start + 8, kVersion);
   store_be<int32_t>(output.data() + start + 12, kVersion);
   while (!input.empty()) {
-    const Bytes block = input.first(std::min(kBlockBytes, input.size()));
+    const Bytes block = input.first(std::min(kSnappyBlockBytes, input.size()));
     input = input.subspan(block.size());
     const size_t at = output.size();
     output.resize(at + 4 + snappy::MaxCompressedLength(block.size()));

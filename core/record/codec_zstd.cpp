@@ -8,7 +8,7 @@ namespace ksim {
 
 namespace {
 
-constexpr size_t kChunkBytes = 128 * 1024;
+constexpr size_t kZstdChunkBytes = 128 * 1024;
 constexpr int kMaxWindowLog = 27;  // what level 22 writes; larger windows are refused
 
 class ZstdDecompressor final : public Decompressor {
@@ -29,7 +29,7 @@ class ZstdDecompressor final : public Decompressor {
     for (;;) {
       // Done: the last frame is complete and nothing follows it.
       if (in_.pos == in_.size && !frame_open_) return false;
-      const size_t chunk = std::min(kChunkBytes, room == SIZE_MAX ? room : room + 1);
+      const size_t chunk = std::min(kZstdChunkBytes, room == SIZE_MAX ? room : room + 1);
       window.resize(before + chunk);
       ZSTD_outBuffer out{window.data() + before, chunk, 0};
       const size_t in_before = in_.pos;

@@ -18,6 +18,10 @@ std::unique_ptr<Decompressor> make_snappy_decompressor(Bytes input, size_t max_o
 std::unique_ptr<Decompressor> make_lz4_decompressor(Bytes input, size_t max_output_bytes);
 std::unique_ptr<Decompressor> make_zstd_decompressor(Bytes input, size_t max_output_bytes);
 
+// The character types of the libraries.
+inline const char* chars(const uint8_t* at) { return reinterpret_cast<const char*>(at); }
+inline char* chars(uint8_t* at) { return reinterpret_cast<char*>(at); }
+
 inline Failure<Error> damaged(std::string_view what) {
   return fail(ErrorCode::CORRUPT_MESSAGE, std::string(what));
 }

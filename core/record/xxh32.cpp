@@ -14,11 +14,6 @@ constexpr uint32_t kPrime5 = 374761393U;
 
 constexpr uint32_t rotate_left(uint32_t v, unsigned bits) { return (v << bits) | (v >> (32 - bits)); }
 
-uint32_t load_le32(const uint8_t* at) {
-  return static_cast<uint32_t>(at[0]) | static_cast<uint32_t>(at[1]) << 8 |
-         static_cast<uint32_t>(at[2]) << 16 | static_cast<uint32_t>(at[3]) << 24;
-}
-
 }  // namespace
 
 uint32_t xxh32(Bytes bytes) {

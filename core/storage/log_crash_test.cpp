@@ -30,7 +30,7 @@ struct Model {
   Course& now() { return courses.back(); }
 };
 
-struct Configs final : LogConfigs {
+struct CrashingConfigs final : LogConfigs {
   LogConfig config_of(std::string_view) override { return config; }
   LogConfig config;
 };
@@ -48,8 +48,8 @@ LogConfig small_config(bool compacted) {
 }
 
 // One incarnation of the storage of a node.
-struct Storage {
-  Storage(const Env& e, bool compacted) : env(e), dirs(env, options()), link(dirs) {
+struct CrashingStorage {
+  CrashingStorage(const Env& e, bool compacted) : env(e), dirs(env, options()), link(dirs) {
     configs.config = small_config(compacted);
   }
   static LogDirs::Options options() {
@@ -79,7 +79,7 @@ struct Storage {
     dirs.release();
   }
   Env env;
-  Configs configs;
+  CrashingConfigs configs;
   LogDirs dirs;
   LocalLogDirLink link;
   std::optional<LogManager> manager;
@@ -89,7 +89,7 @@ struct Storage {
 // Draws operations and does them to the log and to the model.
 class Workload {
  public:
-  Workload(Storage& storage, Model& model, uint64_t seed) : storage_(storage), model_(model), state_(seed) {}
+  Workload(CrashingStorage& storage, Model& model, uint64_t seed) : storage_(storage), model_(model), state_(seed) {}
 
   void run(int operations) {
     epoch_ = storage_.log->latest_epoch().value_or(-1) + 1;
@@ -249,7 +249,7 @@ class Workload {
     }
   }
 
-  Storage& storage_;
+  CrashingStorage& storage_;
   Model& model_;
   uint64_t state_;
   int32_t epoch_ = 0;
@@ -415,7 +415,7 @@ class Machine {
 
   // Each returns how many disk operations it made.
   uint64_t first_life() {
-    const uint64_t operations = live(run_.crash_at, [&](Env&, Storage& storage) {
+    const uint64_t operations = live(run_.crash_at, [&](Env&, CrashingStorage& storage) {
       work(storage, run_.workload_seed, run_.operations);
       storage.stop();
     });
@@ -425,7 +425,7 @@ class Machine {
     return operations;
   }
   uint64_t second_life() {
-    return live(run_.second_crash, [&](Env&, Storage& storage) {
+    return live(run_.second_crash, [&](Env&, CrashingStorage& storage) {
       if (run_.more_operations == 0) {
         storage.manager->stop();
         storage.dirs.release();
@@ -440,7 +440,7 @@ class Machine {
   }
   uint64_t last_life() {
     bool ended = false;
-    const uint64_t operations = live(0, [&](Env& env, Storage& storage) {
+    const uint64_t operations = live(0, [&](Env& env, CrashingStorage& storage) {
       check_content(*storage.log, model_);
       check_state(env, *storage.log);
       check_duplicates(*storage.log);
@@ -467,7 +467,7 @@ class Machine {
       node_.power_loss();
     }
   }
-  uint64_t live(uint64_t crash_at, const std::function<void(Env&, Storage&)>& body) {
+  uint64_t live(uint64_t crash_at, const std::function<void(Env&, CrashingStorage&)>& body) {
     uint64_t operations = 0;
     world_.run("node", [&](Env& env) {
       CrashDisk disk(env.disk, crash_at, [this] { crash(); });
@@ -479,13 +479,13 @@ class Machine {
       Env own{env.clock,  env.scheduler, env.group,  disk,     env.network,
               env.random, env.mailboxes, env.events, env.hooks};
       // The fibers of the storage outlive a failed expectation but not this frame.
-      Storage storage(own, run_.compacted);
+      CrashingStorage storage(own, run_.compacted);
       ASSERT_TRUE(storage.start());
       body(env, storage);
     });
     return operations;
   }
-  void work(Storage& storage, uint64_t seed, int operations) {
+  void work(CrashingStorage& storage, uint64_t seed, int operations) {
     Workload workload(storage, model_, seed);
     struct Unset {
       Workload*& workload;

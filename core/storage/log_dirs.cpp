@@ -26,10 +26,6 @@ std::string_view file_of(CheckpointKind kind) {
   return kHighWatermarkFile;
 }
 
-bool ends_with(std::string_view text, std::string_view suffix) {
-  return text.size() >= suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
-}
-
 int64_t value_or_zero(const OffsetMap& map, const TopicPartition& key) {
   const auto found = map.find(key);
   return found == map.end() ? 0 : found->second;
@@ -83,7 +79,7 @@ Result<void> LogDirs::format(size_t directory) {
   const auto names = env_.disk.list(path);
   if (!names.ok()) return fail(Error(names.error(), "listing " + path));
   for (const std::string& name : *names) {
-    if (name == kLockFile || ends_with(name, ".tmp") || name == "lost+found") continue;
+    if (name == kLockFile || name.ends_with(".tmp") || name == "lost+found") continue;
     return fail(ErrorCode::INVALID_CONFIG, "log directory " + path + " has files but no meta.properties");
   }
   Dice dice(env_.random, Stream::uuid, hash_text(path, hash_text("directory.id")));
@@ -204,10 +200,10 @@ Result<void> LogDirs::find_logs(size_t directory, FoundLogs& found) {
     const auto stat = env_.disk.stat(path);
     if (!stat.ok()) return fail(Error(stat.error(), "reading " + path));
     if (!stat->is_directory || name == kMetadataDirectory || name == kRemoteCacheDirectory ||
-        name == "lost+found" || ends_with(name, kFutureDirSuffix)) {
+        name == "lost+found" || name.ends_with(kFutureDirSuffix)) {
       continue;
     }
-    if (ends_with(name, kDeleteDirSuffix) || ends_with(name, kStrayDirSuffix)) {
+    if (name.ends_with(kDeleteDirSuffix) || name.ends_with(kStrayDirSuffix)) {
       found.doomed.push_back({directory, path});
       continue;
     }

@@ -7,17 +7,13 @@
 namespace ksim::storage {
 namespace {
 
-bool ends_with(std::string_view text, std::string_view suffix) {
-  return text.size() >= suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
-}
-
 std::string without_suffix(std::string_view name, std::string_view suffix) {
   return std::string(name.substr(0, name.size() - suffix.size()));
 }
 
 bool is_segment_file(std::string_view name) {
-  return ends_with(name, kLogSuffix) || ends_with(name, kIndexSuffix) || ends_with(name, kTimeIndexSuffix) ||
-         ends_with(name, kTxnIndexSuffix);
+  return name.ends_with(kLogSuffix) || name.ends_with(kIndexSuffix) || name.ends_with(kTimeIndexSuffix) ||
+         name.ends_with(kTxnIndexSuffix);
 }
 
 }  // namespace
@@ -171,7 +167,7 @@ Result<void> LogLoader::remove_plain_files(int64_t from, int64_t up_to) {
   TRY_ASSIGN(const std::vector<std::string> names, list());
   for (const std::string& name : names) {
     const auto offset = offset_of_file_name(name);
-    const bool plain = is_segment_file(name) || ends_with(name, kSnapshotSuffix);
+    const bool plain = is_segment_file(name) || name.ends_with(kSnapshotSuffix);
     if (plain && offset && *offset >= from && *offset < up_to) TRY(remove(name));
   }
   return {};
@@ -182,17 +178,17 @@ Result<void> LogLoader::finish_interrupted_work() {
   TRY_ASSIGN(const std::vector<std::string> names, list());
   int64_t first_cleaned = std::numeric_limits<int64_t>::max();
   for (const std::string& name : names) {
-    if (!ends_with(name, kCleanedSuffix)) continue;
+    if (!name.ends_with(kCleanedSuffix)) continue;
     if (const auto offset = offset_of_file_name(name)) first_cleaned = std::min(first_cleaned, *offset);
   }
   std::vector<std::string> swaps;
   for (const std::string& name : names) {
-    const bool raft_snapshot = ends_with(name, ".checkpoint.deleted");
+    const bool raft_snapshot = name.ends_with(".checkpoint.deleted");
     const auto offset = offset_of_file_name(name);
-    if (ends_with(name, kSwapSuffix) && offset && *offset < first_cleaned) {
+    if (name.ends_with(kSwapSuffix) && offset && *offset < first_cleaned) {
       swaps.push_back(name);
-    } else if (ends_with(name, kSwapSuffix) || ends_with(name, kCleanedSuffix) ||
-               (ends_with(name, kDeletedSuffix) && !raft_snapshot)) {
+    } else if (name.ends_with(kSwapSuffix) || name.ends_with(kCleanedSuffix) ||
+               (name.ends_with(kDeletedSuffix) && !raft_snapshot)) {
       TRY(remove(name));
     }
   }
@@ -200,7 +196,7 @@ Result<void> LogLoader::finish_interrupted_work() {
   int64_t first = std::numeric_limits<int64_t>::max();
   int64_t end = std::numeric_limits<int64_t>::min();
   for (const std::string& name : swaps) {
-    if (!ends_with(without_suffix(name, kSwapSuffix), kLogSuffix)) continue;
+    if (!without_suffix(name, kSwapSuffix).ends_with(kLogSuffix)) continue;
     const int64_t base = *offset_of_file_name(name);
     first = std::min(first, base);
     TRY_ASSIGN(const int64_t next, next_offset_of_file(path_of(name), base));
@@ -220,12 +216,12 @@ Result<void> LogLoader::open_segments() {
   std::map<int64_t, SegmentFiles> found;
   for (const std::string& name : names) {
     const auto offset = offset_of_file_name(name);
-    if (offset && ends_with(name, kLogSuffix)) found[*offset];
-    if (offset && ends_with(name, kSnapshotSuffix)) log_.snapshots_.push_back(*offset);
+    if (offset && name.ends_with(kLogSuffix)) found[*offset];
+    if (offset && name.ends_with(kSnapshotSuffix)) log_.snapshots_.push_back(*offset);
   }
   for (const std::string& name : names) {
     const auto offset = offset_of_file_name(name);
-    if (!offset || !is_segment_file(name) || ends_with(name, kLogSuffix)) continue;
+    if (!offset || !is_segment_file(name) || name.ends_with(kLogSuffix)) continue;
     const auto segment = found.find(*offset);
     if (segment == found.end()) {
       TRY(remove(name));
@@ -234,8 +230,8 @@ Result<void> LogLoader::open_segments() {
     const auto stat = disk_.stat(path_of(name));
     if (!stat.ok()) return fail(Error(stat.error(), "reading " + path_of(name)));
     SegmentFiles& files = segment->second;
-    (ends_with(name, kTimeIndexSuffix)  ? files.time_index_bytes
-     : ends_with(name, kTxnIndexSuffix) ? files.txn_index_bytes
+    (name.ends_with(kTimeIndexSuffix)  ? files.time_index_bytes
+     : name.ends_with(kTxnIndexSuffix) ? files.txn_index_bytes
                                         : files.index_bytes) = stat->size_bytes;
   }
   std::sort(log_.snapshots_.begin(), log_.snapshots_.end());

@@ -18,14 +18,14 @@ struct Watcher final : LogDirWatcher {
   std::vector<size_t> failed;
 };
 
-struct Configs final : LogConfigs {
+struct ManagedConfigs final : LogConfigs {
   LogConfig config_of(std::string_view) override { return config; }
   LogConfig config;
 };
 
 // A node's storage: two directories, one shard.
-struct Storage {
-  explicit Storage(Env& e, int32_t node_id = 1, std::string cluster = "cluster-one")
+struct ManagedStorage {
+  explicit ManagedStorage(Env& e, int32_t node_id = 1, std::string cluster = "cluster-one")
       : env(e), dirs(e, options_of(node_id, std::move(cluster)), &watcher), link(dirs) {
     configs.config.producer_id_expiration_ms = std::numeric_limits<int64_t>::max();
     configs.config.segment_bytes = 1000;
@@ -72,7 +72,7 @@ struct Storage {
   Watcher watcher;
   LogDirs dirs;
   LocalLogDirLink link;
-  Configs configs;
+  ManagedConfigs configs;
   std::optional<LogManager> manager;
   FoundLogs found;
 };
@@ -81,20 +81,20 @@ TEST(LogManager, FormatsClosesAndComesBackClean) {
   on_node(1, [](Env& env) {
     std::vector<Uuid> ids;
     {
-      Storage s(env);
+      ManagedStorage s(env);
       ASSERT_TRUE(s.start().ok());
       ids = s.dirs.online_ids();
       ASSERT_EQ(ids.size(), 2U);
       EXPECT_EQ(*s.dirs.previous_broker_epoch(), -1);
-      for (int32_t p = 0; p < 4; ++p) Storage::append(*s.open(p), 5 + p);
+      for (int32_t p = 0; p < 4; ++p) ManagedStorage::append(*s.open(p), 5 + p);
       EXPECT_NE(s.manager->directory_of(*s.open(0)), s.manager->directory_of(*s.open(1)));
       s.stop(77);
     }
-    Storage s(env);
+    ManagedStorage s(env);
     ASSERT_TRUE(s.dirs.open().ok());
     EXPECT_EQ(*s.dirs.previous_broker_epoch(), 77);
     s.dirs.release();
-    Storage again(env);
+    ManagedStorage again(env);
     ASSERT_TRUE(again.start().ok());
     EXPECT_EQ(again.dirs.online_ids(), ids);
     ASSERT_EQ(again.found.logs.size(), 4U);
@@ -112,26 +112,26 @@ TEST(LogManager, FormatsClosesAndComesBackClean) {
 TEST(LogManager, RefusesWhatIsNotItsOwn) {
   on_node(2, [](Env& env) {
     {
-      Storage s(env);
+      ManagedStorage s(env);
       ASSERT_TRUE(s.dirs.open().ok());
-      Storage second(env);
+      ManagedStorage second(env);
       EXPECT_EQ(second.dirs.open().error().code, ErrorCode::INVALID_CONFIG) << "the lock is taken";
       s.dirs.release();
     }
-    EXPECT_EQ(Storage(env, 2).dirs.open().error().code, ErrorCode::INVALID_CONFIG);
-    EXPECT_EQ(Storage(env, 1, "cluster-two").dirs.open().error().code, ErrorCode::INCONSISTENT_CLUSTER_ID);
+    EXPECT_EQ(ManagedStorage(env, 2).dirs.open().error().code, ErrorCode::INVALID_CONFIG);
+    EXPECT_EQ(ManagedStorage(env, 1, "cluster-two").dirs.open().error().code, ErrorCode::INCONSISTENT_CLUSTER_ID);
     ASSERT_TRUE(env.disk.remove("data/b/meta.properties").ok());
     ASSERT_TRUE(env.disk.make_dir("data/b/orders-0").ok());
-    EXPECT_EQ(Storage(env).dirs.open().error().code, ErrorCode::INVALID_CONFIG) << "files but no owner";
+    EXPECT_EQ(ManagedStorage(env).dirs.open().error().code, ErrorCode::INVALID_CONFIG) << "files but no owner";
   });
 }
 
 TEST(LogManager, CheckpointsSayWhatTheLogsSay) {
   on_node(3, [](Env& env) {
-    Storage s(env);
+    ManagedStorage s(env);
     ASSERT_TRUE(s.start().ok());
     const auto log = s.open(0);
-    Storage::append(*log, 30);
+    ManagedStorage::append(*log, 30);
     env.sleep(seconds(1));  // the directory's fiber flushes what was rolled
     EXPECT_EQ(log->recovery_point(), log->segment_bases().back());
     s.manager->checkpoint_recovery_points();
@@ -150,7 +150,7 @@ TEST(LogManager, CheckpointsSayWhatTheLogsSay) {
     EXPECT_EQ(read_offset_map(env.disk, dir + "/log-start-offset-checkpoint")->at(key), 1);
     s.kill();
 
-    Storage again(env);
+    ManagedStorage again(env);
     ASSERT_TRUE(again.start().ok());
     EXPECT_EQ(again.manager->checkpointed_high_watermark(*again.open(0)), 12);
     EXPECT_EQ(again.open(0)->log_start_offset(), 1);
@@ -160,10 +160,10 @@ TEST(LogManager, CheckpointsSayWhatTheLogsSay) {
 
 TEST(LogManager, RemovesNowAndFilesLater) {
   on_node(4, [](Env& env) {
-    Storage s(env);
+    ManagedStorage s(env);
     ASSERT_TRUE(s.start().ok());
     const auto log = s.open(0);
-    Storage::append(*log, 10);
+    ManagedStorage::append(*log, 10);
     env.sleep(seconds(1));
     s.manager->checkpoint_recovery_points();
     EXPECT_EQ(s.manager->open({"orders", 0}, Uuid{9, 9}, kDirectoryUnassigned, {}).error().code,
@@ -178,7 +178,7 @@ TEST(LogManager, RemovesNowAndFilesLater) {
     env.sleep(seconds(61));
     EXPECT_FALSE(env.disk.stat(log->path()).ok());
     s.kill();
-    Storage again(env);
+    ManagedStorage again(env);
     ASSERT_TRUE(again.start().ok());
     EXPECT_EQ(again.open(0, Uuid{9, 9})->log_end_offset(), 0);
     again.kill();
@@ -188,12 +188,12 @@ TEST(LogManager, RemovesNowAndFilesLater) {
 TEST(LogManager, StraysAreSetAside) {
   on_node(5, [](Env& env) {
     {
-      Storage s(env);
+      ManagedStorage s(env);
       ASSERT_TRUE(s.start().ok());
-      Storage::append(*s.open(0), 1);
+      ManagedStorage::append(*s.open(0), 1);
       s.stop(1);
     }
-    Storage s(env);
+    ManagedStorage s(env);
     ASSERT_TRUE(s.dirs.open().ok());
     s.manager.emplace(env, s.link, s.dirs.infos());
     s.manager->start();
@@ -211,7 +211,7 @@ TEST(LogManager, StraysAreSetAside) {
 TEST(LogManager, AFailedDirectoryTakesItsLogsAlong) {
   sim::TestWorld world(6);
   EXPECT_TRUE(world.run("node", [&](Env& env) {
-    Storage s(env);
+    ManagedStorage s(env);
     ASSERT_TRUE(s.start().ok());
     const auto first = s.open(0);
     const auto second = s.open(1);

@@ -20,7 +20,7 @@ class Crashed final : public ActiveFault {
   std::vector<SimNode*> nodes_;
 };
 
-Began begin(FaultStage& stage, const FaultPlan&, const std::vector<SimNode*>& targets, uint64_t) {
+Began begin_crash(FaultStage& stage, const FaultPlan&, const std::vector<SimNode*>& targets, uint64_t) {
   std::vector<SimNode*> nodes;
   std::string effect;
   for (SimNode* node : targets) {
@@ -39,7 +39,7 @@ FaultKind crash_fault() {
   return {"crash",
           "the process dies at once; what it wrote stays in the page cache; started again at the end",
           {},
-          begin};
+          begin_crash};
 }
 
 }  // namespace ksim::sim

@@ -26,7 +26,7 @@ class Troubled final : public ActiveFault {
   TollSince toll_;
 };
 
-Began begin(FaultStage&, const FaultPlan&, const std::vector<SimNode*>& targets, uint64_t) {
+Began begin_full_disk(FaultStage&, const FaultPlan&, const std::vector<SimNode*>& targets, uint64_t) {
   if (targets.empty()) return {};
   for (SimNode* node : targets) {
     DiskTrouble trouble = node->device().trouble();
@@ -39,7 +39,7 @@ Began begin(FaultStage&, const FaultPlan&, const std::vector<SimNode*>& targets,
 }  // namespace
 
 FaultKind full_disk_fault() {
-  return {"full_disk", "the disk has no more space than it holds now, until the fault ends", {}, begin};
+  return {"full_disk", "the disk has no more space than it holds now, until the fault ends", {}, begin_full_disk};
 }
 
 }  // namespace ksim::sim

@@ -33,7 +33,7 @@ class Slow final : public ActiveFault {
   uint32_t factor_;
 };
 
-Began begin(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNode*>& targets, uint64_t) {
+Began begin_latency(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNode*>& targets, uint64_t) {
   if (targets.empty()) return {};
   const Duration extra = parameter(plan, "extra", Duration{0});
   const auto factor = static_cast<uint32_t>(parameter(plan, "factor", uint64_t{10}));
@@ -49,7 +49,7 @@ FaultKind latency_fault() {
   return {"latency",
           "every way to and from the target takes `factor` times as long and `extra` longer",
           {"factor", "extra"},
-          begin};
+          begin_latency};
 }
 
 }  // namespace ksim::sim

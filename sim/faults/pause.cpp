@@ -21,7 +21,7 @@ class Paused final : public ActiveFault {
   std::vector<SimNode*> nodes_;
 };
 
-Began begin(FaultStage& stage, const FaultPlan&, const std::vector<SimNode*>& targets, uint64_t) {
+Began begin_pause(FaultStage& stage, const FaultPlan&, const std::vector<SimNode*>& targets, uint64_t) {
   std::vector<SimNode*> nodes;
   std::string effect;
   for (SimNode* node : targets) {
@@ -40,7 +40,7 @@ FaultKind pause_fault() {
   return {"pause",
           "the process is frozen while the world goes on, then continues with stale beliefs",
           {},
-          begin,
+          begin_pause,
           true};
 }
 

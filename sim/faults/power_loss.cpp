@@ -20,7 +20,7 @@ class Dark final : public ActiveFault {
   std::vector<SimNode*> nodes_;
 };
 
-Began begin(FaultStage& stage, const FaultPlan&, const std::vector<SimNode*>& targets, uint64_t) {
+Began begin_power_loss(FaultStage& stage, const FaultPlan&, const std::vector<SimNode*>& targets, uint64_t) {
   std::vector<SimNode*> nodes;
   std::string effect;
   for (SimNode* node : targets) {
@@ -39,7 +39,7 @@ Began begin(FaultStage& stage, const FaultPlan&, const std::vector<SimNode*>& ta
 }  // namespace
 
 FaultKind power_loss_fault() {
-  return {"power_loss", "machines lose power together: unsynced data is lost, reordered or torn", {}, begin};
+  return {"power_loss", "machines lose power together: unsynced data is lost, reordered or torn", {}, begin_power_loss};
 }
 
 }  // namespace ksim::sim

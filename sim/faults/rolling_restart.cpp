@@ -59,7 +59,7 @@ class Rolling final : public ActiveFault {
   std::shared_ptr<Roll> roll_;
 };
 
-Began begin(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNode*>& targets, uint64_t key) {
+Began begin_rolling_restart(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNode*>& targets, uint64_t key) {
   if (targets.empty()) return {};
   auto roll = std::make_shared<Roll>(
       Roll{stage, targets, parameter(plan, "down", seconds(2)), parameter(plan, "gap", seconds(5)), key});
@@ -74,7 +74,7 @@ FaultKind rolling_restart_fault() {
   return {"rolling_restart",
           "each target in turn is stopped in order and started again",
           {"down", "gap"},
-          begin,
+          begin_rolling_restart,
           true};
 }
 

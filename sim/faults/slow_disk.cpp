@@ -7,9 +7,9 @@
 namespace ksim::sim {
 namespace {
 
-class Troubled final : public ActiveFault {
+class Slowed final : public ActiveFault {
  public:
-  explicit Troubled(std::vector<SimNode*> nodes) : toll_(std::move(nodes)) {}
+  explicit Slowed(std::vector<SimNode*> nodes) : toll_(std::move(nodes)) {}
   std::string end(FaultStage&) override {
     std::string what = toll_.text();
     for (SimNode* node : toll_.nodes()) {
@@ -24,7 +24,7 @@ class Troubled final : public ActiveFault {
   TollSince toll_;
 };
 
-Began begin(FaultStage&, const FaultPlan& plan, const std::vector<SimNode*>& targets, uint64_t) {
+Began begin_slow_disk(FaultStage&, const FaultPlan& plan, const std::vector<SimNode*>& targets, uint64_t) {
   if (targets.empty()) return {};
   const auto factor = static_cast<uint32_t>(parameter(plan, "factor", uint64_t{100}));
   for (SimNode* node : targets) {
@@ -32,14 +32,14 @@ Began begin(FaultStage&, const FaultPlan& plan, const std::vector<SimNode*>& tar
     trouble.slow_per_mille = factor * 1000;
     node->device().set_trouble(trouble);
   }
-  return {std::make_unique<Troubled>(targets),
+  return {std::make_unique<Slowed>(targets),
           fmt::format("disk of {} {} times as slow", join_names(targets), factor)};
 }
 
 }  // namespace
 
 FaultKind slow_disk_fault() {
-  return {"slow_disk", "everything the disk does takes `factor` times as long", {"factor"}, begin};
+  return {"slow_disk", "everything the disk does takes `factor` times as long", {"factor"}, begin_slow_disk};
 }
 
 }  // namespace ksim::sim

@@ -7,9 +7,9 @@
 namespace ksim::sim {
 namespace {
 
-class Troubled final : public ActiveFault {
+class Stalled final : public ActiveFault {
  public:
-  explicit Troubled(std::vector<SimNode*> nodes) : toll_(std::move(nodes)) {}
+  explicit Stalled(std::vector<SimNode*> nodes) : toll_(std::move(nodes)) {}
   std::string end(FaultStage&) override {
     std::string what = toll_.text();
     for (SimNode* node : toll_.nodes()) {
@@ -24,7 +24,7 @@ class Troubled final : public ActiveFault {
   TollSince toll_;
 };
 
-Began begin(FaultStage&, const FaultPlan&, const std::vector<SimNode*>& targets, uint64_t) {
+Began begin_stall_disk(FaultStage&, const FaultPlan&, const std::vector<SimNode*>& targets, uint64_t) {
   if (targets.empty()) return {};
   // Until end() says otherwise: far beyond any run.
   for (SimNode* node : targets) {
@@ -32,14 +32,14 @@ Began begin(FaultStage&, const FaultPlan&, const std::vector<SimNode*>& targets,
     trouble.stalled_until = Instant{0} + seconds(1'000'000);
     node->device().set_trouble(trouble);
   }
-  return {std::make_unique<Troubled>(targets),
+  return {std::make_unique<Stalled>(targets),
           fmt::format("disk of {} stopped answering", join_names(targets))};
 }
 
 }  // namespace
 
 FaultKind stall_disk_fault() {
-  return {"stall_disk", "the disk stops answering until the fault ends", {}, begin};
+  return {"stall_disk", "the disk stops answering until the fault ends", {}, begin_stall_disk};
 }
 
 }  // namespace ksim::sim

@@ -19,7 +19,7 @@ class Stopped final : public ActiveFault {
   std::vector<SimNode*> nodes_;
 };
 
-Began begin(FaultStage& stage, const FaultPlan&, const std::vector<SimNode*>& targets, uint64_t) {
+Began begin_stop(FaultStage& stage, const FaultPlan&, const std::vector<SimNode*>& targets, uint64_t) {
   std::vector<SimNode*> nodes;
   std::string effect;
   for (SimNode* node : targets) {
@@ -39,7 +39,7 @@ FaultKind stop_fault() {
   return {"stop",
           "the process is asked to stop in order (controlled shutdown) and started again at the end",
           {},
-          begin,
+          begin_stop,
           true};
 }
 

@@ -14,7 +14,7 @@ namespace {
 
 constexpr int64_t kPastEpoch = 0;  // no registration is the metadata log's first record
 constexpr int64_t kFutureEpoch = int64_t{1} << 60;
-constexpr int32_t kNobody = 4'711;
+constexpr int32_t kNoBroker = 4'711;
 
 }  // namespace
 
@@ -42,7 +42,7 @@ void RawIntruder::false_broker() {
   if (link == nullptr) return;
   const uint64_t which = wire_.dice().below(3);
   const int64_t epoch = which == 0 ? kPastEpoch : kFutureEpoch;
-  const int32_t broker = which == 2 ? kNobody : brokers[wire_.dice().below(brokers.size())];
+  const int32_t broker = which == 2 ? kNoBroker : brokers[wire_.dice().below(brokers.size())];
   const std::string_view word = which == 2   ? "of an unknown broker"
                                 : which == 1 ? "with a broker epoch to come"
                                              : "with a past broker epoch";

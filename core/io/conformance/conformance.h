@@ -48,6 +48,10 @@ std::function<void(World&)> on_one_node(std::function<void(Env&)> body);
 using EndBody = std::function<void(Env&, Connection&)>;
 std::function<void(World&)> connected(EndBody server, EndBody client);
 
+template <class T>
+IoError error_of(const IoResult<T>& result) {
+  return result.ok() ? IoError::ok : result.error();
+}
 inline Deadline soon(const Env& env) { return env.after(milliseconds(20)); }
 // Long enough for whatever must happen, in real time too.
 inline Deadline eventually(const Env& env) { return env.after(seconds(20)); }

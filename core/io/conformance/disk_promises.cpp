@@ -17,10 +17,6 @@ IoError open_error(Env& env, std::string_view path, Open mode) {
   const IoResult<FileRef> file = env.disk.open(path, mode);
   return file.ok() ? IoError::ok : file.error();
 }
-template <class T>
-IoError error_of(const IoResult<T>& result) {
-  return result.ok() ? IoError::ok : result.error();
-}
 void put(Env& env, std::string_view path, std::string_view text) {
   const FileRef file = must_open(env, path, Open::create_truncate);
   ASSERT_NE(file, nullptr);

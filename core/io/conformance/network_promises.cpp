@@ -8,11 +8,6 @@
 namespace ksim::conformance {
 namespace {
 
-template <class T>
-IoError error_of(const IoResult<T>& result) {
-  return result.ok() ? IoError::ok : result.error();
-}
-
 void send(Env& env, Connection& connection, Bytes bytes) {
   const IoResult<void> sent = write_all(connection, bytes, eventually(env));
   EXPECT_TRUE(sent.ok()) << to_string(sent.error());

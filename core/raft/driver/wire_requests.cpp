@@ -30,13 +30,6 @@ std::span<E> leader_endpoints(int32_t leader, const QuorumAddresses& quorum, wir
   return endpoints;
 }
 
-// The one partition of the one topic, or none.
-template <class Topics>
-auto only_partition(const Topics& topics) -> decltype(&topics[0].partitions[0]) {
-  if (topics.size() != 1 || topics[0].partitions.size() != 1) return nullptr;
-  return &topics[0].partitions[0];
-}
-
 }  // namespace
 
 wire::VoteRequest to_wire(const VoteRequest& request, const QuorumAddresses& quorum, wire::Arena& arena) {

@@ -36,4 +36,11 @@ Result<FetchRequest> from_wire(const wire::FetchRequest& request, const QuorumAd
 Result<FetchSnapshotRequest> from_wire(const wire::FetchSnapshotRequest& request,
                                        const QuorumAddresses& quorum);
 
+// The one partition of the one topic, or none.
+template <class Topics>
+auto only_partition(const Topics& topics) -> decltype(&topics[0].partitions[0]) {
+  if (topics.size() != 1 || topics[0].partitions.size() != 1) return nullptr;
+  return &topics[0].partitions[0];
+}
+
 }  // namespace ksim::raft

@@ -28,12 +28,6 @@ std::span<E> endpoint_of(int32_t node, const QuorumAddresses& quorum, wire::Aren
   return endpoints;
 }
 
-template <class Topics>
-auto only_partition(const Topics& topics) -> decltype(&topics[0].partitions[0]) {
-  if (topics.size() != 1 || topics[0].partitions.size() != 1) return nullptr;
-  return &topics[0].partitions[0];
-}
-
 // Vote, BeginQuorumEpoch and EndQuorumEpoch answer in the same shape.
 template <class Wire, class Topic, class Partition, class E, class In>
 Wire epoch_response(const In& response, const QuorumAddresses& quorum, wire::Arena& arena) {
