@@ -138,7 +138,6 @@ class MetadataCache {
   ExponentialBackoff backoff_;
   std::map<std::string, Wanted, std::less<>> wanted_;
   bool update_requested_ = true;
-  bool asked_once_ = false;
   int32_t failed_attempts_ = 0;
   int32_t equivalent_answers_ = 0;
   Instant last_success_{std::numeric_limits<int64_t>::min() / 4};

@@ -8,25 +8,13 @@
 #include <cxxabi.h>
 
 #include "core/base/hash.h"
+#include "core/base/sanitizers.h"
 #include "core/io/scope.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define KSIM_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define KSIM_ASAN 1
-#endif
-#if __has_feature(thread_sanitizer)
-#define KSIM_TSAN 1
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define KSIM_TSAN 1
-#endif
-#ifdef KSIM_ASAN
+#ifdef KSIM_ADDRESS_SANITIZER
 #include <sanitizer/common_interface_defs.h>
 #endif
-#ifdef KSIM_TSAN  // its handles of fibers stand where the fake stacks of the other stand
+#ifdef KSIM_THREAD_SANITIZER  // its handles of fibers stand where the fake stacks of the other stand
 #include <sanitizer/tsan_interface.h>
 #endif
 
@@ -93,7 +81,7 @@ void Scheduler::entry(void* from, void* data) {
   auto& fiber = *static_cast<Fiber*>(data);
   Scheduler& self = *fiber.scheduler_;
   self.main_context_ = from;
-#ifdef KSIM_ASAN
+#ifdef KSIM_ADDRESS_SANITIZER
   __sanitizer_finish_switch_fiber(nullptr, &self.main_stack_bottom_, &self.main_stack_size_);
 #endif
   // Nothing may leave this frame: it is the first on its stack.
@@ -106,10 +94,10 @@ void Scheduler::entry(void* from, void* data) {
   }
   fiber.state_ = Fiber::State::done;
   fiber.body_ = nullptr;
-#ifdef KSIM_ASAN
+#ifdef KSIM_ADDRESS_SANITIZER
   __sanitizer_start_switch_fiber(nullptr, self.main_stack_bottom_, self.main_stack_size_);
 #endif
-#ifdef KSIM_TSAN
+#ifdef KSIM_THREAD_SANITIZER
   __tsan_switch_to_fiber(self.main_fake_stack_, 0);
 #endif
   fctx::jump_fcontext(self.main_context_, nullptr);
@@ -129,7 +117,7 @@ Fiber* Scheduler::spawn(Scope& scope, FiberGroup& group, std::string_view name, 
   fiber->stack_ = stack;
   fiber->context_ =
       fctx::make_fcontext(stack.bottom + stack.size_bytes, stack.size_bytes, &SwitchEntry::start);
-#ifdef KSIM_TSAN
+#ifdef KSIM_THREAD_SANITIZER
   fiber->fake_stack_ = __tsan_create_fiber(0);
 #endif
   fiber->scope_ = &scope;
@@ -261,15 +249,15 @@ void Scheduler::resume(Fiber& fiber) {
   fiber.state_ = Fiber::State::running;
   current_ = &fiber;
   swap_exception_globals(main_exception_globals_, fiber.exception_globals_);
-#ifdef KSIM_ASAN
+#ifdef KSIM_ADDRESS_SANITIZER
   __sanitizer_start_switch_fiber(&main_fake_stack_, fiber.stack_.bottom, fiber.stack_.size_bytes);
 #endif
-#ifdef KSIM_TSAN
+#ifdef KSIM_THREAD_SANITIZER
   main_fake_stack_ = __tsan_get_current_fiber();
   __tsan_switch_to_fiber(fiber.fake_stack_, 0);
 #endif
   const fctx::transfer_t back = fctx::jump_fcontext(fiber.context_, &fiber);
-#ifdef KSIM_ASAN
+#ifdef KSIM_ADDRESS_SANITIZER
   __sanitizer_finish_switch_fiber(main_fake_stack_, nullptr, nullptr);
 #endif
   swap_exception_globals(fiber.exception_globals_, main_exception_globals_);
@@ -280,14 +268,14 @@ void Scheduler::resume(Fiber& fiber) {
 }
 
 void Scheduler::suspend([[maybe_unused]] Fiber& fiber) {
-#ifdef KSIM_ASAN
+#ifdef KSIM_ADDRESS_SANITIZER
   __sanitizer_start_switch_fiber(&fiber.fake_stack_, main_stack_bottom_, main_stack_size_);
 #endif
-#ifdef KSIM_TSAN
+#ifdef KSIM_THREAD_SANITIZER
   __tsan_switch_to_fiber(main_fake_stack_, 0);
 #endif
   const fctx::transfer_t back = fctx::jump_fcontext(main_context_, nullptr);
-#ifdef KSIM_ASAN
+#ifdef KSIM_ADDRESS_SANITIZER
   __sanitizer_finish_switch_fiber(fiber.fake_stack_, &main_stack_bottom_, &main_stack_size_);
 #endif
   main_context_ = back.fctx;
@@ -303,7 +291,7 @@ void Scheduler::finish(Fiber& fiber) {
   (fiber.group_previous_ == nullptr ? group.first_ : fiber.group_previous_->group_next_) = fiber.group_next_;
   if (fiber.group_next_ != nullptr) fiber.group_next_->group_previous_ = fiber.group_previous_;
   --group.size_;
-#ifdef KSIM_TSAN
+#ifdef KSIM_THREAD_SANITIZER
   __tsan_destroy_fiber(fiber.fake_stack_);
 #endif
   stacks_.give_back(fiber.stack_);

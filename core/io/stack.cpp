@@ -2,14 +2,9 @@
 
 #include <cstring>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define KSIM_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define KSIM_ASAN 1
-#endif
-#endif
-#ifdef KSIM_ASAN
+#include "core/base/sanitizers.h"
+
+#ifdef KSIM_ADDRESS_SANITIZER
 #include <sanitizer/asan_interface.h>
 #endif
 
@@ -28,7 +23,7 @@ StackSpan StackPool::take() {
 }
 
 void StackPool::give_back(StackSpan stack) {
-#ifdef KSIM_ASAN
+#ifdef KSIM_ADDRESS_SANITIZER
   __asan_unpoison_memory_region(stack.bottom, stack.size_bytes);
 #endif
   free_.push_back(stack);

@@ -214,7 +214,7 @@ TEST(Delta, RuleC42ARecreatedTopicIsAnother) {
   for (size_t i = 0; i < list.size(); ++i) ASSERT_TRUE(delta.replay(list[i]).ok());
   ASSERT_EQ(delta.deleted_topics().count(kTopic), 1u);
   EXPECT_EQ(delta.deleted_topics().at(kTopic)->partitions.size(), 3u);
-  EXPECT_TRUE(delta.changed_topics().at(Uuid(1, 3)).created);
+  EXPECT_TRUE(delta.changed_topics().at((Uuid{1, 3})).created);
   const MetadataImageRef next = delta.finish({});
   EXPECT_EQ(next->topic(kTopic), nullptr);
   EXPECT_EQ(next->topic_id("orders"), (Uuid{1, 3}));

@@ -115,7 +115,8 @@ class TestController {
                             std::vector<Uuid> dirs = {}) {
     std::vector<wire::BrokerRegistrationRequestListener> listeners(1);
     listeners[0].name = "PLAINTEXT";
-    listeners[0].host = "h" + std::to_string(id % 10);
+    const std::string host = "h" + std::to_string(id % 10);
+    listeners[0].host = host;
     std::vector<wire::BrokerRegistrationRequestFeature> features;
     for (const auto& [name, range] : settings_.features) features.push_back({name, range.min, range.max});
     if (dirs.empty()) dirs = {dir(id)};

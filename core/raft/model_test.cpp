@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "core/base/assert.h"
+#include "core/base/repetitions.h"
 #include "core/raft/harness/cluster.h"
 
 namespace ksim::raft {
@@ -184,7 +185,7 @@ size_t performed(Model& model) {
 }
 
 TEST(Model, InvariantsHoldOverRandomSchedules) {
-  constexpr uint64_t kSeeds = 3000;
+  constexpr uint64_t kSeeds = repetitions(3000);
   constexpr int kActions = 800;
   size_t elections = 0;
   int64_t committed = 0;

@@ -118,7 +118,7 @@ TEST_F(RpcTest, AnswersLeaveInTheOrderOfTheRequests) {
     }
     env.sleep(milliseconds(1));
     ASSERT_EQ(waiting.size(), 5U);  // the next one starts although none is answered
-    for (const size_t i : {4, 2, 1}) answer_waiting(i);
+    for (const size_t i : {4u, 2u, 1u}) answer_waiting(i);
     env.sleep(milliseconds(1));
     EXPECT_TRUE(answered.empty());
     answer_waiting(0);
@@ -331,7 +331,7 @@ TEST_F(RpcTest, UnansweredRequestsOfAConnectionAreBounded) {
     answer_waiting(0);
     env.sleep(milliseconds(1));
     EXPECT_EQ(waiting.size(), 4U);
-    for (const size_t i : {1, 2, 3}) answer_waiting(i);
+    for (const size_t i : {1u, 2u, 3u}) answer_waiting(i);
     env.sleep(milliseconds(1));
     answer_waiting(4);
     env.sleep(milliseconds(1));

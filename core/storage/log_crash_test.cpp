@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/base/repetitions.h"
 #include "core/storage/crash_disk.h"
 #include "core/storage/log_manager.h"
 #include "core/storage/test_log.h"
@@ -521,7 +522,7 @@ std::pair<uint64_t, uint64_t> crash_and_recover(const CrashRun& run) {
 }
 
 TEST(LogCrash, ClosedInOrder) {
-  for (uint64_t seed = 1; seed <= 60; ++seed) {
+  for (uint64_t seed = 1; seed <= repetitions(60); ++seed) {
     crash_and_recover(
         {.world_seed = seed, .workload_seed = seed, .operations = 80, .compacted = seed % 3 == 0});
     if (testing::Test::HasFailure()) return;
@@ -529,7 +530,7 @@ TEST(LogCrash, ClosedInOrder) {
 }
 
 TEST(LogCrash, PowerLossAfterEveryOperation) {
-  for (uint64_t workload = 1; workload <= 3; ++workload) {
+  for (uint64_t workload = 1; workload <= repetitions(3); ++workload) {
     CrashRun run{.workload_seed = workload,
                  .operations = 45,
                  .compacted = workload == 3,
@@ -537,7 +538,7 @@ TEST(LogCrash, PowerLossAfterEveryOperation) {
     const uint64_t total = crash_and_recover(run).first;
     ASSERT_GT(total, 60U);
     for (run.crash_at = 1; run.crash_at <= total; ++run.crash_at) {
-      for (run.world_seed = 1; run.world_seed <= 5; ++run.world_seed) {
+      for (run.world_seed = 1; run.world_seed <= repetitions(5); ++run.world_seed) {
         crash_and_recover(run);
         if (testing::Test::HasFailure()) return;
       }
@@ -546,11 +547,11 @@ TEST(LogCrash, PowerLossAfterEveryOperation) {
 }
 
 TEST(LogCrash, PowerLossWhileFlushedSegmentsAreCutOffAndReplaced) {
-  for (uint64_t workload = 1; workload <= 4; ++workload) {
+  for (uint64_t workload = 1; workload <= repetitions(4); ++workload) {
     CrashRun run{.workload_seed = workload, .compacted = workload % 2 == 0, .deep_truncation = true};
     const uint64_t total = crash_and_recover(run).first;
     for (run.crash_at = 1; run.crash_at <= total; ++run.crash_at) {
-      for (run.world_seed = 1; run.world_seed <= 3; ++run.world_seed) {
+      for (run.world_seed = 1; run.world_seed <= repetitions(3); ++run.world_seed) {
         crash_and_recover(run);
         if (testing::Test::HasFailure()) return;
       }
@@ -568,7 +569,7 @@ TEST(LogCrash, ProcessCrashAfterEveryOperation) {
 }
 
 TEST(LogCrash, PowerLossDuringRecovery) {
-  for (uint64_t seed = 1; seed <= 40; ++seed) {
+  for (uint64_t seed = 1; seed <= repetitions(40); ++seed) {
     CrashRun run{.world_seed = seed, .workload_seed = seed, .operations = 60, .compacted = seed % 2 == 0};
     run.crash_at = crash_and_recover(run).first * (1 + seed % 7) / 8;
     const uint64_t recovery = crash_and_recover(run).second;
@@ -580,7 +581,7 @@ TEST(LogCrash, PowerLossDuringRecovery) {
 }
 
 TEST(LogCrash, PowerLossInTheLifeAfterARecovery) {
-  for (uint64_t seed = 1; seed <= 24; ++seed) {
+  for (uint64_t seed = 1; seed <= repetitions(24); ++seed) {
     CrashRun run{.world_seed = seed, .workload_seed = seed, .operations = 40, .compacted = seed % 4 == 0};
     run.crash_at = crash_and_recover(run).first * (1 + seed % 7) / 8;
     run.more_operations = 25;

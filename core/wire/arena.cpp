@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef KSIM_ADDRESS_SANITIZER
 extern "C" void __asan_poison_memory_region(void const volatile* addr, size_t size);
 #endif
 
@@ -23,7 +23,7 @@ void* Arena::allocate_chunk(size_t size_bytes, size_t alignment) {
   chunks_ = chunk;
   at_ = reinterpret_cast<uint8_t*>(chunk + 1);
   end_ = at_ + wanted;
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef KSIM_ADDRESS_SANITIZER
   __asan_poison_memory_region(at_, wanted);
 #endif
   return allocate(size_bytes, alignment);

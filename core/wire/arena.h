@@ -8,6 +8,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "core/base/sanitizers.h"
+
 namespace ksim::wire {
 
 // Bump allocator. Nothing is destroyed one by one, so only trivially destructible types live here. Moving an
@@ -73,7 +75,7 @@ class Arena {
   size_t used_bytes_ = 0;
 };
 
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef KSIM_ADDRESS_SANITIZER
 extern "C" void __asan_unpoison_memory_region(void const volatile* addr, size_t size);
 inline void Arena::unpoison(uint8_t* place, size_t size_bytes) {
   __asan_unpoison_memory_region(place, size_bytes);

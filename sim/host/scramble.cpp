@@ -7,6 +7,7 @@
 
 #include <malloc.h>
 
+#include "core/base/sanitizers.h"
 #include "sim/host/pool.h"
 #include "sim/host/terminal.h"
 
@@ -26,14 +27,8 @@ uint64_t next() {
 }
 
 // A sanitizer must see every block.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(KSIM_ADDRESS_SANITIZER) || defined(KSIM_THREAD_SANITIZER)
 constexpr bool kPooled = false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-constexpr bool kPooled = false;
-#else
-constexpr bool kPooled = true;
-#endif
 #else
 constexpr bool kPooled = true;
 #endif
@@ -85,8 +80,13 @@ void keep_memory() {
 
 }  // namespace ksim::host
 
+// All forms, else a sanitizer's own stand where one is left out, and its blocks come back to us (std::stable_sort).
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return ksim::host::g_state == 0 ? ksim::host::take_block(size) : ksim::host::scrambled(size);
+}
+void* operator new[](std::size_t size, const std::nothrow_t& tag) noexcept { return ::operator new(size, tag); }
 void* operator new(std::size_t size) {
-  void* const block = ksim::host::g_state == 0 ? ksim::host::take_block(size) : ksim::host::scrambled(size);
+  void* const block = ::operator new(size, std::nothrow);
   if (block == nullptr) throw std::bad_alloc();
   return block;
 }
@@ -95,3 +95,5 @@ void operator delete(void* block) noexcept { ksim::host::give_block_back(block);
 void operator delete[](void* block) noexcept { ksim::host::give_block_back(block); }
 void operator delete(void* block, std::size_t) noexcept { ksim::host::give_block_back(block); }
 void operator delete[](void* block, std::size_t) noexcept { ksim::host::give_block_back(block); }
+void operator delete(void* block, const std::nothrow_t&) noexcept { ksim::host::give_block_back(block); }
+void operator delete[](void* block, const std::nothrow_t&) noexcept { ksim::host::give_block_back(block); }

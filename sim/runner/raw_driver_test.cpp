@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/base/repetitions.h"
 #include "sim/faults/all.h"
 #include "sim/runner/runner.h"
 
@@ -64,7 +65,7 @@ TEST(RawDriver, EveryForgeryIsAnsweredAsTheRulesSay) {
 
 // What a leader knows of sequences and epochs survives restarts and elections.
 TEST(RawDriver, SoItIsWhileBrokersRestartAndLeadersMove) {
-  for (uint64_t seed = 1; seed <= 3; ++seed) {
+  for (uint64_t seed = 1; seed <= repetitions(3); ++seed) {
     const RunSummary summary = run(std::string(kText) + std::string(kRestarts), seed);
     expect_held(summary);
     EXPECT_GT(summary.counts.elections, 0U);

@@ -38,13 +38,13 @@ std::string compare(const ByteBuffer& a, const ByteBuffer& b, size_t piece) {
 }
 
 TEST(Trace, EqualRunsHaveNoDifference) {
-  for (const size_t piece : {1, 7, 4096}) {
+  for (const size_t piece : {1u, 7u, 4096u}) {
     EXPECT_EQ(compare(stream(200), stream(200), piece), "");
   }
 }
 
 TEST(Trace, TheFirstEventThatDiffersIsNamedOnBothSides) {
-  for (const size_t piece : {1, 13, 4096}) {
+  for (const size_t piece : {1u, 13u, 4096u}) {
     const std::string text = compare(stream(200), stream(200, 42), piece);
     EXPECT_NE(text.find("event 42\n"), std::string::npos) << text;
     EXPECT_NE(text.find("first run   1.000063000 s: resumed fiber node-0/main"), std::string::npos) << text;

@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include "core/base/sanitizers.h"
 #include "core/io/linux/errors.h"
 #include "core/io/linux/signals.h"
 #include "core/io/scope.h"
@@ -213,7 +214,7 @@ TEST_F(LinuxNodeTest, ASignalIsAWait) {
   });
 }
 
-#if !defined(__SANITIZE_ADDRESS__)
+#if !defined(KSIM_ADDRESS_SANITIZER)
 // Never optimised into a loop: each call writes to its own frame.
 int deeper(volatile int* above, int levels) {
   volatile int here[64];

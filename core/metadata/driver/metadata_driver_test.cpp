@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/base/repetitions.h"
 #include "core/metadata/driver/controller_driver.h"
 #include "core/metadata/driver/loader.h"
 #include "core/metadata/image_writer.h"
@@ -378,7 +379,7 @@ TEST(MetadataDriver, RuleB42SnapshotsAndStartingFromOne) {
 }
 
 TEST(MetadataDriver, ManySchedules) {
-  for (uint64_t seed = 100; seed < 112; ++seed) {
+  for (uint64_t seed = 100; seed < 100 + repetitions(12); ++seed) {
     Cluster cluster(seed, 4000);
     cluster.start_all();
     cluster.start_broker();

@@ -1,5 +1,6 @@
 // The quorum with its real disk, network and fibers, in the simulated world.
 
+#include "core/base/repetitions.h"
 #include "core/raft/driver/raft_client.h"
 
 #include <array>
@@ -201,7 +202,8 @@ TEST(RaftClient, DescribesItself) {
 TEST(RaftClient, NothingAcknowledgedIsLostUnderCrashes) {
   size_t acknowledged = 0;
   size_t elections = 0;
-  for (uint64_t seed = 100; seed < 112; ++seed) {
+  constexpr uint64_t kSeeds = repetitions(12);
+  for (uint64_t seed = 100; seed < 100 + kSeeds; ++seed) {
     TestNodeSetup setup;
     setup.snapshot_every = seed % 2 == 0 ? 15 : 0;
     setup.retention_bytes = seed % 4 == 0 ? 1 : 100 << 20;
@@ -236,8 +238,8 @@ TEST(RaftClient, NothingAcknowledgedIsLostUnderCrashes) {
     acknowledged += quorum.ledger.acknowledged.size();
     elections += quorum.ledger.leaders.size();
   }
-  EXPECT_GT(acknowledged, 3000U);
-  EXPECT_GT(elections, 50U);
+  EXPECT_GT(acknowledged, kSeeds * 250);
+  EXPECT_GT(elections, kSeeds * 4);
 }
 
 }  // namespace
