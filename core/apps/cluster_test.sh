@@ -86,7 +86,7 @@ for _ in $(seq 150); do
   sleep 0.2
 done
 [ "$(in_sync)" -eq 18 ] || fail "node 2 is back, but $(in_sync) of 18 replicas are in sync"
-ask 2 /metrics | grep -q '^kafka_server_replicamanager_partitioncount 6' || fail "no count of partitions"
+grep -q '^kafka_server_replicamanager_partitioncount 6' <<< "$(ask 2 /metrics)" || fail "no count of partitions"
 produce 3001 3500
 consume 3500 "after node 2 came back"
 

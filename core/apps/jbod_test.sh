@@ -57,13 +57,18 @@ for p in 0 1 2 3 4 5; do seq 10 | kcat -P -b "$address" -t orders -p "$p" || fai
 in_a=$(ls -d "$work"/a/orders-* | wc -l)
 in_b=$(ls -d "$work"/b/orders-* | wc -l)
 [ "$in_a" = 3 ] && [ "$in_b" = 3 ] || fail "$in_a partitions in a, $in_b in b"
-sleep 1  # the assignments reach the controller in their own time
+told() { sed -n 's/.*told the controller the log directories of \([0-9]*\) replicas.*/\1/p' "$work/log" | awk "{ sum += \$1 } END { print sum + 0 }"; }
+for _ in $(seq 100); do
+  [ "$(told)" = 6 ] && break
+  sleep 0.1
+done
+[ "$(told)" = 6 ] || fail "the controller was told of $(told) directories, not of 6"
 stop
 
 mv "$work/b" "$work/b.away"
 echo "no directory" > "$work/b"
 start
-get /metrics | grep -q '^kafka_log_logmanager_offlinelogdirectorycount 1' || fail "no failed directory is counted"
+grep -q '^kafka_log_logmanager_offlinelogdirectorycount 1' <<< "$(get /metrics)" || fail "no failed directory is counted"
 for _ in $(seq 50); do
   [ "$(led)" = 3 ] && break
   sleep 0.1
