@@ -442,13 +442,14 @@ void read_workload(Section& from, Plan& plan) {
     plan.topics.push_back(std::move(topic));
   });
   from.tables("producer", [&](Section& section) {
-    ProducerPlan producer{"producer", {}, {}, {}, milliseconds(10), 0, 100, false};
+    ProducerPlan producer{"producer", {}, {}, {}, milliseconds(10), 1, 0, 100, false};
     uint32_t count = 1;
     section.text("name", producer.name);
     section.text("topic", producer.topic);
     section.number("count", count, 0, 10'000);
     section.duration("starts", producer.starts);
     section.duration("interval", producer.interval);
+    section.number("burst", producer.burst, 1, 10'000);
     section.number("records", producer.records, 0);
     section.number("record_bytes", producer.record_bytes, 8);
     section.flag("keyed", producer.keyed);

@@ -44,7 +44,8 @@ struct ProducerPlan {
   std::string topic;
   Properties config;     // producer configuration: acks, enable.idempotence, linger.ms, ...
   Duration starts{0};    // after the topics exist
-  Duration interval{0};  // mean time between two sends
+  Duration interval{0};  // mean time between two bursts
+  uint32_t burst = 1;    // mean count of records sent at once; those without a key go to one partition
   uint32_t records = 0;  // 0: until the workload's end
   uint32_t record_bytes = 100;
   bool keyed = false;

@@ -30,6 +30,7 @@ config = { "min.insync.replicas" = "2" }
 [[producer]]
 topic = "orders"
 count = 2
+burst = 7
 config = { acks = { one_of = ["1", "all"] } }
 [[raw_driver]]
 topic = "orders"
@@ -62,6 +63,7 @@ TEST(Plan, IsDrawnBySeedAndPrintedInFull) {
   EXPECT_TRUE(plan.cluster.nodes[5].controller);
   ASSERT_EQ(plan.producers.size(), 2U);
   EXPECT_EQ(plan.producers[1].name, "producer-2");
+  EXPECT_EQ(plan.producers[1].burst, 7U);
   ASSERT_EQ(plan.raw_drivers.size(), 1U);
   EXPECT_EQ(plan.raw_drivers[0].name, "raw-driver");
   EXPECT_GE(plan.raw_drivers[0].interval, milliseconds(20));

@@ -106,6 +106,7 @@ std::string print_plan(const Plan& plan) {
     to.text("topic", producer.topic);
     to.duration("starts", producer.starts);
     to.duration("interval", producer.interval);
+    to.number("burst", producer.burst);
     to.number("records", producer.records);
     to.number("record_bytes", producer.record_bytes);
     to.flag("keyed", producer.keyed);

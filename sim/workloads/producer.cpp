@@ -41,8 +41,11 @@ class ProducerProcess final : public Process {
                                 static_cast<uint32_t>(config->max_in_flight_requests_per_connection)});
     env_.sleep(plan_.starts);
     const TopicPlan& topic = *state_.topic(plan_.topic);
-    for (uint64_t n = 1; !state_.finishing && (plan_.records == 0 || n <= plan_.records); ++n) {
-      send(**producer, topic, n);
+    for (uint64_t n = 1; wants_more(n);) {
+      // One to twice the mean less one, so that the mean is kept.
+      const uint64_t burst = plan_.burst == 1 ? 1 : 1 + dice_.below(2 * uint64_t{plan_.burst} - 1);
+      const auto place = static_cast<int32_t>(dice_.below(static_cast<uint64_t>(topic.partitions)));
+      for (uint64_t i = 0; i < burst && wants_more(n); ++i, ++n) send(**producer, topic, place, n);
       // Half to one and a half times the interval.
       if (plan_.interval.ns > 0) {
         env_.sleep({plan_.interval.ns / 2 +
@@ -61,13 +64,16 @@ class ProducerProcess final : public Process {
     --state_.producers_open;
   }
 
-  void send(client::Producer& producer, const TopicPlan& topic, uint64_t n) {
-    const std::string key = fmt::format("key-{}", dice_.below(64));
+  bool wants_more(uint64_t n) const {
+    return !state_.finishing && (plan_.records == 0 || n <= plan_.records);
+  }
+
+  void send(client::Producer& producer, const TopicPlan& topic, int32_t place, uint64_t n) {
     // The partition is chosen here, so that the note of the call can name it; keyed records go where the
     // producer itself would send them.
+    const std::string key = plan_.keyed ? fmt::format("key-{}", dice_.below(64)) : std::string();
     const int32_t partition =
-        plan_.keyed ? client::partition_for_key(as_bytes(key), topic.partitions)
-                    : static_cast<int32_t>(dice_.below(static_cast<uint64_t>(topic.partitions)));
+        plan_.keyed ? client::partition_for_key(as_bytes(key), topic.partitions) : place;
     const RecordId id = make_record_id(session_, n);
     value_.assign(plan_.record_bytes, static_cast<uint8_t>(n));
     store_be(value_.data(), id);
