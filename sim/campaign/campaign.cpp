@@ -16,7 +16,8 @@ namespace {
 std::vector<uint64_t*> fields(RunCounts& c) {
   return {&c.sent,        &c.acknowledged, &c.failed,           &c.unknown,   &c.read,
           &c.lost,        &c.permitted,    &c.faults,           &c.elections, &c.unclean_elections,
-          &c.truncations, &c.isr_changes,  &c.quorum_elections, &c.forged};
+          &c.truncations, &c.isr_changes,  &c.quorum_elections, &c.forged,
+          &c.batches};
 }
 
 void put(ByteBuffer& out, uint64_t value) {
@@ -107,6 +108,7 @@ void Campaign::add(SeedResult result) {
   truncations_.push_back(result.counts.truncations);
   isr_changes_.push_back(result.counts.isr_changes);
   acknowledged_.push_back(result.counts.acknowledged);
+  batches_ += result.counts.batches;
   marks_.resize(std::max(marks_.size(), result.marks.size()));
   for (size_t i = 0; i < result.marks.size(); ++i) marks_[i] += result.marks[i];
   if ((result.simulator_fault || !result.holds) && bad_.size() < kMostBad) {
@@ -167,6 +169,7 @@ std::string Campaign::render_json(int64_t real_ns, const std::string& repeat) co
            {"permitted_loss", permitted_},
            {"holds", violated_ + broken_ == 0},
            {"events", events_},
+           {"batches", batches_},
            {"virtual_ns", virtual_ns_},
            {"real_ns", real_ns},
            {"digest", fmt::format("{:016x}", digests_)}};

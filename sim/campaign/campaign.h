@@ -59,6 +59,7 @@ class Campaign {
   uint64_t permitted_ = 0;  // seeds with permitted loss
   uint64_t events_ = 0;
   uint64_t virtual_ns_ = 0;
+  uint64_t batches_ = 0;  // committed
   uint64_t digests_ = 0;  // of all digests, whatever the order
   std::vector<uint64_t> faults_, elections_, quorum_elections_, truncations_, isr_changes_, acknowledged_;
   std::vector<uint64_t> marks_;

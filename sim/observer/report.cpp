@@ -232,6 +232,7 @@ std::string render_json(const RunSummary& summary) {
            {"repeat", summary.repeat}};
   out["counts"] = {{"sent", c.sent},
                    {"acknowledged", c.acknowledged},
+                   {"batches", c.batches},
                    {"failed", c.failed},
                    {"unknown", c.unknown},
                    {"read", c.read},

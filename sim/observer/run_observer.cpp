@@ -288,6 +288,7 @@ void RunObserver::settle_records(RunSummary& summary) {
   std::map<PartitionId, uint64_t> per_partition;
   for (PartitionId id : view_.partitions()) {
     const PartitionTruth* truth = view_.partition(id);
+    summary.counts.batches += truth->committed.size();
     for (const TruthBatch& batch : truth->committed) {
       const std::vector<TruthRecord>* records = truth->contents.find(batch);
       if (records == nullptr) continue;

@@ -39,6 +39,7 @@ struct RunCounts {
   uint64_t failed = 0;     // definite
   uint64_t unknown = 0;    // timeout, disconnect
   uint64_t read = 0;       // records handed to applications
+  uint64_t batches = 0;    // committed in the topics' logs
   uint64_t lost = 0;       // acknowledged, not committed at the end
   uint64_t permitted = 0;  // of these, where the contract permits it
   uint64_t faults = 0;     // that took effect
