@@ -14,6 +14,11 @@ MetadataLoader::MetadataLoader(const Env& env, raft::RaftClient& raft, MetadataL
       first_published_(env.scheduler),
       scope_(env) {}
 
+void MetadataLoader::add_publisher(MetadataPublisher& publisher) {
+  publishers_.push_back({&publisher, false});
+  raft_.nudge();
+}
+
 void MetadataLoader::start() {
   last_snapshot_at_ = env_.now();
   scope_.spawn("metadata snapshots", [this] { run_snapshots(); });
@@ -66,6 +71,8 @@ Result<void> MetadataLoader::handle_load_snapshot(raft::SnapshotReader& snapshot
 
 void MetadataLoader::handle_leader_change(const raft::LeaderAndEpoch&) {}
 
+Result<void> MetadataLoader::handle_nudge() { return has_published_ ? greet_publishers() : Result<void>{}; }
+
 bool MetadataLoader::caught_up() const {
   const int64_t high_watermark = raft_.high_watermark();
   return high_watermark >= 0 && state_.stable_offset() >= high_watermark - 1 && seen_record_;
@@ -83,19 +90,24 @@ Result<void> MetadataLoader::publish() {
   env_.emit(MetadataPublished{next->provenance.last_offset, next->provenance.last_epoch,
                               std::exchange(from_snapshot_, false), &published_});
   for (size_t i = 0; i < publishers_.size(); ++i) {
-    MetadataPublisher& publisher = *publishers_[i].publisher;
-    if (publishers_[i].initialized) {
-      TRY(publisher.publish(delta, next));
-      continue;
-    }
-    publishers_[i].initialized = true;
-    TRY(publisher.publish(MetadataDelta::between(empty_image(), next), next));
+    if (publishers_[i].initialized) TRY(publishers_[i].publisher->publish(delta, next));
   }
+  TRY(greet_publishers());
   if (!has_published_) {
     has_published_ = true;
     first_published_.notify_all();
   }
   want_snapshot_if_due();
+  return {};
+}
+
+// The first publication of those who have had none.
+Result<void> MetadataLoader::greet_publishers() {
+  for (size_t i = 0; i < publishers_.size(); ++i) {  // may become more meanwhile
+    if (publishers_[i].initialized) continue;
+    publishers_[i].initialized = true;
+    TRY(publishers_[i].publisher->publish(MetadataDelta::between(empty_image(), published_), published_));
+  }
   return {};
 }
 

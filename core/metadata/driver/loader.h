@@ -37,8 +37,8 @@ class MetadataLoader final : public raft::RaftListener {
   MetadataLoader& operator=(const MetadataLoader&) = delete;
 
   // Publications go to publishers in the order in which they were added. One that is added later gets the
-  // whole image with the next publication.
-  void add_publisher(MetadataPublisher& publisher) { publishers_.push_back({&publisher, false}); }
+  // whole image as soon as no other publication is under way.
+  void add_publisher(MetadataPublisher& publisher);
   // Listens to the raft client from now on.
   void start();
   // Ends the fiber that writes snapshots. The raft client must have been closed, or be closed next.
@@ -54,6 +54,7 @@ class MetadataLoader final : public raft::RaftListener {
   Result<void> handle_commit(std::span<const raft::CommittedBatch> batches) override;
   Result<void> handle_load_snapshot(raft::SnapshotReader& snapshot) override;
   void handle_leader_change(const raft::LeaderAndEpoch& leader) override;
+  Result<void> handle_nudge() override;
 
  private:
   struct Publisher {
@@ -62,6 +63,7 @@ class MetadataLoader final : public raft::RaftListener {
   };
   bool caught_up() const;
   Result<void> publish();
+  Result<void> greet_publishers();
   void want_snapshot_if_due();
   void run_snapshots();
   Result<void> write_snapshot(const MetadataImage& image);

@@ -118,7 +118,7 @@ class ControllerNode final : public sim::Process, public MetadataPublisher {
 
   bool ready() const { return controller_ != nullptr; }
   const ControllerDriver& controller() const { return *controller_; }
-  const MetadataLoader& loader() const { return *loader_; }
+  MetadataLoader& loader() { return *loader_; }
   const raft::RaftClient& raft() const { return *raft_; }
 
  private:
@@ -337,6 +337,32 @@ TEST(MetadataDriver, BrokersRegisterAndTopicsAreCreated) {
   cluster.run(seconds(10));
   EXPECT_EQ(cluster.events["broker.fenced"], 1u);
   EXPECT_TRUE(cluster.process(2)->loader().image()->broker(11)->fenced);
+  cluster.expect_sound();
+}
+
+// A broker that has just been registered must not wait for the next record before it is shown the metadata.
+TEST(MetadataDriver, APublisherThatComesLateIsGivenTheImageAtOnce) {
+  class Late final : public MetadataPublisher {
+   public:
+    std::string_view name() const override { return "late"; }
+    Result<void> publish(const MetadataDelta& delta, const MetadataImageRef& image) override {
+      EXPECT_TRUE(given.empty() ? delta.base()->empty() : delta.base() == given.back());
+      given.push_back(image);
+      return {};
+    }
+    std::vector<MetadataImageRef> given;
+  } late;
+  Cluster cluster(4);
+  cluster.start_all();
+  cluster.run(seconds(10));
+  MetadataLoader& loader = cluster.process(2)->loader();
+  const MetadataImageRef published = loader.image();
+  loader.add_publisher(late);
+  cluster.run(microseconds(10));
+  ASSERT_EQ(late.given.size(), 1u);
+  EXPECT_EQ(late.given[0], published);
+  cluster.run(seconds(2));  // records that show that time passes
+  EXPECT_GT(late.given.size(), 1u);
   cluster.expect_sound();
 }
 

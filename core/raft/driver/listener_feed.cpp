@@ -15,6 +15,9 @@ Result<void> ListenerFeed::run() {
       TRY(load_snapshot());
     } else if (state_.high_watermark > next_offset_) {
       TRY(deliver());
+    } else if (nudged_ != state_.nudges) {
+      nudged_ = state_.nudges;
+      TRY(listener_.handle_nudge());
     } else {
       static_cast<void>(state_.changed.wait(Instant::never(), "raft listener"));
     }

@@ -15,6 +15,7 @@ struct FeedState {
   int64_t high_watermark = -1;
   LeaderAndEpoch leader;
   int64_t epoch_start_offset = -1;  // of an epoch that this node leads
+  uint64_t nudges = 0;
   Condition changed;
 };
 
@@ -39,6 +40,7 @@ class ListenerFeed {
   int64_t next_offset_ = 0;
   bool begun_ = false;  // the listener has seen something
   LeaderAndEpoch fired_;
+  uint64_t nudged_ = 0;
 };
 
 }  // namespace ksim::raft

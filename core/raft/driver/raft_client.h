@@ -92,6 +92,11 @@ class RaftClient final : private PeerAnswers {
   // then. Nobody may wait any more when the client is destroyed.
   LeaderAndEpoch wait_leader_change(const LeaderAndEpoch& known, Deadline deadline);
   int64_t high_watermark() const { return feed_.high_watermark; }
+  // Every listener gets a handle_nudge(), once for any number of calls before it.
+  void nudge() {
+    ++feed_.nudges;
+    feed_.changed.notify_all();
+  }
   const MetadataLog& log() const { return *log_; }
   const std::optional<Error>& failure() const { return failure_; }
 

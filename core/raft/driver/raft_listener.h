@@ -39,6 +39,8 @@ class RaftListener {
   // That this node leads is told only after all before its epoch, and its first own record, were handed over
   // (rule B56); that it does not any more, or who else does, without delay.
   virtual void handle_leader_change(const LeaderAndEpoch& leader) = 0;
+  // After RaftClient::nudge(): a call in turn with the others, although nothing was committed.
+  virtual Result<void> handle_nudge() { return {}; }
 };
 
 }  // namespace ksim::raft
