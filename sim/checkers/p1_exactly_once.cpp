@@ -1,5 +1,9 @@
 // P1: per (producer session, partition) each record of an idempotent producer is committed at most once, in
-// the order of sends, without a gap before an acknowledged one.
+// the order of sends, without a gap before an acknowledged one. Of a producer with one request in flight, but
+// without idempotence, records first appear in the order of sends; a batch that was sent again may stand
+// behind later ones.
+
+#include <set>
 
 #include <fmt/format.h>
 
@@ -35,6 +39,7 @@ class ExactlyOnce final : public Checker {
   struct Last {
     uint64_t number = 0;
     int64_t offset = -1;
+    std::set<uint64_t> seen;  // where duplicates are allowed
   };
   struct Progress {
     size_t batches = 0;
@@ -67,15 +72,18 @@ class ExactlyOnce final : public Checker {
     if (ordered == ordered_.end() || !ordered->second) return;
     Last& last = progress.sessions[session];
     const uint64_t number = number_of(record.id);
-    const bool again = number == last.number;
-    if (number <= last.number && (unique_[session] || !again)) {
+    const bool unique = unique_[session];
+    const bool again = unique ? number == last.number : !last.seen.insert(number).second;
+    if (number <= last.number && (unique || !again)) {
       cry(at, to_string(view_.names().name(id)),
           fmt::format("record {:016x} (send {} of session {}) at offset {} follows send {} at offset {}: {}",
                       record.id, number, session, record.offset, last.number, last.offset,
                       again ? "a duplicate" : "out of order"),
           record.id, record.offset);
     }
-    if (number >= last.number) last = {number, record.offset};
+    if (number < last.number) return;
+    last.number = number;
+    last.offset = record.offset;
   }
 
   std::map<uint32_t, bool> ordered_;

@@ -18,6 +18,7 @@ FaultSchedule::FaultSchedule(FaultStage& stage, const std::vector<FaultPlan>& pl
     const FaultPlan& plan = plans_[i];
     uint64_t key = hash_text(plan.target, hash_text(plan.kind));
     key = hash_text(plan.trigger.when, mix64(key, plan.trigger.nth));
+    if (!plan.trigger.subject.empty()) key = hash_text(plan.trigger.subject, key);
     if (plan.trigger.at) key = mix64(key, static_cast<uint64_t>(plan.trigger.at->ns));
     states_[i].key = mix64(key, same[key]++);
     for (size_t mark = 0; mark < kMarkCount; ++mark) {
@@ -33,11 +34,14 @@ void FaultSchedule::start() {
   }
 }
 
-void FaultSchedule::reached(Mark mark) {
+void FaultSchedule::reached(Mark mark, SimNode& node, std::string_view subject) {
   if (healing_ || !marked_[static_cast<size_t>(mark)]) return;
   for (size_t i = 0; i < plans_.size(); ++i) {
     const FaultTrigger& trigger = plans_[i].trigger;
-    if (trigger.when != mark_name(mark) || ++states_[i].seen != trigger.nth) continue;
+    if (trigger.when != mark_name(mark)) continue;
+    if (!trigger.subject.empty() && trigger.subject != subject) continue;
+    if (++states_[i].seen != trigger.nth) continue;
+    states_[i].here = &node;
     const std::optional<FaultKind> kind = find_fault(plans_[i].kind);
     if (trigger.delay.ns > 0 || (kind && kind->outside_fibers)) {
       stage_.world().at(stage_.world().now() + trigger.delay, states_[i].key, [this, i] { begin(i); });
@@ -49,8 +53,8 @@ void FaultSchedule::reached(Mark mark) {
 
 std::string FaultSchedule::cause(const FaultTrigger& trigger) const {
   if (trigger.at) return "at " + format_duration(*trigger.at);
-  return fmt::format("on {} #{}{}", trigger.when, trigger.nth,
-                     trigger.delay.ns > 0 ? " after " + format_duration(trigger.delay) : "");
+  return fmt::format("on {}{} #{}{}", trigger.when, trigger.subject.empty() ? "" : " of " + trigger.subject,
+                     trigger.nth, trigger.delay.ns > 0 ? " after " + format_duration(trigger.delay) : "");
 }
 
 void FaultSchedule::begin(size_t i) {
@@ -60,7 +64,8 @@ void FaultSchedule::begin(size_t i) {
   const FaultPlan& plan = plans_[i];
   const std::optional<FaultKind> kind = find_fault(plan.kind);
   ENSURE(kind.has_value(), "a plan has only faults that are known");
-  const std::vector<SimNode*> targets = stage_.resolve(plan.target, state.key);
+  const std::vector<SimNode*> targets =
+      plan.target == kHere ? std::vector<SimNode*>{state.here} : stage_.resolve(plan.target, state.key);
   Began began = kind->begin(stage_, plan, targets, state.key);
   if (began.effect.empty()) return;
   World& world = stage_.world();

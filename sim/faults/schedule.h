@@ -26,9 +26,9 @@ class FaultSchedule {
   FaultSchedule(FaultStage& stage, const std::vector<FaultPlan>& plans, FaultTeller& teller);
 
   void start();
-  // A mark was reached, in a fiber. A fault without delay acts at once: before that fiber's next operation
-  // on the seam.
-  void reached(Mark mark);
+  // A mark was reached at `node`, in a fiber. A fault without delay acts at once: before that fiber's next
+  // operation on the seam.
+  void reached(Mark mark, SimNode& node, std::string_view subject);
   // Ends what is active; nothing begins any more.
   void heal();
 
@@ -38,6 +38,7 @@ class FaultSchedule {
     uint32_t seen = 0;
     bool begun = false;
     bool over = false;
+    SimNode* here = nullptr;  // that reached its mark
     int64_t row = 0;
     std::unique_ptr<ActiveFault> active;
   };

@@ -116,10 +116,10 @@ class PingRun final : private FaultStage, private FaultTeller, private WorldWatc
 
   // ---- WorldWatcher ----
   void event(SimNode&, const Event&) override {}
-  void reached(SimNode&, Mark mark, std::string_view) override {
+  void reached(SimNode& node, Mark mark, std::string_view subject) override {
     MarkRow& row = summary_.marks[static_cast<size_t>(mark)];
     if (row.reached++ == 0) row.first = world_.now();
-    if (request_.faults) faults_.reached(mark);
+    if (request_.faults) faults_.reached(mark, node, subject);
   }
   void failed(SimNode& node, std::string_view fiber, std::string_view what) override {
     if (blames_simulator(what)) {

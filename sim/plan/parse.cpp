@@ -501,6 +501,7 @@ void read_fault(Section& section, Plan& plan, const Vocabulary& words) {
     fault.trigger.at = at;
   }
   section.text("when", fault.trigger.when);
+  section.text("subject", fault.trigger.subject);
   section.number("nth", fault.trigger.nth, 1);
   section.duration("delay", fault.trigger.delay);
   if (section.has("lasts")) {
@@ -511,6 +512,10 @@ void read_fault(Section& section, Plan& plan, const Vocabulary& words) {
   if (fault.trigger.at.has_value() == !fault.trigger.when.empty()) {
     section.complain("kind", "fault: give either at = \"10s\" or when = \"a.mark\"");
   }
+  if (fault.trigger.when.empty() && !fault.trigger.subject.empty())
+    section.complain("subject", "fault.subject: belongs to when = \"a.mark\"");
+  if (fault.trigger.when.empty() && fault.target == kHere)
+    section.complain("target", "fault.target: \"here\" is where a mark is reached: it belongs to when");
   check_mark(section, fault.trigger);
   const auto word = std::find_if(words.faults.begin(), words.faults.end(),
                                  [&](const FaultWord& w) { return w.kind == fault.kind; });

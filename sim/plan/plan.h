@@ -69,10 +69,14 @@ struct RawDriverPlan {
   Duration interval{0};  // mean time between two of its deeds
 };
 
+// A fault's target: the node that reached the mark on which it hangs.
+constexpr std::string_view kHere = "here";
+
 // When a fault begins: at a time, or on the n-th time a mark is reached, a moment later.
 struct FaultTrigger {
   std::optional<Duration> at;
-  std::string when;  // a mark's name
+  std::string when;     // a mark's name
+  std::string subject;  // counts only where the mark is about this ("orders-0"); empty: about anything
   uint32_t nth = 1;
   Duration delay{0};
 };

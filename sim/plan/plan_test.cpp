@@ -39,6 +39,7 @@ interval = { between = ["20ms", "40ms"] }
 kind = "crash"
 target = "leader(orders-0)"
 when = "isr.shrunk"
+subject = "orders-0"
 nth = 2
 restart_after = "5s"
 )toml";
@@ -109,6 +110,10 @@ TEST(Plan, SaysWhereItIsWrong) {
   EXPECT_NE(error_of("[[fault]]\nkind = \"crush\"\nat = \"1s\"").find("did you mean \"crash\"?"),
             std::string::npos);
   EXPECT_NE(error_of("[[fault]]\nkind = \"crash\"").find("either at"), std::string::npos);
+  EXPECT_NE(error_of("[[fault]]\nkind = \"crash\"\nat = \"1s\"\ntarget = \"here\"").find("belongs to when"),
+            std::string::npos);
+  EXPECT_NE(error_of("[[fault]]\nkind = \"crash\"\nat = \"1s\"\nsubject = \"a-0\"").find("belongs to when"),
+            std::string::npos);
   EXPECT_NE(
       error_of("[[fault]]\nkind = \"crash\"\nwhen = \"isr.shrank\"").find("did you mean \"isr.shrunk\"?"),
       std::string::npos);
@@ -141,9 +146,9 @@ TEST(Scenarios, AllAreWellFormed) {
                           {"pause", {}},
                           {"stop", {}},
                           {"rolling_restart", {"down", "gap"}},
-                          {"partition", {}},
-                          {"partition_one_way", {"direction"}},
-                          {"latency", {"factor"}},
+                          {"partition", {"peer"}},
+                          {"partition_one_way", {"direction", "peer"}},
+                          {"latency", {"factor", "extra"}},
                           {"slow_disk", {"factor"}},
                           {"stall_disk", {}},
                           {"full_disk", {}}}};

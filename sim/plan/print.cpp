@@ -53,6 +53,7 @@ void print_fault(Lines& to, const FaultPlan& fault) {
   if (fault.trigger.at) to.duration("at", *fault.trigger.at);
   if (!fault.trigger.when.empty()) {
     to.text("when", fault.trigger.when);
+    if (!fault.trigger.subject.empty()) to.text("subject", fault.trigger.subject);
     to.number("nth", fault.trigger.nth);
     to.duration("delay", fault.trigger.delay);
   }

@@ -88,8 +88,8 @@ Wrong wrong_target(const Plan& plan, const FaultPlan& fault) {
   for (std::string_view word : {"leader", "follower"}) {
     if (const auto name = within(target, word)) return wrong_partition(plan, *name);
   }
-  std::vector<std::string> known = {"controller", "all",        "brokers",       "controllers",
-                                    "any",        "any broker", "any controller"};
+  std::vector<std::string> known = {"controller", "all",        "brokers",        "controllers",
+                                    "any",        "any broker", "any controller", std::string(kHere)};
   for (const NodePlan& node : plan.cluster.nodes) {
     known.push_back(machine_name(node));
     if (!node.rack.empty()) known.push_back("rack " + node.rack);

@@ -264,9 +264,9 @@ void Cluster::event(SimNode& node, const Event& event) {
   observer_.on_event(id, node.incarnation(), world_.now(), event);
 }
 
-void Cluster::reached(SimNode& node, Mark mark, std::string_view) {
+void Cluster::reached(SimNode& node, Mark mark, std::string_view subject) {
   observer_.on_mark(mark, world_.now());
-  if (on_mark) on_mark(mark, node);
+  if (on_mark) on_mark(mark, node, subject);
 }
 
 void Cluster::failed(SimNode& node, std::string_view fiber, std::string_view what) {

@@ -40,7 +40,7 @@ class Cluster final : public FaultStage, private WorldWatcher {
   // Starts whatever is down and should not be.
   void revive();
   // Called on marks, after the observer was told.
-  std::function<void(Mark, SimNode&)> on_mark;
+  std::function<void(Mark, SimNode&, std::string_view)> on_mark;
   // Client machines whose process has come to its end by itself.
   std::function<void(SimNode&)> on_exit;
 

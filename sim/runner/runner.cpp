@@ -60,8 +60,8 @@ class Run final : private FaultTeller {
           topic.name, {topic.replication, needed,
                        unclean != topic.config.end() && parse_bool(unclean->second).value_or(false)});
     }
-    cluster_.on_mark = [this](Mark mark, SimNode&) {
-      if (options_.faults) faults_.reached(mark);
+    cluster_.on_mark = [this](Mark mark, SimNode& node, std::string_view subject) {
+      if (options_.faults) faults_.reached(mark, node, subject);
     };
   }
   ~Run() override { world_.fabric().tap(nullptr); }
