@@ -285,13 +285,14 @@ TEST_F(Story, R6CriesWhenAnIsrMemberLacksACommittedRecord) {
   EXPECT_TRUE(cried("R6"));
 }
 
-// The leader hears that its ISR is large enough again before the controller's own word of it: who was eligible until
-// then need not have what is committed from now on.
+// The leader hears that its ISR is large enough again before the controller's own word of it: who was
+// eligible until then need not have what is committed from now on.
 TEST_F(Story, R6KnowsThatALargeEnoughIsrEndsTheElr) {
   lead(1, 0);
   replicate({1, 2, 3}, 0, 0, {a});
   high_watermark(1, 1);
-  emit(1, PartitionChanged{"orders", kTopic, 0, 1, 0, 5, std::vector<int32_t>{1}, std::vector<int32_t>{2}, false});
+  emit(1, PartitionChanged{"orders", kTopic, 0, 1, 0, 5, std::vector<int32_t>{1}, std::vector<int32_t>{2},
+                           false});
   replicate({1, 3}, 1, 0, {b});
   emit(1, IsrChanged{"orders", kTopic, 0, 0, 6, std::vector<int32_t>{1, 3}});
   high_watermark(1, 2);
@@ -302,7 +303,8 @@ TEST_F(Story, R6CriesWhenAnEligibleReplicaLacksACommittedRecord) {
   lead(1, 0);
   replicate({1, 2, 3}, 0, 0, {a});
   high_watermark(1, 1);
-  emit(1, PartitionChanged{"orders", kTopic, 0, 1, 0, 5, std::vector<int32_t>{1}, std::vector<int32_t>{2}, false});
+  emit(1, PartitionChanged{"orders", kTopic, 0, 1, 0, 5, std::vector<int32_t>{1}, std::vector<int32_t>{2},
+                           false});
   write(1, 1, 0, {b});
   high_watermark(1, 2);
   EXPECT_TRUE(cried("R6"));
