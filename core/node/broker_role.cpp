@@ -87,6 +87,7 @@ void BrokerRole::on_every_shard(F what) {
 Result<void> BrokerRole::start() {
   TRY_ASSIGN(broker::BrokerRegistrationFacts facts, registration());
   on_every_shard([](BrokerShard& shard, size_t) { shard.start(); });
+  TRY(parts_.shards[0]->broker->try_listeners());
   // Those that could not be opened at all: their replicas wait for them, the others are served.
   for (size_t i = 0; i < parts_.log_dirs.infos().size(); ++i) {
     if (parts_.log_dirs.online(i)) continue;

@@ -1,5 +1,6 @@
 #include "core/node/broker_shard.h"
 
+#include "core/base/contains.h"
 #include "core/broker/handlers/handlers.h"
 #include "core/broker/replica_metrics.h"
 #include "core/broker/topic_settings.h"
@@ -29,7 +30,8 @@ broker::FetcherOptions fetcher_options(const ServerConfig& server) {
 // queued.max.request.bytes is the node's; each shard has its part.
 int64_t request_bytes_of(const ServerConfig& server, size_t shards) {
   const int64_t given = server.integer("queued.max.request.bytes");
-  return given > 0 ? std::max<int64_t>(1, given / static_cast<int64_t>(shards)) : server.limits().request_bytes;
+  return given > 0 ? std::max<int64_t>(1, given / static_cast<int64_t>(shards))
+                   : server.limits().request_bytes;
 }
 
 // The kernel spreads connections evenly over the shards, which share nothing: each has its part of a limit.
@@ -52,6 +54,13 @@ void set_limits(const ServerConfig& server, size_t shards, rpc::RpcServerConfig&
 
 broker::ReplicaManager::Options manager_options(const ServerConfig& server) {
   return {server.node_id(), milliseconds(server.integer("replica.lag.time.max.ms"))};
+}
+
+Failure<Error> cannot_listen(const std::string& listener, const Endpoint& at, IoError why) {
+  Error error(ErrorCode::NETWORK_EXCEPTION, "cannot listen on " + listener + "://" + to_string(at) +
+                                                (why == IoError::in_use ? ": another process does" : ""));
+  error.io = why;
+  return fail(std::move(error));
 }
 
 }  // namespace
@@ -113,12 +122,26 @@ void BrokerShard::load(const std::vector<storage::FoundLog>& logs, const Metadat
   logs_.load(assigned, *this, fibers);
 }
 
+std::vector<ListenerEndpoint> BrokerShard::client_listeners() const {
+  std::vector<ListenerEndpoint> listeners = common_.server.listeners();
+  const auto& controllers = common_.server.controller_listener_names();
+  std::erase_if(listeners,
+                [&](const ListenerEndpoint& listener) { return contains(controllers, listener.name); });
+  return listeners;
+}
+
+Result<void> BrokerShard::try_listeners() {
+  for (const ListenerEndpoint& listener : client_listeners()) {
+    const Endpoint at{listener.host, listener.port};
+    auto opened = env_.network.listen(at);
+    if (!opened.ok()) return cannot_listen(listener.name, at, opened.error());
+    (*opened)->close();
+  }
+  return {};
+}
+
 Result<void> BrokerShard::serve() {
-  for (const ListenerEndpoint& listener : common_.server.listeners()) {
-    bool controllers = false;
-    for (const std::string& name : common_.server.controller_listener_names())
-      controllers |= name == listener.name;
-    if (controllers) continue;
+  for (const ListenerEndpoint& listener : client_listeners()) {
     rpc::RpcServerConfig config;
     config.bind = {listener.host, listener.port};
     config.listener = listener.name;
@@ -128,10 +151,8 @@ Result<void> BrokerShard::serve() {
     set_limits(common_.server, executor_.count(), config);
     config.metrics = &request_metrics_;
     servers_.push_back(std::make_unique<rpc::RpcServer>(env_, config, handlers_));
-    if (const IoResult<void> started = servers_.back()->start(); !started.ok()) {
-      return fail(
-          Error(started.error(), "cannot listen on " + listener.name + "://" + to_string(config.bind)));
-    }
+    if (const IoResult<void> started = servers_.back()->start(); !started.ok())
+      return cannot_listen(listener.name, config.bind, started.error());
   }
   return {};
 }

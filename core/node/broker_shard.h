@@ -54,6 +54,9 @@ class BrokerShard final : private broker::IsrProposals,
   // Loads this shard's logs with what `image` says of their topics (rules W6 to W8). Waits.
   void load(const std::vector<storage::FoundLog>& logs, const MetadataImageRef& image);
   void apply(const broker::ReplicaChanges& changes) { manager_.apply(changes); }
+  // Whether the addresses of the listeners are to be had: known before the broker registers, although it
+  // serves only once it is unfenced (rules W2, W9).
+  Result<void> try_listeners();
   // Binds the listeners and serves.
   Result<void> serve();
   // W14: answers nobody any more, stops fetching and waiting. Waits.
@@ -74,6 +77,8 @@ class BrokerShard final : private broker::IsrProposals,
   void collect(MetricsSnapshot& into);
 
  private:
+  std::vector<ListenerEndpoint> client_listeners() const;
+
   // ---- IsrProposals ----
   void submit(const broker::PartitionKey& key, const broker::IsrProposal& proposal) override;
   // ---- ReplicaLogs ----
