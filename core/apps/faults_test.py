@@ -230,7 +230,7 @@ def judge(clients, ksim):
 def main():
     kbroker, kctl = sys.argv[1:3]
     work = tempfile.mkdtemp()
-    cluster = Cluster(kbroker, kctl, work)
+    cluster, clients = Cluster(kbroker, kctl, work), None
     faults = [kill_leader, kill_controller, freeze_leader, restart_again_and_again, kill_all]
     os.mkdir(cluster.directory(3))
     small = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", cluster.directory(3)], capture_output=True)
@@ -259,7 +259,7 @@ def main():
                     print(f"--- {name}\n" + "".join(log.readlines()[-12:]))
         raise
     finally:
-        for process in cluster.processes.values():
+        for process in [*cluster.processes.values(), *([clients.process] if clients else [])]:
             if process.poll() is None:
                 process.send_signal(signal.SIGCONT)
                 process.kill()
