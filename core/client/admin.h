@@ -40,10 +40,43 @@ struct TopicDescription {
   std::map<int32_t, PartitionMetadata> partitions;
 };
 
+// What Metadata does not tell of a partition (KIP-966).
+struct EligibleReplicas {
+  std::vector<int32_t> eligible;  // the ELR: out of sync, but known to have all that was committed
+  std::vector<int32_t> last_known;
+};
+
 struct ClusterDescription {
   std::string cluster_id;
   int32_t controller_id = kNoNode;
   std::vector<BrokerNode> brokers;
+  // Registered brokers that serve nobody; those of older clusters are not told of.
+  std::vector<BrokerNode> fenced;
+};
+
+// What one node says of itself (ApiVersions).
+struct NodeVersions {
+  struct Range {
+    int16_t lowest = 0;
+    int16_t highest = 0;
+  };
+  std::map<int16_t, Range> apis;
+  std::map<std::string, Range> supported_features;
+  std::map<std::string, int16_t> finalized_features;
+  int64_t finalized_epoch = -1;  // of the metadata log; -1: not told
+};
+
+struct LogDirReplica {
+  int64_t size_bytes = 0;
+  int64_t offset_lag = 0;
+  bool is_future = false;  // on its way from another directory
+};
+struct LogDirDescription {
+  ErrorCode error = ErrorCode::NONE;
+  std::string path;
+  int64_t total_bytes = -1;  // of the file system; -1: not told
+  int64_t usable_bytes = -1;
+  std::map<TopicPartition, LogDirReplica> replicas;
 };
 
 enum class ConfigResourceType : int8_t {
@@ -113,6 +146,13 @@ class Admin {
   Result<std::map<std::string, TopicDescription>> describe_topics(const std::vector<std::string>& topics,
                                                                   Deadline deadline);
   Result<std::vector<std::string>> list_topics(Deadline deadline, bool with_internal = false);
+  // UNSUPPORTED_VERSION: the cluster is too old to know of them.
+  Result<std::map<TopicPartition, EligibleReplicas>> describe_eligible_replicas(
+      const std::vector<std::string>& topics, Deadline deadline);
+  // Of one broker, or of any node of the cluster.
+  Result<NodeVersions> describe_versions(std::optional<int32_t> node, Deadline deadline);
+  // The log directories of one broker with the replicas in them.
+  Result<std::vector<LogDirDescription>> describe_log_dirs(int32_t broker, Deadline deadline);
 
   Result<std::vector<ConfigEntry>> describe_configs(const ConfigResource& resource, Deadline deadline);
   ChangeResult incremental_alter_configs(const ConfigResource& resource,
@@ -134,6 +174,7 @@ class Admin {
   template <class Make, class Take>
   Result<void> repeat(std::optional<int32_t> node, Deadline deadline, bool& unanswered, Make make, Take take);
   Result<void> pause(int32_t round, Deadline deadline);
+  Result<ClusterDescription> describe_cluster(bool with_fenced, Deadline deadline);
   // One round of delete_records: to every leader what is still open.
   void delete_records_round(std::map<TopicPartition, int64_t>& left, PartitionResults& results,
                             std::map<TopicPartition, bool>& unanswered, Deadline deadline);

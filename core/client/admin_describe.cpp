@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/client/admin_repeat.h"
-#include "core/wire/messages/describe_cluster.h"
 #include "core/wire/messages/describe_configs.h"
 #include "core/wire/messages/describe_quorum.h"
 #include "core/wire/messages/elect_leaders.h"
@@ -12,44 +11,9 @@
 
 namespace ksim::client {
 
-namespace {
-
-std::optional<std::string> text(std::optional<std::string_view> view) {
-  return view ? std::optional(std::string(*view)) : std::nullopt;
-}
-
-// True: done. False: again.
-Result<bool> judge(int16_t error_code, std::optional<std::string_view> message) {
-  const ErrorCode error = error_code_of(error_code);
-  if (error == ErrorCode::NONE) return true;
-  if (worth_repeating(error)) return false;
-  return fail(error, text(message).value_or(""));
-}
-
-}  // namespace
-
 Result<std::map<TopicPartition, OffsetAndTimestamp>> Admin::list_offsets(
     const std::map<TopicPartition, int64_t>& timestamps, IsolationLevel isolation, Deadline deadline) {
   return look_up_offsets(network_, timestamps, isolation, deadline);
-}
-
-Result<ClusterDescription> Admin::describe_cluster(Deadline deadline) {
-  ClusterDescription cluster;
-  bool unanswered = false;
-  const auto make = [](wire::Arena&) { return wire::DescribeClusterRequest{}; };
-  const auto take = [&](const wire::DescribeClusterResponse& response) -> Result<bool> {
-    TRY_ASSIGN(const bool good, judge(response.error_code, response.error_message));
-    if (!good) return false;
-    cluster.cluster_id = std::string(response.cluster_id);
-    cluster.controller_id = response.controller_id;
-    for (const wire::DescribeClusterBroker& broker : response.brokers)
-      cluster.brokers.push_back({broker.broker_id,
-                                 {std::string(broker.host), static_cast<uint16_t>(broker.port)},
-                                 text(broker.rack)});
-    return true;
-  };
-  TRY(repeat(std::nullopt, deadline, unanswered, make, take));
-  return cluster;
 }
 
 Result<std::map<std::string, TopicDescription>> Admin::describe_topics(const std::vector<std::string>& topics,

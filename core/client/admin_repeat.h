@@ -59,4 +59,16 @@ inline bool worth_repeating(ErrorCode error) {
          error != ErrorCode::ELIGIBLE_LEADERS_NOT_AVAILABLE;
 }
 
+inline std::optional<std::string> text(std::optional<std::string_view> view) {
+  return view ? std::optional(std::string(*view)) : std::nullopt;
+}
+
+// True: done. False: again.
+inline Result<bool> judge(int16_t error_code, std::optional<std::string_view> message) {
+  const ErrorCode error = error_code_of(error_code);
+  if (error == ErrorCode::NONE) return true;
+  if (worth_repeating(error)) return false;
+  return fail(error, text(message).value_or(""));
+}
+
 }  // namespace ksim::client

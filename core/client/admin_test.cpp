@@ -6,7 +6,9 @@
 #include "core/wire/messages/delete_records.h"
 #include "core/wire/messages/describe_cluster.h"
 #include "core/wire/messages/describe_configs.h"
+#include "core/wire/messages/describe_log_dirs.h"
 #include "core/wire/messages/describe_quorum.h"
+#include "core/wire/messages/describe_topic_partitions.h"
 #include "core/wire/messages/incremental_alter_configs.h"
 
 namespace ksim::client {
@@ -182,6 +184,94 @@ TEST_F(AdminTest, describes) {
     const auto offsets =
         admin->list_offsets({{{"t", 0}, kLatestOffset}}, IsolationLevel::read_uncommitted, soon());
     EXPECT_EQ(offsets->at({"t", 0}).offset, 0);
+  });
+}
+
+TEST_F(AdminTest, fenced_brokers_stand_apart) {
+  with_cluster([&] {
+    serve<wire::DescribeClusterRequest>(
+        [](const wire::DescribeClusterRequest& request, IncomingRequest& in, ResponseSlot slot) {
+          EXPECT_TRUE(request.include_fenced_brokers);
+          wire::DescribeClusterResponse response;
+          response.brokers = in.arena.make_array<wire::DescribeClusterBroker>(2);
+          response.brokers[0].broker_id = 1;
+          response.brokers[1].broker_id = 2;
+          response.brokers[1].is_fenced = true;
+          slot.respond(response);
+        });
+    const auto described = admin->describe_cluster(soon());
+    ASSERT_TRUE(described.ok());
+    ASSERT_EQ(described->brokers.size(), 1U);
+    ASSERT_EQ(described->fenced.size(), 1U);
+    EXPECT_EQ(described->fenced[0].id, 2);
+  });
+}
+
+TEST_F(AdminTest, eligible_replicas_come_in_parts) {
+  with_cluster([&] {
+    int calls = 0;
+    serve<wire::DescribeTopicPartitionsRequest>([&](const wire::DescribeTopicPartitionsRequest& request,
+                                                    IncomingRequest& in, ResponseSlot slot) {
+      const int32_t index = calls++;
+      EXPECT_EQ(request.cursor.has_value(), index == 1);
+      if (request.cursor) EXPECT_EQ(request.cursor->partition_index, 1);
+      wire::DescribeTopicPartitionsResponse response;
+      response.topics = in.arena.make_array<wire::DescribeTopicPartitionsResponseTopic>(1);
+      response.topics[0].name = "t";
+      response.topics[0].partitions = in.arena.make_array<wire::DescribeTopicPartitionsResponsePartition>(1);
+      response.topics[0].partitions[0].partition_index = index;
+      const int32_t eligible[] = {index + 5};
+      response.topics[0].partitions[0].eligible_leader_replicas =
+          in.arena.copy_array(std::span<const int32_t>(eligible));
+      if (index == 0) {
+        auto& cursor = response.next_cursor.emplace();
+        cursor.topic_name = "t";
+        cursor.partition_index = 1;
+      }
+      slot.respond(response);
+    });
+    const auto replicas = admin->describe_eligible_replicas({"t"}, soon());
+    ASSERT_TRUE(replicas.ok());
+    EXPECT_EQ(calls, 2);
+    EXPECT_EQ(replicas->at({"t", 0}).eligible, (std::vector<int32_t>{5}));
+    EXPECT_EQ(replicas->at({"t", 1}).eligible, (std::vector<int32_t>{6}));
+    EXPECT_TRUE(replicas->at({"t", 1}).last_known.empty());
+  });
+}
+
+TEST_F(AdminTest, log_directories_of_the_broker_that_was_named) {
+  with_cluster([&] {
+    for (size_t i = 0; i < 2; ++i) {
+      cluster->handlers(i).on<wire::DescribeLogDirsRequest>(
+          [i](const wire::DescribeLogDirsRequest& request, IncomingRequest& in, ResponseSlot slot) {
+            EXPECT_FALSE(request.topics.has_value());
+            wire::DescribeLogDirsResponse response;
+            response.results = in.arena.make_array<wire::DescribeLogDirsResult>(1);
+            response.results[0].log_dir = i == 0 ? "/zero" : "/one";
+            response.results[0].usable_bytes = 7;
+            response.results[0].topics = in.arena.make_array<wire::DescribeLogDirsTopic>(1);
+            response.results[0].topics[0].name = "t";
+            response.results[0].topics[0].partitions = in.arena.make_array<wire::DescribeLogDirsPartition>(1);
+            response.results[0].topics[0].partitions[0].partition_index = 3;
+            response.results[0].topics[0].partitions[0].partition_size = 99;
+            slot.respond(response);
+          });
+    }
+    const auto directories = admin->describe_log_dirs(1, soon());
+    ASSERT_TRUE(directories.ok());
+    EXPECT_EQ(directories->at(0).path, "/one");
+    EXPECT_EQ(directories->at(0).usable_bytes, 7);
+    EXPECT_EQ(directories->at(0).replicas.at({"t", 3}).size_bytes, 99);
+  });
+}
+
+TEST_F(AdminTest, versions_of_a_node) {
+  with_cluster([&] {
+    const auto versions = admin->describe_versions(1, soon());
+    ASSERT_TRUE(versions.ok());
+    const auto metadata = versions->apis.find(wire::MetadataRequest::kApiKey);
+    ASSERT_NE(metadata, versions->apis.end());
+    EXPECT_GE(metadata->second.highest, wire::MetadataRequest::kMaxVersion);
   });
 }
 

@@ -1,7 +1,9 @@
 # cmake --install, and a Debian package by cpack, of what has been built: no need for the tests.
 set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)
 include(GNUInstallDirs)
-install(TARGETS kbroker RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT kbroker)
+install(TARGETS kbroker kctl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT kbroker)
+install(FILES ${CMAKE_BINARY_DIR}/core/apps/kctl/completion/kctl
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT kbroker)
 install(FILES ${CMAKE_CURRENT_LIST_DIR}/server.properties
         DESTINATION ${CMAKE_INSTALL_DATADIR}/kbroker COMPONENT kbroker)
 install(FILES ${CMAKE_CURRENT_LIST_DIR}/kbroker.service DESTINATION lib/systemd/system COMPONENT kbroker)
