@@ -162,6 +162,7 @@ ChangeResults Admin::create_partitions(const std::map<std::string, int32_t>& cou
     for (const auto& [name, lost] : open) {
       request.topics[i].name = name;
       request.topics[i].count = counts.at(name);
+      request.topics[i].assignments = std::nullopt;  // an empty list would be one without brokers
       ++i;
     }
     request.timeout_ms = left_ms(env_, std::min(deadline, network_.request_deadline()));

@@ -2,6 +2,7 @@
 
 #include "core/client/fake_cluster.h"
 #include "core/rpc/test_world.h"
+#include "core/wire/messages/create_partitions.h"
 #include "core/wire/messages/create_topics.h"
 #include "core/wire/messages/delete_records.h"
 #include "core/wire/messages/describe_cluster.h"
@@ -124,6 +125,21 @@ TEST_F(AdminTest, a_deadline_says_whether_anything_was_sent) {
     EXPECT_EQ(unsent.at("a").error, ErrorCode::REQUEST_TIMED_OUT);
     EXPECT_FALSE(unsent.at("a").may_have_happened);
     lost->close();
+  });
+}
+
+TEST_F(AdminTest, new_partitions_leave_their_brokers_to_the_controller) {
+  with_cluster([&] {
+    serve<wire::CreatePartitionsRequest>(
+        [](const wire::CreatePartitionsRequest& request, IncomingRequest& in, ResponseSlot slot) {
+          EXPECT_EQ(request.topics[0].count, 6);
+          EXPECT_FALSE(request.topics[0].assignments.has_value()) << "an empty list is none for six";
+          wire::CreatePartitionsResponse response;
+          response.results = in.arena.make_array<wire::CreatePartitionsTopicResult>(1);
+          response.results[0].name = request.topics[0].name;
+          slot.respond(response);
+        });
+    EXPECT_TRUE(admin->create_partitions({{"t", 6}}, soon()).at("t").ok());
   });
 }
 

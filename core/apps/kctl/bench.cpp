@@ -401,7 +401,9 @@ void add_bench_commands(CLI::App& kctl, Invocation& invocation) {
   const auto add = [&](const char* name, const char* about, const char* examples, const char* records) {
     const auto options = std::make_shared<BenchOptions>();
     CLI::App& command = add_command(bench, name, about, examples);
-    command.add_option("topic", options->topic)->required()->type_name("TOPIC");
+    command.add_option("topic", options->topic, "must be there; records are added to it")
+        ->required()
+        ->type_name("TOPIC");
     command.add_option("-n,--records", options->records, records)->type_name("N")->check(CLI::PositiveNumber);
     return std::pair<CLI::App&, std::shared_ptr<BenchOptions>>(command, options);
   };

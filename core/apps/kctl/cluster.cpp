@@ -114,7 +114,8 @@ int show_cluster(Session& session, const ClusterOptions& options) {
             {"brokers", Json::array()}};
   if (!session.output.json()) {
     const auto level = versions->finalized_features.find(std::string(kMetadataVersion));
-    std::string line = fmt::format("cluster {}  {} brokers", cluster->cluster_id, cluster->brokers.size());
+    std::string line = fmt::format("cluster {}  {}", cluster->cluster_id,
+                                   counted(static_cast<int64_t>(cluster->brokers.size()), "broker"));
     if (level != versions->finalized_features.end())
       line += fmt::format(", {} {}", kMetadataVersion, level->second);
     session.output.line(line);

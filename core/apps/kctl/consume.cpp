@@ -193,7 +193,7 @@ constexpr const char* kConsumeExamples =
 void add_consume_command(CLI::App& kctl, Invocation& invocation) {
   CLI::App& command = add_command(kctl, "consume", "read records of a topic", kConsumeExamples);
   const auto options = std::make_shared<ConsumeOptions>();
-  command.add_option("topic", options->topic)->required()->type_name("TOPIC");
+  command.add_option("topic", options->topic, "where from")->required()->type_name("TOPIC");
   command.add_option("-p,--partition", options->partitions, "only this one; may come more than once")
       ->type_name("N")
       ->allow_extra_args(false);

@@ -68,9 +68,9 @@ int dump_log(Session& session, const DumpLogOptions& options) {
     if (options.deep && !session.output.json()) session.output.line("no problem found");
     return kDone;
   }
-  return session.failed(fmt::format(
-      "{} problems found; files of a broker that runs may be half written, a stopped one's should not be",
-      sink.problems()));
+  return session.failed(
+      fmt::format("{} found; files of a broker that runs may be half written, a stopped one's should not be",
+                  counted(sink.problems(), "problem")));
 }
 
 }  // namespace
@@ -92,7 +92,7 @@ void add_dump_log_command(CLI::App& kctl, Invocation& invocation) {
       "records, indexes against the log, the leader epoch file against the batches, producers and "
       "checkpoints.");
   const auto options = std::make_shared<DumpLogOptions>();
-  command.add_option("path", options->paths)->required()->type_name("FILE|DIRECTORY...");
+  command.add_option("path", options->paths, "see below")->required()->type_name("FILE|DIRECTORY...");
   auto* summary = command.add_flag("--summary", options->summary, "a line for each file; so for directories");
   auto* batches =
       command.add_flag("--batches", options->batches, "a line for each batch; so for single files")

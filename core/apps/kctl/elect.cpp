@@ -61,7 +61,7 @@ void add_election(CLI::App& elect_group, Invocation& invocation, const char* nam
   CLI::App& command = add_command(elect_group, name, about, examples);
   const auto options = std::make_shared<ElectOptions>();
   options->type = type;
-  command.add_option("topic", options->topics)->type_name("TOPIC...");
+  command.add_option("topic", options->topics, "whose partitions")->type_name("TOPIC...");
   command.add_option("-p,--partition", options->partitions, "only this one; may come more than once")
       ->type_name("N")
       ->allow_extra_args(false);

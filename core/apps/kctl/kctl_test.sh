@@ -7,7 +7,7 @@ command -v python3 > /dev/null || { echo "no python3: skipped"; exit 77; }
 work=$(mktemp -d)
 broker=
 trap '[ -z "$broker" ] || kill -9 "$broker" 2> /dev/null; rm -rf "$work"' EXIT
-fail() { echo "$*"; [ ! -s "$work/errors" ] || cat "$work/errors"; tail -n 20 "$work/log"; exit 1; }
+fail() { echo "$*"; [ ! -s "$work/errors" ] || cat "$work/errors"; tail -n 5 "$work/log"; exit 1; }
 
 read -r port controller_port < <(python3 -c '
 import socket
@@ -31,13 +31,13 @@ expect_exit() {
   grep -q -- "$pattern" "$work/errors" || fail "'$*' did not say '$pattern'"
 }
 # query EXPRESSION: of the JSON on stdin, as Python sees it.
-query() { python3 -c 'import json, sys; d = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"; }
+query() { python3 -c 'import json, sys; d = json.load(sys.stdin); print(eval(f"({sys.argv[1]})"))' "$1"; }
 start() {
   "$kbroker" --override node.id=7 --override process.roles=broker,controller \
     --override "listeners=PLAINTEXT://localhost:$port,CONTROLLER://localhost:$controller_port" \
     --override controller.listener.names=CONTROLLER \
     --override "controller.quorum.voters=7@localhost:$controller_port" \
-    --override offsets.topic.replication.factor=1 --override log.segment.bytes=100000 \
+    --override offsets.topic.replication.factor=1 \
     --override "log.dirs=$work/data" 2>> "$work/log" &
   broker=$!
   for _ in $(seq 150); do
@@ -73,7 +73,7 @@ expect_exit 1 "UNKNOWN_TOPIC_OR_PARTITION" kctl topic describe nowhere
 kctl config describe broker 7 --all --json | query "len(d['configs']) > 20" | grep -q True || fail "broker configs"
 
 # Records there and back.
-seq -f 'k%g:value %g' 1 2000 > "$work/sent"
+seq 1 2000 | sed 's/.*/k&:value &/' > "$work/sent"
 expect "2000 records written to orders" kctl produce orders "$work/sent" --key-separator : --compression zstd -H a=b
 kctl consume orders --until end --key-separator : | sort > "$work/got"
 sort "$work/sent" | cmp - "$work/got" || fail "what was consumed is not what was produced"
@@ -86,6 +86,7 @@ expect "[NULL][]" bash -c "printf '~\n' | '$kctl_program' -b localhost:$port pro
   '$kctl_program' -b localhost:$port consume copy --from -1 --until end --null NULL --format '[%s]' &&
   '$kctl_program' -b localhost:$port consume copy --from -1 --until end --format '[%k]'"
 expect_exit 2 "line 2" kctl produce copy --key-separator : < <(printf 'a:b\nno key\n')
+expect_exit 2 "needs acks=all" kctl produce copy -X acks=1 < /dev/null
 expect_exit 1 "there is no partition 9" kctl produce copy --partition 9 < /dev/null
 expect_exit 1 "UNKNOWN_TOPIC_OR_PARTITION" kctl consume nowhere
 expect_exit 1 "out_of_range" kctl consume copy --from 999999 --count 1
@@ -162,7 +163,7 @@ kctl dump-log --records --json "$work/data/__cluster_metadata-0" |
   grep -q '"type":"TopicRecord","version":0,"data":{"name":"orders"' || fail "dump-log of the metadata log"
 segment=$(find "$work/data" -path "*/orders-*/*" -name "*.log" -size +1k | sort | head -n 1)
 printf 'x' | dd of="$segment" bs=1 seek=100 conv=notrunc 2> /dev/null
-expect_exit 1 "problems found" kctl dump-log --deep "$work/data"
+expect_exit 1 "found; files of a broker" kctl dump-log --deep "$work/data"
 grep -q "PROBLEM $segment: at position 0: the checksum does not match" "$work/got" || fail "dump-log sees no damage"
 expect_exit 2 "no such file" kctl dump-log "$work/nowhere"
 echo "every command did what it should"

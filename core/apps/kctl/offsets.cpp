@@ -109,7 +109,7 @@ void add_offsets_command(CLI::App& kctl, Invocation& invocation) {
                   "  kctl offsets orders --max-timestamp           the record with the latest "
                   "timestamp");
   const auto options = std::make_shared<OffsetsOptions>();
-  command.add_option("topic", options->topics)->required()->type_name("TOPIC...");
+  command.add_option("topic", options->topics, "of which")->required()->type_name("TOPIC...");
   command.add_option("-p,--partition", options->partitions, "only this one; may come more than once")
       ->type_name("N")
       ->allow_extra_args(false);

@@ -92,6 +92,10 @@ std::string human_bytes(int64_t bytes) {
   return fmt::format("{:.1f} {}", amount, kUnits[unit]);
 }
 
+std::string counted(int64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 void Output::text(std::string_view text) {
   if (broken_ || text.empty()) return;
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) note_failure();

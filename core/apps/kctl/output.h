@@ -41,6 +41,8 @@ class Table {
 std::string coloured(std::string_view text, Style style, bool colours);
 // "0.5 KiB" style: at most four digits and a unit.
 std::string human_bytes(int64_t bytes);
+// "1 record", "2 records".
+std::string counted(int64_t count, std::string_view noun);
 
 class Output {
  public:

@@ -19,6 +19,11 @@ TEST(Table, AlignsTextLeftAndNumbersRight) {
 
 TEST(Table, WithoutRowsOnlyHeadings) { EXPECT_EQ(Table({"A", "B"}).render(false), "A  B\n"); }
 
+TEST(Output, Counts) {
+  EXPECT_EQ(counted(0, "record"), "0 records");
+  EXPECT_EQ(counted(1, "record"), "1 record");
+}
+
 TEST(Output, Bytes) {
   EXPECT_EQ(human_bytes(0), "0 B");
   EXPECT_EQ(human_bytes(1023), "1023 B");

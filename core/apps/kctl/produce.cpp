@@ -185,17 +185,18 @@ int Production::report(const Result<void>& input) const {
                               {"written", written_},
                               {"not_written", not_written_},
                               {"unknown", unknown_}});
-  const std::string so_far = fmt::format("{} records were written, {} were not, of {} it is not known",
-                                         written_, not_written_, unknown_);
-  if (first_failure_)
-    return session_.failed(fmt::format("producing to {}; {}", options_.topic, so_far),
-                           Error(first_failure_->error, first_failure_->message));
+  if (first_failure_) {
+    session_.failed("producing to " + options_.topic, Error(first_failure_->error, first_failure_->message));
+    return session_.failed(fmt::format("{} written, {} not, of {} nobody knows; what follows was not sent",
+                                       counted(written_, "record"), not_written_, unknown_));
+  }
   if (!input.ok()) {
-    session_.failed(fmt::format("{}; {} records before it were written", input.error().message, written_));
+    session_.failed(
+        fmt::format("{}; written before it: {}", input.error().message, counted(written_, "record")));
     return kBadInput;
   }
   if (!session_.output.json() && !options_.report && !options_.quiet)
-    session_.output.line(fmt::format("{} records written to {}", written_, options_.topic));
+    session_.output.line(fmt::format("{} written to {}", counted(written_, "record"), options_.topic));
   return kDone;
 }
 
@@ -235,7 +236,7 @@ constexpr const char* kProduceExamples =
     "  kctl consume orders --until end --json | kctl produce copy --format json";
 
 void add_options(CLI::App& command, ProduceOptions& options) {
-  command.add_option("topic", options.topic)->required()->type_name("TOPIC");
+  command.add_option("topic", options.topic, "where to")->required()->type_name("TOPIC");
   command.add_option("file", options.file, "stdin if none is given")->type_name("FILE");
   command
       .add_option("--format", options.format,
@@ -269,7 +270,9 @@ void add_options(CLI::App& command, ProduceOptions& options) {
   command.add_option("-z,--compression", options.compression, "none, gzip, snappy, lz4, zstd (none)")
       ->check(CLI::IsMember({"none", "gzip", "snappy", "lz4", "zstd"}))
       ->type_name("CODEC");
-  command.add_flag("--idempotence,!--no-idempotence", options.idempotence, "on if --acks is all");
+  command.add_flag_function(
+      "--idempotence,!--no-idempotence", [&options](int64_t on) { options.idempotence = on > 0; },
+      "on if --acks is all");
   command.add_flag("--report", options.report, "where each record went, once it is acknowledged");
   command.add_flag("-q,--quiet", options.quiet, "no word of success");
 }

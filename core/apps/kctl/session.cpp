@@ -45,7 +45,7 @@ std::string_view advice_for(ErrorCode code) {
     case ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND:
       return "fewer replicas are in sync than min.insync.replicas asks for: 'kctl topic describe' shows them";
     case ErrorCode::UNSUPPORTED_VERSION:
-      return "the cluster is too old for this; 'kctl cluster --apis' shows what it has";
+      return "the node is too old for this, or that is a controller's port: brokers serve clients";
     case ErrorCode::MESSAGE_TOO_LARGE:
     case ErrorCode::RECORD_LIST_TOO_LARGE:
       return "max.message.bytes of the topic and max.request.size (-X) bound the size of a record";

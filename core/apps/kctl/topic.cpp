@@ -104,7 +104,7 @@ void add_create(CLI::App& topic, Invocation& invocation) {
                                   "  kctl topic create audit --config retention.ms=-1 --if-not-exists\n"
                                   "  kctl topic create orders --assignment 1:2:3,2:3:1");
   const auto options = std::make_shared<CreateOptions>();
-  command.add_option("name", options->names)->required()->type_name("NAME...");
+  command.add_option("name", options->names, "of topics")->required()->type_name("NAME...");
   auto* partitions =
       command.add_option("-p,--partitions", options->partitions, "the broker's num.partitions")
           ->type_name("N")
@@ -144,7 +144,7 @@ void add_delete(CLI::App& topic, Invocation& invocation) {
                                   "  kctl topic delete orders audit\n"
                                   "  kctl topic delete scratch --if-exists");
   const auto options = std::make_shared<DeleteOptions>();
-  command.add_option("name", options->names)->required()->type_name("NAME...");
+  command.add_option("name", options->names, "of topics")->required()->type_name("NAME...");
   command.add_flag("--if-exists", options->if_exists, "one that does not exist is no failure");
   runs(command, invocation, options, delete_topics);
 }
@@ -182,7 +182,7 @@ void add_alter(CLI::App& topic, Invocation& invocation) {
                                   "  kctl topic alter orders --config retention.ms=86400000 "
                                   "--delete-config segment.bytes");
   const auto options = std::make_shared<AlterOptions>();
-  command.add_option("name", options->name)->required()->type_name("NAME");
+  command.add_option("name", options->name, "of the topic")->required()->type_name("NAME");
   command
       .add_option("-p,--partitions", options->partitions,
                   "in all; there is no way to fewer. Keys go to other partitions from then on")
@@ -244,7 +244,7 @@ void add_trim(CLI::App& topic, Invocation& invocation) {
                                   "  kctl topic trim orders --before -7d            those older than a week\n"
                                   "  kctl topic trim orders --partition 0 --before 1000");
   const auto options = std::make_shared<TrimOptions>();
-  command.add_option("name", options->name)->required()->type_name("NAME");
+  command.add_option("name", options->name, "of the topic")->required()->type_name("NAME");
   command.add_option("--before", options->before, std::string("what is kept begins here: ") + kPlaceHelp)
       ->required()
       ->type_name("WHERE");

@@ -144,9 +144,10 @@ void show(Session& session, const Description& description, bool unhealthy_only,
   list.push_back(std::move(json));
   if (session.output.json()) return;
   if (list.size() > 1) session.output.line("");
-  session.output.line(fmt::format("{}  {} partitions, {} replicas, id {}",
-                                  coloured(name, Style::heading, session.output.colours()),
-                                  topic.partitions.size(), replication_of(topic), topic.id.to_string()));
+  session.output.line(
+      fmt::format("{}  {}, {}, id {}", coloured(name, Style::heading, session.output.colours()),
+                  counted(static_cast<int64_t>(topic.partitions.size()), "partition"),
+                  counted(static_cast<int64_t>(replication_of(topic)), "replica"), topic.id.to_string()));
   for (const client::ConfigEntry& config : configs)
     session.output.line(fmt::format("  {}={}  ({})", config.name, config.value.value_or("<hidden>"),
                                     source_name(config.source)));
