@@ -230,7 +230,9 @@ TEST_F(AdminTest, eligible_replicas_come_in_parts) {
                                                     IncomingRequest& in, ResponseSlot slot) {
       const int32_t index = calls++;
       EXPECT_EQ(request.cursor.has_value(), index == 1);
-      if (request.cursor) EXPECT_EQ(request.cursor->partition_index, 1);
+      if (request.cursor) {
+        EXPECT_EQ(request.cursor->partition_index, 1);
+      }
       wire::DescribeTopicPartitionsResponse response;
       response.topics = in.arena.make_array<wire::DescribeTopicPartitionsResponseTopic>(1);
       response.topics[0].name = "t";

@@ -25,7 +25,9 @@ int parsed(std::vector<const char*> arguments) {
   Invocation invocation;
   Settings settings;
   const int code = parsed(std::move(arguments), invocation, settings);
-  if (code == -1) EXPECT_TRUE(invocation.run || invocation.answer);
+  if (code == -1) {
+    EXPECT_TRUE(invocation.run || invocation.answer);
+  }
   return code;
 }
 

@@ -202,7 +202,10 @@ int Production::report(const Result<void>& input) const {
 
 // A partition that is not there would only be waited for.
 Result<void> check_partition(Session& session, const ProduceOptions& options) {
-  if (!options.partition) return reach_cluster(session);
+  if (!options.partition) {
+    TRY(reach_cluster(session));
+    return {};
+  }
   TRY_ASSIGN(const AdminClient admin, AdminClient::connect(session));
   TRY(find_partitions(*admin, {options.topic}, {*options.partition}, session.deadline()));
   return {};

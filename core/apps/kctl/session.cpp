@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "core/io/scope.h"
 #include "core/rpc/connection.h"
 
 namespace ksim::kctl {
@@ -97,29 +98,46 @@ bool Session::sleep_until(Deadline deadline) {
   return !stopping_;
 }
 
-Result<void> reach_cluster(Session& session) {
-  rpc::RpcClientConfig config;
-  config.client_id = "kctl";
+Result<Endpoint> reach_cluster(Session& session) {
   const std::vector<Endpoint>& servers = session.settings.bootstrap();
-  std::string reasons;
-  for (const Endpoint& server : servers) {
-    auto opened = rpc::RpcConnection::open(session.env, server, config, session.deadline());
-    if (opened.ok()) {
-      (*opened)->close();
-      return {};
+  std::vector<std::string> reasons(servers.size());
+  std::optional<Endpoint> answered;
+  size_t tried = 0;
+  Condition changed(session.env.scheduler);
+  // All at once: one that hangs must not hold up the others.
+  run_scoped(session.env, [&](Scope& scope) {
+    for (size_t i = 0; i < servers.size(); ++i) {
+      scope.spawn(
+          "kctl.reach",
+          [&, i] {
+            rpc::RpcClientConfig config;
+            config.client_id = "kctl";
+            auto opened = rpc::RpcConnection::open(session.env, servers[i], config, session.deadline());
+            if (opened.ok()) {
+              (*opened)->close();
+              if (!answered) answered = servers[i];
+            } else {
+              reasons[i] = fmt::format("{} ({})", to_string(servers[i]), reason_of(opened.error()));
+            }
+            ++tried;
+            changed.notify_all();
+          },
+          i);
     }
-    reasons +=
-        fmt::format("{}{} ({})", reasons.empty() ? "" : ", ", to_string(server), reason_of(opened.error()));
-  }
-  return fail(
-      ErrorCode::BROKER_NOT_AVAILABLE,
-      fmt::format("no broker at {}; is one running there? --bootstrap HOST:PORT names another", reasons));
+    while (!answered && tried < servers.size())
+      static_cast<void>(changed.wait(Instant::never(), "an answer"));
+  });
+  if (answered) return *answered;
+  return fail(ErrorCode::BROKER_NOT_AVAILABLE,
+              fmt::format("no broker at {}; is one running there? --bootstrap HOST:PORT names another",
+                          fmt::join(reasons, ", ")));
 }
 
 Result<AdminClient> AdminClient::connect(Session& session) {
-  TRY(reach_cluster(session));
-  TRY_ASSIGN(std::unique_ptr<client::Admin> admin,
-             client::Admin::create(session.env, session.settings.admin()));
+  TRY_ASSIGN(const Endpoint answered, reach_cluster(session));
+  client::AdminConfig config = session.settings.admin();
+  config.bootstrap_servers = {answered};
+  TRY_ASSIGN(std::unique_ptr<client::Admin> admin, client::Admin::create(session.env, std::move(config)));
   return AdminClient(std::move(admin));
 }
 

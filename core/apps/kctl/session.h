@@ -63,7 +63,7 @@ class Session {
 };
 
 // The first server that answers in Kafka's protocol; why none does, and what to try, otherwise.
-Result<void> reach_cluster(Session& session);
+Result<Endpoint> reach_cluster(Session& session);
 
 // A client that is closed when its owner goes out of scope, on a fiber.
 class AdminClient {

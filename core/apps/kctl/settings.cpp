@@ -236,6 +236,9 @@ client::AdminConfig Settings::admin() const {
   config.client_id = "kctl";
   config.bootstrap_servers = bootstrap_;
   config.request_timeout_ms = std::min(config.request_timeout_ms, timeout_ms_);
+  // A node that takes connections and says nothing leaves time to ask another.
+  config.socket_connection_setup_timeout_ms =
+      std::clamp<int64_t>(timeout_ms_ / 4, 1, config.socket_connection_setup_timeout_ms);
   Properties properties(properties_);
   fill_common(properties, config);
   return config;
