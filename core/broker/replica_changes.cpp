@@ -41,4 +41,19 @@ std::vector<ReplicaChanges> replica_changes(const MetadataDelta& delta, const Me
   return changes;
 }
 
+std::shared_ptr<const PartitionKeys> new_leaderships(const MetadataDelta& delta,
+                                                     const std::vector<ReplicaChanges>& changes,
+                                                     int32_t own_id) {
+  auto keys = std::make_shared<PartitionKeys>();
+  for (const ReplicaChanges& change : changes) {
+    for (const ReplicaChange& assigned : change.assigned) {
+      if (assigned.state->leader != own_id) continue;
+      const PartitionRef before = delta.base()->partition(assigned.key.topic_id, assigned.key.index);
+      if (before == nullptr || before->leader_epoch != assigned.state->leader_epoch)
+        keys->insert(assigned.key);
+    }
+  }
+  return keys;
+}
+
 }  // namespace ksim::broker

@@ -1,6 +1,8 @@
 #pragma once
 // What a new metadata image means for the replicas of one shard of this broker.
 
+#include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,5 +33,11 @@ struct ReplicaChanges {
 // By shard. `image` is the delta's result.
 std::vector<ReplicaChanges> replica_changes(const MetadataDelta& delta, const MetadataImageRef& image,
                                             int32_t own_id, size_t shard_count);
+
+// The partitions of all shards that `own_id` is to lead in an epoch in which it does not lead them yet.
+using PartitionKeys = std::set<PartitionKey>;
+std::shared_ptr<const PartitionKeys> new_leaderships(const MetadataDelta& delta,
+                                                     const std::vector<ReplicaChanges>& changes,
+                                                     int32_t own_id);
 
 }  // namespace ksim::broker

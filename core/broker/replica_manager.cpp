@@ -7,6 +7,12 @@
 #include "core/metadata/server_config.h"
 
 namespace ksim::broker {
+namespace {
+
+// For what the disk takes to make the files of new partitions; a directory that hangs keeps nobody longer.
+constexpr Duration kLeadershipPatience = seconds(1);
+
+}  // namespace
 
 std::optional<BrokerStanding> ReplicaManager::ImageBrokers::standing(int32_t broker_id) const {
   const BrokerRegistration* broker = image_->broker(broker_id);
@@ -23,6 +29,7 @@ ReplicaManager::ReplicaManager(const Env& env, Options options, const ServerConf
       proposals_(proposals),
       fetching_(fetching),
       image_(empty_image()),
+      leaderships_taken_(env.scheduler),
       duty_(env, {&produces_, &fetches_, &deletes_}),
       scope_(env) {}
 
@@ -63,6 +70,18 @@ void ReplicaManager::logs_failed() {
 }
 
 void ReplicaManager::set_image(MetadataImageRef image) { image_ = std::move(image); }
+
+void ReplicaManager::set_coming_leaderships(std::shared_ptr<const PartitionKeys> keys) {
+  coming_leaderships_ = std::move(keys);
+  leaderships_taken_.notify_all();
+}
+
+void ReplicaManager::await_leadership(const PartitionKey& key) {
+  const Instant deadline = env_.after(kLeadershipPatience);
+  while (coming_leaderships_ != nullptr && coming_leaderships_->count(key) > 0) {
+    if (!leaderships_taken_.wait(deadline, "leadership")) return;
+  }
+}
 
 void ReplicaManager::apply(const ReplicaChanges& changes) {
   set_image(changes.image);

@@ -18,6 +18,7 @@
 #include "core/broker/replica_changes.h"
 #include "core/broker/replica_logs.h"
 #include "core/io/scope.h"
+#include "core/io/sync.h"
 
 namespace ksim {
 class ServerConfig;
@@ -118,6 +119,11 @@ class ReplicaManager final : public PartitionHost {
   const MetadataImageRef& image() const { return image_; }
   // Visible to requests before partitions have switched.
   void set_image(MetadataImageRef image);
+  // Those that the image lets this broker lead, on any shard, and that have not switched; null: all have.
+  void set_coming_leaderships(std::shared_ptr<const PartitionKeys> keys);
+  // Waits, a second at most, while the partition is among them: who has heard of its leader by this image
+  // would be refused by it otherwise.
+  void await_leadership(const PartitionKey& key);
   void set_broker_epoch(int64_t epoch) { broker_epoch_ = epoch; }
   // Stops, then leads, then follows. Waits. A directory that fails takes its partitions offline.
   void apply(const ReplicaChanges& changes);
@@ -203,6 +209,8 @@ class ReplicaManager final : public PartitionHost {
   FollowerFetching& fetching_;
   MetadataImageRef image_;
   ImageBrokers brokers_{image_};
+  std::shared_ptr<const PartitionKeys> coming_leaderships_;
+  Condition leaderships_taken_;
   int64_t broker_epoch_ = kUnknownBrokerEpoch;
   bool stopping_ = false;  // controlled shutdown
   std::map<PartitionKey, std::shared_ptr<Partition>> partitions_;

@@ -57,6 +57,20 @@ class ReplicaManager::DelayedProduce final : public DelayedOperation {
   std::function<void(AppendResults)> done_;
 };
 
+// Apache Kafka tells the log start with a refusal, but for these.
+static bool tells_log_start(ErrorCode refusal) {
+  switch (refusal) {
+    case ErrorCode::CORRUPT_MESSAGE:
+    case ErrorCode::MESSAGE_TOO_LARGE:
+    case ErrorCode::RECORD_LIST_TOO_LARGE:
+    case ErrorCode::KAFKA_STORAGE_ERROR:
+    case ErrorCode::NOT_LEADER_OR_FOLLOWER:
+      return false;
+    default:
+      return true;
+  }
+}
+
 AppendResult ReplicaManager::append_one(AppendItem& item, int16_t acks, storage::AppendOrigin origin) {
   AppendResult result;
   result.key = item.key;
@@ -74,6 +88,7 @@ AppendResult ReplicaManager::append_one(AppendItem& item, int16_t acks, storage:
     result.error = failure.code;
     result.message = std::move(failure.message);
     result.record_errors = std::move(failure.record_errors);
+    if (tells_log_start(result.error)) result.log_start_offset = partition.log()->log_start_offset();
     if (result.error == ErrorCode::NOT_LEADER_OR_FOLLOWER) result.leader = hint(item.key);
     return result;
   }

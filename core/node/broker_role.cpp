@@ -178,15 +178,20 @@ void BrokerRole::watch_lifecycle() {
 
 Result<void> BrokerRole::publish(const MetadataDelta& delta, const MetadataImageRef& image) {
   if (stopping_) return {};  // W14: metadata is not applied any more
-  on_every_shard([image](BrokerShard& shard, size_t) { shard.replicas().set_image(image); });
+  const std::vector<broker::ReplicaChanges> changes =
+      broker::replica_changes(delta, image, parts_.server.node_id(), parts_.shards.size());
+  const auto coming = broker::new_leaderships(delta, changes, parts_.server.node_id());
+  on_every_shard([image, coming](BrokerShard& shard, size_t) {
+    shard.replicas().set_image(image);
+    shard.replicas().set_coming_leaderships(coming);
+  });
   if (!loaded_) {
     // Only now logs can be loaded: they need topic ids and configurations.
     TRY(load_logs(image));
     loaded_ = true;
   }
-  const std::vector<broker::ReplicaChanges> changes =
-      broker::replica_changes(delta, image, parts_.server.node_id(), parts_.shards.size());
   on_every_shard([&changes](BrokerShard& shard, size_t k) { shard.apply(changes[k]); });
+  on_every_shard([](BrokerShard& shard, size_t) { shard.replicas().set_coming_leaderships(nullptr); });
   become_ready();
   return {};
 }

@@ -5,6 +5,7 @@
 #include "core/rpc/api_versions.h"
 #include "core/rpc/server.h"
 #include "core/wire/messages/allocate_producer_ids.h"
+#include "core/wire/messages/describe_topic_partitions.h"
 #include "core/wire/messages/init_producer_id.h"
 #include "core/wire/messages/metadata.h"
 
@@ -117,17 +118,19 @@ void TestBroker::run_main() {
     const MetadataImageRef next = inbox_.front();
     inbox_.pop_front();
     const bool first = before->empty();
-    on_every_shard([next](BrokerShard& shard, size_t) { shard.replicas().set_image(next); });
+    const auto delta = MetadataDelta::between(before, next);
+    const auto changes = broker::replica_changes(delta, next, id_, shards_.size());
+    const auto coming = broker::new_leaderships(delta, changes, id_);
+    on_every_shard([next, coming](BrokerShard& shard, size_t) {
+      shard.replicas().set_image(next);
+      shard.replicas().set_coming_leaderships(coming);
+    });
     if (first) load_logs(next);
-    apply(MetadataDelta::between(before, next), next);
+    on_every_shard([&changes](BrokerShard& shard, size_t k) { shard.apply(changes[k]); });
+    on_every_shard([](BrokerShard& shard, size_t) { shard.replicas().set_coming_leaderships(nullptr); });
     if (first) on_every_shard([](BrokerShard& shard, size_t) { ENSURE(shard.serve().ok()); });
     before = next;
   }
-}
-
-void TestBroker::apply(const MetadataDelta& delta, const MetadataImageRef& image) {
-  const auto changes = broker::replica_changes(delta, image, id_, shards_.size());
-  on_every_shard([&changes](BrokerShard& shard, size_t k) { shard.apply(changes[k]); });
 }
 
 void TestBroker::load_logs(const MetadataImageRef& image) {
@@ -430,9 +433,10 @@ Seen fetch(Env& env, rpc::RpcConnection& connection, int32_t partition, FetchOpt
 }
 
 broker::OffsetAnswer list_offset(Env& env, rpc::RpcConnection& connection, int32_t partition,
-                                 int64_t timestamp) {
+                                 int64_t timestamp, int32_t leader_epoch) {
   wire::ListOffsetsPartition asked;
   asked.partition_index = partition;
+  asked.current_leader_epoch = leader_epoch;
   asked.timestamp = timestamp;
   wire::ListOffsetsTopic topic;
   topic.name = "orders";
@@ -542,6 +546,49 @@ TEST_P(Shards, ARestartedBrokerLoadsItsLogsAndServes) {
     auto broker = connect(env, 1);
     for (int32_t partition = 0; partition < 4; ++partition)
       EXPECT_EQ(fetch(env, *broker, partition).values, (std::vector<std::string>{"x", "x"}));
+  }));
+}
+
+TEST_P(Shards, AClientThatHasJustHeardOfALeaderIsNotRefusedByIt) {
+  TestCluster cluster(with(1, GetParam()));
+  ASSERT_TRUE(cluster.client([&](Env& env) {
+    auto broker = connect(env, 1);
+    cluster.create_topic(4, {1});
+    for (int32_t partition = 0; partition < 4; ++partition) {
+      ErrorCode error = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+      while (error == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION) {
+        error = produce(env, *broker, partition, batch_of({"x"})).error;
+        env.sleep(microseconds(20));
+      }
+      EXPECT_EQ(error, ErrorCode::NONE) << partition;
+    }
+  }));
+}
+
+TEST_P(Shards, PagesOfTopicsBeginAtATopicThatIsAskedFor) {
+  TestCluster cluster(with(1, GetParam()));
+  cluster.create_topic(3, {1});
+  cluster.run_for(seconds(1));
+  ASSERT_TRUE(cluster.client([&](Env& env) {
+    auto broker = connect(env, 1);
+    wire::DescribeTopicPartitionsRequestTopicRequest topic;
+    topic.name = "orders";
+    wire::DescribeTopicPartitionsRequest request;
+    request.topics = {&topic, 1};
+    request.response_partition_limit = 10;
+    const auto asked = [&](std::string_view name, int32_t index) {
+      request.cursor.emplace();
+      request.cursor->topic_name = name;
+      request.cursor->partition_index = index;
+      auto reply = broker->call(request, env.after(seconds(10)));
+      EXPECT_TRUE(reply.ok());
+      EXPECT_EQ((*reply)->topics.size(), 1u);
+      const auto& answer = (*reply)->topics[0];
+      return std::pair(error_code_of(answer.error_code), answer.partitions.size());
+    };
+    EXPECT_EQ(asked("orders", 1), std::pair(ErrorCode::NONE, size_t{2}));
+    EXPECT_EQ(asked("orders", -1), std::pair(ErrorCode::INVALID_REQUEST, size_t{0}));
+    EXPECT_EQ(asked("nowhere", 0), std::pair(ErrorCode::INVALID_REQUEST, size_t{0}));
   }));
 }
 

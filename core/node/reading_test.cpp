@@ -95,6 +95,8 @@ TEST_P(Reading, OffsetsByTimeAndByName) {
     EXPECT_EQ(list_offset(env, *leader, 0, broker::kEarliestTimestamp).offset, 0);
     EXPECT_EQ(list_offset(env, *leader, 0, 1'700'000'000'000).offset, 0);
     EXPECT_EQ(list_offset(env, *leader, 0, 1'700'000'000'001).offset, -1);
+    EXPECT_EQ(list_offset(env, *leader, 0, broker::kEarliestTimestamp, -2).error,
+              ErrorCode::FENCED_LEADER_EPOCH);
     auto follower = connect(env, 1);
     EXPECT_EQ(list_offset(env, *leader, 5, broker::kLatestTimestamp).error,
               ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);

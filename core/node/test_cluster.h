@@ -59,7 +59,6 @@ class TestBroker final : public sim::Process, public BrokerHome {
  private:
   friend class TestCluster;
   void run_main();
-  void apply(const MetadataDelta& delta, const MetadataImageRef& image);
   void load_logs(const MetadataImageRef& image);
   template <class F>
   void on_every_shard(F what);
@@ -198,7 +197,7 @@ struct FetchOptions {
 Seen fetch(Env& env, rpc::RpcConnection& connection, int32_t partition, FetchOptions options = {});
 
 broker::OffsetAnswer list_offset(Env& env, rpc::RpcConnection& connection, int32_t partition,
-                                 int64_t timestamp);
+                                 int64_t timestamp, int32_t leader_epoch = -1);
 
 struct EpochEnd {
   ErrorCode error = ErrorCode::NETWORK_EXCEPTION;

@@ -8,20 +8,21 @@ bool is_internal_topic(std::string_view topic) {
   return topic == "__consumer_offsets" || topic == "__transaction_state" || topic == "__share_group_state";
 }
 
-Result<PartitionKey, ErrorCode> find_partition(const MetadataImage& image, std::string_view topic,
-                                               int32_t index) {
+Result<PartitionKey, ErrorCode> find_partition(BrokerContext& context, const MetadataImage& image,
+                                               std::string_view topic, int32_t index) {
   const TopicRef found = image.topic(topic);
-  if (found == nullptr || found->partition(index) == nullptr)
-    return Failure<ErrorCode>{ErrorCode::UNKNOWN_TOPIC_OR_PARTITION};
-  return PartitionKey{found->id, index};
+  if (found == nullptr) return Failure<ErrorCode>{ErrorCode::UNKNOWN_TOPIC_OR_PARTITION};
+  return find_partition(context, image, found->id, index);
 }
 
-Result<PartitionKey, ErrorCode> find_partition(const MetadataImage& image, const Uuid& topic_id,
-                                               int32_t index) {
+Result<PartitionKey, ErrorCode> find_partition(BrokerContext& context, const MetadataImage& image,
+                                               const Uuid& topic_id, int32_t index) {
   const TopicRef found = image.topic(topic_id);
   if (found == nullptr) return Failure<ErrorCode>{ErrorCode::UNKNOWN_TOPIC_ID};
   if (found->partition(index) == nullptr) return Failure<ErrorCode>{ErrorCode::UNKNOWN_TOPIC_OR_PARTITION};
-  return PartitionKey{topic_id, index};
+  const PartitionKey key{topic_id, index};
+  context.shards.local().await_leadership(key);
+  return key;
 }
 
 std::vector<NamedBroker> brokers_on(const MetadataImage& image, std::string_view listener, bool fenced_too) {

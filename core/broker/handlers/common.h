@@ -22,15 +22,16 @@ constexpr int32_t kClusterOperations =
 
 bool is_internal_topic(std::string_view topic);
 
-// The partition's key if it exists: UNKNOWN_TOPIC_OR_PARTITION otherwise.
-Result<PartitionKey, ErrorCode> find_partition(const MetadataImage& image, std::string_view topic,
-                                               int32_t index);
-Result<PartitionKey, ErrorCode> find_partition(const MetadataImage& image, const Uuid& topic_id,
-                                               int32_t index);
+// The partition's key if it exists: UNKNOWN_TOPIC_OR_PARTITION or UNKNOWN_TOPIC_ID otherwise. Waits while this
+// broker is about to lead it.
+Result<PartitionKey, ErrorCode> find_partition(BrokerContext& context, const MetadataImage& image,
+                                               std::string_view topic, int32_t index);
+Result<PartitionKey, ErrorCode> find_partition(BrokerContext& context, const MetadataImage& image,
+                                               const Uuid& topic_id, int32_t index);
 
-// The wire's -1 for an epoch that is not there.
+// The wire's -1 for an epoch that is not there. Others below 0 are older than any.
 inline std::optional<int32_t> epoch_of(int32_t epoch) {
-  return epoch < 0 ? std::nullopt : std::optional(epoch);
+  return epoch == -1 ? std::nullopt : std::optional(epoch);
 }
 
 // Unfenced brokers that listen on `listener`, by id.

@@ -53,7 +53,7 @@ void handle_delete_records(BrokerContext& context, const wire::DeleteRecordsRequ
     for (const auto& asked : topic.partitions) {
       DeleteAnswer::Partition& partition = entry.partitions.emplace_back();
       partition.index = asked.partition_index;
-      const auto key = find_partition(*image, topic.name, asked.partition_index);
+      const auto key = find_partition(context, *image, topic.name, asked.partition_index);
       if (!key.ok()) {
         partition.error = key.error();
       } else if (is_internal_topic(topic.name)) {

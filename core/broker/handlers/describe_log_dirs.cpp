@@ -87,8 +87,10 @@ void handle_describe_log_dirs(BrokerContext& context, const wire::DescribeLogDir
       continue;
     }
     if (incoming.context.version >= 4) {
-      const IoResult<uint64_t> free = context.env.disk.free_space(context.directories[i].path);
-      if (free.ok()) result.usable_bytes = static_cast<int64_t>(*free);
+      if (const IoResult<DiskSpace> space = context.env.disk.space(context.directories[i].path); space.ok()) {
+        result.total_bytes = static_cast<int64_t>(space->total_bytes);
+        result.usable_bytes = static_cast<int64_t>(space->usable_bytes);
+      }
     }
     fill_topics(request, logs[context.directories[i].path], result, arena);
   }

@@ -39,6 +39,23 @@ void fill_partition(const MetadataImage& image, int32_t index, const PartitionRe
   data.offline_replicas = copy_ids(arena, view.offline_replicas);
 }
 
+// A cursor stands at a partition, and among the topics that are asked for if any are named.
+bool valid_cursor(const Request& request) {
+  if (!request.cursor) return true;
+  if (request.cursor->partition_index < 0) return false;
+  return request.topics.empty() ||
+         std::any_of(request.topics.begin(), request.topics.end(),
+                     [&](const auto& topic) { return topic.name == request.cursor->topic_name; });
+}
+
+void refuse(const Request& request, ErrorCode error, Response& response, wire::Arena& arena) {
+  response.topics = arena.make_array<wire::DescribeTopicPartitionsResponseTopic>(request.topics.size());
+  for (size_t i = 0; i < request.topics.size(); ++i) {
+    response.topics[i].error_code = code(error);
+    response.topics[i].name = request.topics[i].name;
+  }
+}
+
 }  // namespace
 
 void handle_describe_topic_partitions(BrokerContext& context, const Request& request,
@@ -49,6 +66,10 @@ void handle_describe_topic_partitions(BrokerContext& context, const Request& req
   auto left = static_cast<size_t>(std::clamp<int64_t>(request.response_partition_limit, 1, most));
   wire::Arena arena;
   Response response;
+  if (!valid_cursor(request)) {
+    refuse(request, ErrorCode::INVALID_REQUEST, response, arena);
+    return slot.respond(response);
+  }
   const std::set<std::string> names = asked_topics(*image, request);
   response.topics = arena.make_array<wire::DescribeTopicPartitionsResponseTopic>(names.size());
   size_t at = 0;
@@ -57,6 +78,7 @@ void handle_describe_topic_partitions(BrokerContext& context, const Request& req
     auto& entry = response.topics[at];
     entry.name = copy_text(arena, name);
     entry.is_internal = is_internal_topic(name);
+    entry.topic_authorized_operations = kTopicOperations;
     if (topic == nullptr) {
       ++at;
       entry.error_code = code(valid_topic_name(name) ? ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
@@ -73,7 +95,6 @@ void handle_describe_topic_partitions(BrokerContext& context, const Request& req
     }
     ++at;
     entry.topic_id = topic->id;
-    entry.topic_authorized_operations = kTopicOperations;
     entry.partitions = arena.make_array<wire::DescribeTopicPartitionsResponsePartition>(
         std::min(left, topic->partitions.size()));
     size_t count = 0;

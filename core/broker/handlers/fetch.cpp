@@ -12,6 +12,9 @@ struct FetchAnswer {
   ReadResult read;
 };
 
+// In a fetch any epoch below 0 is one that is not there.
+std::optional<int32_t> fetch_epoch_of(int32_t epoch) { return epoch_of(std::max(epoch, -1)); }
+
 std::vector<FetchItem> items_of(const wire::FetchRequest& request, bool topic_ids) {
   std::vector<FetchItem> items;
   for (const auto& topic : request.topics) {
@@ -26,8 +29,8 @@ std::vector<FetchItem> items_of(const wire::FetchRequest& request, bool topic_id
       item.ask.fetch_offset = partition.fetch_offset;
       item.ask.log_start_offset = partition.log_start_offset;
       item.ask.max_bytes = partition.partition_max_bytes;
-      item.ask.current_leader_epoch = epoch_of(partition.current_leader_epoch);
-      item.ask.last_fetched_epoch = epoch_of(partition.last_fetched_epoch);
+      item.ask.current_leader_epoch = fetch_epoch_of(partition.current_leader_epoch);
+      item.ask.last_fetched_epoch = fetch_epoch_of(partition.last_fetched_epoch);
     }
   }
   return items;
@@ -68,19 +71,11 @@ std::vector<FetchAnswer> read_items(BrokerContext& context, const MetadataImage&
   std::vector<size_t> places;
   for (size_t i = 0; i < items.size(); ++i) {
     const FetchKey& name = items[i].key;
-    const auto key = version >= 13 ? find_partition(image, name.topic_id, name.partition)
-                                   : find_partition(image, name.topic, name.partition);
+    const auto key = version >= 13 ? find_partition(context, image, name.topic_id, name.partition)
+                                   : find_partition(context, image, name.topic, name.partition);
     if (!key.ok()) {
       answers[i].error = key.error();
       continue;
-    }
-    if (version < 10) {
-      const TopicRef topic = image.topic(key->topic_id);
-      if (topic_settings(image, context.server, topic->name).codec ==
-          static_cast<int8_t>(Compression::zstd)) {
-        answers[i].error = ErrorCode::UNSUPPORTED_COMPRESSION_TYPE;
-        continue;
-      }
     }
     ReadItem& item = parts.items.emplace_back();
     item.key = *key;
@@ -130,6 +125,7 @@ void fill_partition(const FetchItem& item, FetchAnswer& answer, const FetchNews&
   data.error_code = code(news.error);
   data.high_watermark = -1;
   if (news.error != ErrorCode::NONE) {
+    if (answer.error == ErrorCode::NONE) data.aborted_transactions.reset();  // a log's answer, as Kafka's
     if (answer.read.leader.leader_id >= 0 && writing.version >= 16) {
       data.current_leader.leader_id = answer.read.leader.leader_id;
       data.current_leader.leader_epoch = answer.read.leader.leader_epoch;
@@ -242,7 +238,7 @@ void handle_fetch(BrokerContext& context, const wire::FetchRequest& request, Inc
   }
   Writing writing{version, request.isolation_level == 1, {}, {}, {}};
   fill_topics(fetch.items(), answers, news, sent, response, writing);
-  if (version >= 16) {
+  if (version >= 16 && !session.from_follower) {
     response.node_endpoints = leader_endpoints<wire::FetchResponseNodeEndpoint>(
         *image, incoming.context.connection->listener, writing.leaders, writing.arena);
   }

@@ -7,12 +7,16 @@ namespace ksim::broker {
 
 void handle_find_coordinator(BrokerContext&, const wire::FindCoordinatorRequest& request,
                              IncomingRequest& incoming, ResponseSlot slot) {
-  constexpr std::string_view kMessage = "this broker runs no coordinators";
+  // 0: of groups, 1: of transactional ids. Those of share groups (2) want a feature that is not there.
+  const bool known_type = request.key_type == 0 || request.key_type == 1;
+  const ErrorCode error = known_type ? ErrorCode::COORDINATOR_NOT_AVAILABLE : ErrorCode::INVALID_REQUEST;
+  const std::string_view message =
+      known_type ? "this broker runs no coordinators" : "no coordinators of this type";
   wire::Arena arena;
   wire::FindCoordinatorResponse response;
   if (incoming.context.version < 4) {
-    response.error_code = code(ErrorCode::COORDINATOR_NOT_AVAILABLE);
-    response.error_message = kMessage;
+    response.error_code = code(error);
+    response.error_message = message;
     response.node_id = -1;
     response.port = -1;
     return slot.respond(response);
@@ -23,8 +27,8 @@ void handle_find_coordinator(BrokerContext&, const wire::FindCoordinatorRequest&
     entry.key = request.coordinator_keys[i];
     entry.node_id = -1;
     entry.port = -1;
-    entry.error_code = code(ErrorCode::COORDINATOR_NOT_AVAILABLE);
-    entry.error_message = kMessage;
+    entry.error_code = code(error);
+    entry.error_message = message;
   }
   slot.respond(response);
 }

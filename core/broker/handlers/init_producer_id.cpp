@@ -15,6 +15,10 @@ void handle_init_producer_id(BrokerContext& context, const wire::InitProducerIdR
                                                                  : ErrorCode::COORDINATOR_NOT_AVAILABLE);
     return slot.respond(response);
   }
+  if ((request.producer_id < 0) != (request.producer_epoch < 0)) {
+    response.error_code = code(ErrorCode::INVALID_REQUEST);
+    return slot.respond(response);
+  }
   // An idempotent producer that asks again gets a new id: there is nothing to fence.
   const Result<int64_t> id = context.producer_ids.next();
   if (id.ok()) {

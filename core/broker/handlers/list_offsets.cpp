@@ -37,7 +37,7 @@ void handle_list_offsets(BrokerContext& context, const wire::ListOffsetsRequest&
   std::set<PartitionKey> twice;
   for (const auto& topic : request.topics) {
     for (const auto& asked : topic.partitions) {
-      const auto key = find_partition(*image, topic.name, asked.partition_index);
+      const auto key = find_partition(context, *image, topic.name, asked.partition_index);
       if (key.ok() && !seen.insert(*key).second) twice.insert(*key);
     }
   }
@@ -53,7 +53,7 @@ void handle_list_offsets(BrokerContext& context, const wire::ListOffsetsRequest&
       const auto& asked = topic.partitions[p];
       wire::ListOffsetsPartitionResponse& answer = response.topics[t].partitions[p];
       answer.partition_index = asked.partition_index;
-      const auto key = find_partition(*image, topic.name, asked.partition_index);
+      const auto key = find_partition(context, *image, topic.name, asked.partition_index);
       if (!key.ok()) {
         answer.error_code = code(key.error());
       } else if (twice.contains(*key)) {

@@ -1,5 +1,7 @@
 // Metadata (rules D60, D61).
 
+#include <algorithm>
+
 #include "core/broker/auto_topics.h"
 #include "core/broker/handlers/common.h"
 #include "core/broker/handlers/config_entries.h"
@@ -91,8 +93,7 @@ void fill_named_topics(Scene& scene, const wire::MetadataRequest& request, wire:
       fill_topic(scene, *topic, request, entry);
     } else if (by_id) {
       fill_missing(ErrorCode::UNKNOWN_TOPIC_ID,
-                   scene.version < 12 ? std::optional(std::string_view()) : std::nullopt, asked.topic_id,
-                   entry);
+                   std::nullopt, asked.topic_id, entry);
     } else {
       const std::string_view name = asked.name.value_or(std::string_view());
       fill_missing(missing_topic(scene, name, request), name, kZeroUuid, entry);
@@ -107,6 +108,23 @@ void fill_all_topics(Scene& scene, const wire::MetadataRequest& request, wire::M
     fill_topic(scene, *scene.image.topic(id), request, response.topics[at++]);
 }
 
+// Names are never null, and ids not served, before version 12 (KIP-516).
+bool expressible(const wire::MetadataRequest& request, int16_t version) {
+  if (version >= 12 || !request.topics) return true;
+  return std::all_of(request.topics->begin(), request.topics->end(),
+                     [](const auto& topic) { return topic.name && topic.topic_id.is_zero(); });
+}
+
+void refuse(Scene& scene, const wire::MetadataRequest& request, wire::MetadataResponse& response) {
+  response.controller_id = -1;
+  response.topics = scene.arena.make_array<wire::MetadataResponseTopic>(request.topics->size());
+  for (size_t i = 0; i < request.topics->size(); ++i) {
+    const auto& asked = (*request.topics)[i];
+    fill_missing(ErrorCode::INVALID_REQUEST, asked.name.value_or(std::string_view()), asked.topic_id,
+                 response.topics[i]);
+  }
+}
+
 }  // namespace
 
 void handle_metadata(BrokerContext& context, const wire::MetadataRequest& request, IncomingRequest& incoming,
@@ -114,6 +132,10 @@ void handle_metadata(BrokerContext& context, const wire::MetadataRequest& reques
   const MetadataImageRef image = context.image();
   Scene scene{context, *image, incoming.context.connection->listener, incoming.context.version, {}};
   wire::MetadataResponse response;
+  if (!expressible(request, scene.version)) {
+    refuse(scene, request, response);
+    return slot.respond(response);
+  }
   fill_brokers(scene, response);
   if (request.include_cluster_authorized_operations)
     response.cluster_authorized_operations = kClusterOperations;

@@ -20,7 +20,7 @@ void handle_offset_for_leader_epoch(BrokerContext& context, const wire::OffsetFo
       const auto& asked = topic.partitions[p];
       auto& answer = response.topics[t].partitions[p];
       answer.partition = asked.partition;
-      const auto key = find_partition(*image, topic.topic, asked.partition);
+      const auto key = find_partition(context, *image, topic.topic, asked.partition);
       if (!key.ok()) {
         answer.error_code = code(key.error());
         continue;

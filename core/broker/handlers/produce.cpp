@@ -41,16 +41,15 @@ bool needs_transactional_id(const wire::ProduceRequest& request) {
 }
 
 // Rule D7, D8: what can be refused without looking at a log.
-ErrorCode refusal(const wire::ProduceRequest& request, const IncomingRequest& incoming,
-                  std::string_view topic, Bytes records) {
-  if (request.acks < -1 || request.acks > 1) return ErrorCode::INVALID_REQUIRED_ACKS;
-  const auto batch = single_batch(records);
-  if (!batch.ok()) return batch.error().code;
-  if (batch->compression() == Compression::zstd && incoming.context.version < 7)
-    return ErrorCode::UNSUPPORTED_COMPRESSION_TYPE;
+Result<void> check(const wire::ProduceRequest& request, const IncomingRequest& incoming,
+                   std::string_view topic, Bytes records) {
+  if (request.acks < -1 || request.acks > 1) return fail(ErrorCode::INVALID_REQUIRED_ACKS);
+  TRY_ASSIGN(const BatchView batch, single_batch(records));
+  if (batch.compression() == Compression::zstd && incoming.context.version < 7)
+    return fail(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, "zstd needs Produce version 7");
   if (is_internal_topic(topic) && incoming.context.client_id != "__admin_client")
-    return ErrorCode::INVALID_TOPIC_EXCEPTION;
-  return ErrorCode::NONE;
+    return fail(ErrorCode::INVALID_TOPIC_EXCEPTION, "the topic is written by brokers only");
+  return {};
 }
 
 void fill_partition(const ProduceAnswer::Partition& from, wire::PartitionProduceResponse& to, int16_t version,
@@ -148,10 +147,16 @@ void handle_produce(BrokerContext& context, const wire::ProduceRequest& request,
         partition.result.error = ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
         continue;
       }
-      const auto key = find_partition(*image, topic.name, data.index);
-      partition.result.error =
-          key.ok() ? refusal(request, incoming, topic.name, data.records.bytes) : key.error();
-      if (partition.result.error != ErrorCode::NONE) continue;
+      const auto key = find_partition(context, *image, topic.name, data.index);
+      if (!key.ok()) {
+        partition.result.error = key.error();
+        continue;
+      }
+      if (Result<void> checked = check(request, incoming, topic.name, data.records.bytes); !checked.ok()) {
+        partition.result.error = checked.error().code;
+        partition.result.message = std::move(checked).error().message;
+        continue;
+      }
       partition.records = BatchView(data.records.bytes).record_count();
       AppendItem item;
       item.key = *key;
