@@ -50,7 +50,7 @@ class NoDisk : public Disk {
   IoResult<void> remove(std::string_view) override { return fail(IoError::io); }
   IoResult<void> sync_dir(std::string_view) override { return fail(IoError::io); }
   IoResult<FileStat> stat(std::string_view) override { return fail(IoError::io); }
-  IoResult<uint64_t> free_space(std::string_view) override { return fail(IoError::io); }
+  IoResult<DiskSpace> space(std::string_view) override { return fail(IoError::io); }
   IoResult<std::unique_ptr<DirLock>> lock(std::string_view) override { return fail(IoError::io); }
 };
 

@@ -49,6 +49,11 @@ struct FileStat {
   WallTime modified;
 };
 
+struct DiskSpace {
+  uint64_t total_bytes = 0;
+  uint64_t usable_bytes = 0;  // what may still be written
+};
+
 // Held until destroyed; one holder at a time over all processes.
 class DirLock {
  public:
@@ -65,7 +70,7 @@ class Disk {
   virtual IoResult<void> remove(std::string_view path) = 0;  // a file, or an empty directory
   virtual IoResult<void> sync_dir(std::string_view directory) = 0;
   virtual IoResult<FileStat> stat(std::string_view path) = 0;
-  virtual IoResult<uint64_t> free_space(std::string_view path) = 0;            // bytes
+  virtual IoResult<DiskSpace> space(std::string_view path) = 0;                // of the file system it is on
   virtual IoResult<std::unique_ptr<DirLock>> lock(std::string_view path) = 0;  // in_use if held elsewhere
 };
 

@@ -220,7 +220,7 @@ class NoDisk final : public Disk {
   IoResult<void> remove(std::string_view) override { return fail(IoError::invalid); }
   IoResult<void> sync_dir(std::string_view) override { return fail(IoError::invalid); }
   IoResult<FileStat> stat(std::string_view) override { return fail(IoError::invalid); }
-  IoResult<uint64_t> free_space(std::string_view) override { return fail(IoError::invalid); }
+  IoResult<DiskSpace> space(std::string_view) override { return fail(IoError::invalid); }
   IoResult<std::unique_ptr<DirLock>> lock(std::string_view) override { return fail(IoError::invalid); }
 };
 

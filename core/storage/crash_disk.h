@@ -33,7 +33,7 @@ class CrashDisk final : public Disk {
   IoResult<void> remove(std::string_view path) override { return counted(inner_.remove(path)); }
   IoResult<void> sync_dir(std::string_view directory) override { return counted(inner_.sync_dir(directory)); }
   IoResult<FileStat> stat(std::string_view path) override { return inner_.stat(path); }
-  IoResult<uint64_t> free_space(std::string_view path) override { return inner_.free_space(path); }
+  IoResult<DiskSpace> space(std::string_view path) override { return inner_.space(path); }
   IoResult<std::unique_ptr<DirLock>> lock(std::string_view path) override { return inner_.lock(path); }
 
  private:

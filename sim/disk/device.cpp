@@ -67,8 +67,12 @@ void Device::set_trouble(DiskTrouble trouble) {
   for (InFlight* it = first_; it != nullptr; it = it->next_) ground_.scheduler.wake(it->fiber_);
 }
 
+uint64_t Device::capacity_bytes() const {
+  return std::min(profile_.capacity_bytes, trouble_.capacity_bytes);
+}
+
 uint64_t Device::free_bytes() const {
-  const uint64_t capacity = std::min(profile_.capacity_bytes, trouble_.capacity_bytes);
+  const uint64_t capacity = capacity_bytes();
   const uint64_t used = image_.used_bytes();
   return used >= capacity ? 0 : capacity - used;
 }

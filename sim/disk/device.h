@@ -67,6 +67,7 @@ class Device {
   const DiskTrouble& trouble() const { return trouble_; }
   // Sets what is wrong from now on; operations in flight feel it as well.
   void set_trouble(DiskTrouble trouble);
+  uint64_t capacity_bytes() const;
   uint64_t free_bytes() const;
   DiskToll toll() const;  // with what waits now
   void refused() { ++toll_.refused; }

@@ -281,11 +281,11 @@ IoResult<FileStat> SimDisk::stat(std::string_view path) {
   return folded(Fold::disk_stat, path, looked());
 }
 
-IoResult<uint64_t> SimDisk::free_space(std::string_view path) {
+IoResult<DiskSpace> SimDisk::space(std::string_view path) {
   TRY(pass_names(DiskCall::read, path));
   TRY_ASSIGN(const InodeRef inode, device_.image().find(path));
   static_cast<void>(inode);
-  return device_.free_bytes();
+  return DiskSpace{device_.capacity_bytes(), device_.free_bytes()};
 }
 
 IoResult<std::unique_ptr<DirLock>> SimDisk::lock(std::string_view path) {

@@ -26,7 +26,7 @@ class SimDisk final : public Disk {
   IoResult<void> remove(std::string_view path) override;
   IoResult<void> sync_dir(std::string_view directory) override;
   IoResult<FileStat> stat(std::string_view path) override;
-  IoResult<uint64_t> free_space(std::string_view path) override;
+  IoResult<DiskSpace> space(std::string_view path) override;
   IoResult<std::unique_ptr<DirLock>> lock(std::string_view path) override;
 
  private:

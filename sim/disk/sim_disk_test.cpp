@@ -211,11 +211,12 @@ TEST(SimDisk, AFullDiskTakesWhatFits) {
     EXPECT_EQ(*file->write(100, std::span(&view, 1)), 10 * kPageBytes - 100);
     EXPECT_EQ(file->write(10 * kPageBytes, std::span(&view, 1)).error(), IoError::no_space);
     EXPECT_EQ(*file->write(5, std::span(&view, 1)), 10 * kPageBytes - 5);  // no new page
-    EXPECT_EQ(*env.disk.free_space(""), 0U);
+    EXPECT_EQ(env.disk.space("")->usable_bytes, 0U);
     EXPECT_EQ(file->preallocate(0, 20 * kPageBytes).error(), IoError::no_space);
     ASSERT_TRUE(file->truncate(0).ok());
     EXPECT_TRUE(file->sync(SyncMode::all).ok());
-    EXPECT_EQ(*env.disk.free_space(""), 10 * kPageBytes);
+    EXPECT_EQ(env.disk.space("")->usable_bytes, 10 * kPageBytes);
+    EXPECT_EQ(env.disk.space("")->total_bytes, 10 * kPageBytes);
   }));
   EXPECT_EQ(node.device().image().used_bytes(), 0U);
 }

@@ -232,9 +232,11 @@ void stat_tells_size_kind_and_time(Env& env) {
   EXPECT_TRUE(env.disk.stat("").value().is_directory);
 }
 
-void free_space_is_told(Env& env) {
-  EXPECT_GT(env.disk.free_space("").value(), 0U);
-  EXPECT_EQ(error_of(env.disk.free_space("none")), IoError::not_found);
+void space_is_told(Env& env) {
+  const DiskSpace space = env.disk.space("").value();
+  EXPECT_GT(space.usable_bytes, 0U);
+  EXPECT_GE(space.total_bytes, space.usable_bytes);
+  EXPECT_EQ(error_of(env.disk.space("none")), IoError::not_found);
 }
 
 void locks_have_one_holder(Env& env) {
@@ -328,7 +330,7 @@ std::vector<Promise> disk_promises() {
       {"truncate_cuts_and_extends", on_one_node(truncate_cuts_and_extends)},
       {"preallocation_keeps_the_size", on_one_node(preallocation_keeps_the_size)},
       {"stat_tells_size_kind_and_time", on_one_node(stat_tells_size_kind_and_time)},
-      {"free_space_is_told", on_one_node(free_space_is_told)},
+      {"space_is_told", on_one_node(space_is_told)},
       {"locks_have_one_holder", on_one_node(locks_have_one_holder)},
       {"files_are_replaced_atomically", on_one_node(files_are_replaced_atomically)},
       {"failed_sync_poisons", failed_sync_poisons},

@@ -281,10 +281,10 @@ IoResult<FileStat> LinuxDisk::stat(std::string_view path) {
       WallTime{static_cast<int64_t>(about.st_mtim.tv_sec) * 1'000'000'000 + about.st_mtim.tv_nsec}};
 }
 
-IoResult<uint64_t> LinuxDisk::free_space(std::string_view path) {
+IoResult<DiskSpace> LinuxDisk::space(std::string_view path) {
   const std::string name = checked(path);
   struct statvfs about {};
-  const CallResult result = blocking_("free space", [&]() -> CallResult {
+  const CallResult result = blocking_("space", [&]() -> CallResult {
     const CallResult opened = retried([&] { return ::openat(root_, name.c_str(), O_RDONLY | O_CLOEXEC); });
     if (opened.value < 0) return opened;
     const int descriptor = static_cast<int>(opened.value);
@@ -293,7 +293,8 @@ IoResult<uint64_t> LinuxDisk::free_space(std::string_view path) {
     return asked;
   });
   if (result.value < 0) return fail(io_error_of(result.error));
-  return static_cast<uint64_t>(about.f_bavail) * about.f_frsize;
+  const auto bytes = [&](uint64_t blocks) { return blocks * about.f_frsize; };
+  return DiskSpace{bytes(about.f_blocks), bytes(about.f_bavail)};
 }
 
 IoResult<std::unique_ptr<DirLock>> LinuxDisk::lock(std::string_view path) {

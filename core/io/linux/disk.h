@@ -59,7 +59,7 @@ class LinuxDisk final : public Disk {
   IoResult<void> remove(std::string_view path) override;
   IoResult<void> sync_dir(std::string_view directory) override;
   IoResult<FileStat> stat(std::string_view path) override;
-  IoResult<uint64_t> free_space(std::string_view path) override;
+  IoResult<DiskSpace> space(std::string_view path) override;
   // The whole-file lock that Apache Kafka takes on its .lock as well: either sees the other's.
   IoResult<std::unique_ptr<DirLock>> lock(std::string_view path) override;
 
