@@ -172,7 +172,7 @@ ControllerStep Controller::alter_configs(const wire::AlterConfigsRequest& reques
           return fail(ErrorCode::INVALID_REQUEST, "Error due to duplicate config keys: " + key);
         }
         if (!config.value) {
-          return fail(ErrorCode::INVALID_CONFIG, "Null value not supported for the configuration " + key);
+          return fail(ErrorCode::INVALID_REQUEST, "Null value not supported for the configuration " + key);
         }
         after[key] = std::string(*config.value);
       }
@@ -226,7 +226,7 @@ ControllerStep Controller::update_features(const wire::UpdateFeaturesRequest& re
   };
   const Result<void> checked = check();
   answer(reply.response, checked, checked.ok() ? std::string_view() : keep(reply, checked.error().message));
-  if (info.api_version <= 1) {
+  if (info.api_version <= 1 && checked.ok()) {
     reply.response.results = reply.arena.make_array<wire::UpdatableFeatureResult>(updates.size());
     for (size_t i = 0; i < updates.size(); ++i) {
       reply.response.results[i].feature = keep(reply, updates[i].name);
@@ -236,6 +236,7 @@ ControllerStep Controller::update_features(const wire::UpdateFeaturesRequest& re
   if (!checked.ok() || request.validate_only) return nothing();
   const bool elr_before = op.image().features.elr_enabled();
   for (const FeatureUpdate& update : updates) {
+    if (update.name == kKraftVersionFeature) continue;
     wire::FeatureLevelRecord record;
     record.name = update.name;
     record.feature_level = update.level;

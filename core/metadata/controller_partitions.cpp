@@ -173,6 +173,7 @@ ErrorCode Controller::elect_leader(Op& op, std::string_view topic_name, int32_t 
     return ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
   }
   if (election == Election::preferred ? partition->has_preferred_leader() : partition->has_leader()) {
+    message = "Leader election not needed for topic partition.";
     return ErrorCode::ELECTION_NOT_NEEDED;
   }
   const PartitionContext context = context_of(op.image(), *topic, *partition);
@@ -186,15 +187,19 @@ ErrorCode Controller::elect_leader(Op& op, std::string_view topic_name, int32_t 
 ControllerStep Controller::elect_leaders(const wire::ElectLeadersRequest& request,
                                          const ControllerRequestInfo&,
                                          ControllerReply<wire::ElectLeadersResponse>& reply) {
-  if (request.election_type != kElectPreferred && request.election_type != kElectUnclean) {
-    reply.response.error_code = number(ErrorCode::INVALID_REQUEST);
-    return nothing();
-  }
+  const bool known_type = request.election_type == kElectPreferred || request.election_type == kElectUnclean;
+  if (!known_type) reply.response.error_code = number(ErrorCode::INVALID_REQUEST);
+  if (!known_type && !request.topic_partitions) return nothing();
   const Election election = request.election_type == kElectUnclean ? Election::unclean : Election::preferred;
   Op op(*this);
   const auto elect = [&](std::string_view topic, int32_t index, wire::PartitionResult& result) {
     std::string message;
-    const ErrorCode code = elect_leader(op, topic, index, election, message);
+    ErrorCode code = ErrorCode::INVALID_REQUEST;
+    if (known_type) {
+      code = elect_leader(op, topic, index, election, message);
+    } else {
+      message = "Unknown election type " + std::to_string(request.election_type);
+    }
     result.partition_id = index;
     result.error_code = number(code);
     result.error_message = std::nullopt;

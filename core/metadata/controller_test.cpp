@@ -390,6 +390,7 @@ TEST(Controller, RuleC36ElectLeaders) {
   EXPECT_EQ(t.elect("a", 0, Election::unclean), ErrorCode::ELECTION_NOT_NEEDED);
   EXPECT_EQ(t.elect("a", 5, Election::unclean), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
   EXPECT_EQ(t.elect("b", 0, Election::unclean), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+  EXPECT_EQ(t.elect("a", 0, int8_t{2}), ErrorCode::INVALID_REQUEST);
   t.lose_broker(0);
   EXPECT_EQ(t.image().partition("a", 0)->leader, 1);
   EXPECT_EQ(t.elect("a", 0, Election::preferred), ErrorCode::PREFERRED_LEADER_NOT_AVAILABLE);

@@ -336,6 +336,13 @@ ControllerStep Controller::delete_topics(const wire::DeleteTopicsRequest& reques
   const size_t count = by_state ? request.topics.size() : request.topic_names.size();
   reply.response.responses = reply.arena.make_array<wire::DeletableTopicResult>(count);
   const bool enabled = server_.boolean("delete.topic.enable");
+  std::map<std::string_view, int> times;
+  std::map<Uuid, int> id_times;
+  for (size_t i = 0; i < count; ++i) {
+    const auto name = by_state ? request.topics[i].name : std::optional(request.topic_names[i]);
+    if (name) ++times[*name];
+    if (by_state && !request.topics[i].topic_id.is_zero()) ++id_times[request.topics[i].topic_id];
+  }
   for (size_t i = 0; i < count; ++i) {
     wire::DeletableTopicResult& result = reply.response.responses[i];
     std::optional<std::string_view> name;
@@ -360,8 +367,13 @@ ControllerStep Controller::delete_topics(const wire::DeleteTopicsRequest& reques
     } else if (!name && id.is_zero()) {
       code = ErrorCode::INVALID_REQUEST;
       message = "Neither topic name nor id were specified.";
+    } else if (name ? times[*name] > 1 : id_times[id] > 1) {
+      code = ErrorCode::INVALID_REQUEST;
+      message = name ? "Duplicate topic name." : "Duplicate topic id.";
     } else if (topic == nullptr) {
       code = name ? ErrorCode::UNKNOWN_TOPIC_OR_PARTITION : ErrorCode::UNKNOWN_TOPIC_ID;
+      message = name ? "This server does not host this topic-partition."
+                     : "This server does not host this topic ID.";
     } else if (op.count() >= settings_.max_records_per_request) {
       code = ErrorCode::POLICY_VIOLATION;
       message = kTooLarge;

@@ -142,6 +142,23 @@ TEST(ControllerTopics, RulesC41C42DeleteAndCreateAgain) {
   EXPECT_EQ(t.image().topic_configs("a"), nullptr);
 }
 
+TEST(ControllerTopics, ATopicNamedTwiceIsNotDeleted) {
+  TestController t;
+  t.start_brokers(1);
+  EXPECT_EQ(t.create_topic("a", 1, 1), ErrorCode::NONE);
+  EXPECT_EQ(t.create_topic("b", 1, 1), ErrorCode::NONE);
+  std::vector<std::string_view> names{"a", "b", "a"};
+  wire::DeleteTopicsRequest request;
+  request.topic_names = names;
+  ControllerReply<wire::DeleteTopicsResponse> reply;
+  t.append(t->delete_topics(request, t.info(5), reply));
+  EXPECT_EQ(error_code_of(reply.response.responses[0].error_code), ErrorCode::INVALID_REQUEST);
+  EXPECT_EQ(error_code_of(reply.response.responses[1].error_code), ErrorCode::NONE);
+  EXPECT_EQ(reply.response.responses[2].error_message, "Duplicate topic name.");
+  EXPECT_NE(t.image().topic("a"), nullptr);
+  EXPECT_EQ(t.image().topic("b"), nullptr);
+}
+
 TEST(ControllerTopics, RuleC41DeletionDisabled) {
   TestController t("delete.topic.enable=false\n");
   t.start_brokers(1);
@@ -224,6 +241,8 @@ TEST(ControllerFeatures, RuleC46) {
   EXPECT_EQ(t.update_feature("group.version", 2), ErrorCode::INVALID_UPDATE_VERSION);
   EXPECT_EQ(t.update_feature("unheard.of", 1), ErrorCode::INVALID_UPDATE_VERSION);
   EXPECT_EQ(t.update_feature("kraft.version", 1), ErrorCode::INVALID_UPDATE_VERSION);
+  EXPECT_EQ(t.update_feature("kraft.version", 0), ErrorCode::NONE);  // what it is; nothing is written
+  EXPECT_EQ(t.image().features.finalized.count("kraft.version"), 0u);
   EXPECT_EQ(t.update_feature("metadata.version", 26), ErrorCode::INVALID_UPDATE_VERSION);
   EXPECT_EQ(t.update_feature("metadata.version", 6, FeatureUpgrade::safe_downgrade),
             ErrorCode::INVALID_UPDATE_VERSION);

@@ -135,6 +135,7 @@ Result<void> check_feature_update(const MetadataImage& image, const FeatureUpdat
   }
   if (update.level < 0) return refused(update, "A feature version cannot be less than 0.");
   if (update.name == kKraftVersionFeature) {
+    if (update.level == 0) return {};  // what it is
     // A control record of the quorum itself, written by its leader (rule C47).
     return refused(update, "This version of kraft.version cannot be changed.");
   }

@@ -268,12 +268,15 @@ class TestController {
     return error_code_of(reply.response.error_code);
   }
   ErrorCode elect(std::string_view topic, int32_t index, Election election) {
+    return elect(topic, index, static_cast<int8_t>(election == Election::unclean ? 1 : 0));
+  }
+  ErrorCode elect(std::string_view topic, int32_t index, int8_t election_type) {
     std::vector<int32_t> partitions{index};
     std::vector<wire::ElectLeadersRequestTopicPartitions> topics(1);
     topics[0].topic = topic;
     topics[0].partitions = partitions;
     wire::ElectLeadersRequest request;
-    request.election_type = election == Election::unclean ? 1 : 0;
+    request.election_type = election_type;
     request.topic_partitions = topics;
     ControllerReply<wire::ElectLeadersResponse> reply;
     append(controller_->elect_leaders(request, info(2), reply));

@@ -57,14 +57,17 @@ struct RecordChecks {
   void check(const BatchView& batch, const RecordView& record, const ValidationRules& rules, int64_t now_ms) {
     if (rules.compacted && !record.key && !batch.is_control())
       return add_error(ErrorCode::INVALID_RECORD, "a compacted topic needs keys");
-    if (batch.timestamp_type() == TimestampType::log_append_time)
+    const bool append_time = batch.timestamp_type() == TimestampType::log_append_time;
+    const int64_t timestamp_ms = append_time ? batch.max_timestamp_ms() : record.timestamp_ms;
+    if (rules.timestamp_type == TimestampType::create_time && timestamp_ms != kNoTimestamp) {
+      if (exceeds(now_ms, timestamp_ms, rules.timestamp_before_max_ms) ||
+          exceeds(timestamp_ms, now_ms, rules.timestamp_after_max_ms))
+        return add_error(ErrorCode::INVALID_TIMESTAMP, "timestamp " + std::to_string(timestamp_ms) +
+                                                           " is out of range at " + std::to_string(now_ms));
+    } else if (append_time) {
+      // Apache Kafka lets it pass in a CreateTime topic, and stores the batch as one.
       return add_error(ErrorCode::INVALID_TIMESTAMP, "producers do not set LogAppendTime");
-    const int64_t timestamp_ms = record.timestamp_ms;
-    if (rules.timestamp_type == TimestampType::create_time && timestamp_ms != kNoTimestamp &&
-        (exceeds(now_ms, timestamp_ms, rules.timestamp_before_max_ms) ||
-         exceeds(timestamp_ms, now_ms, rules.timestamp_after_max_ms)))
-      return add_error(ErrorCode::INVALID_TIMESTAMP, "timestamp " + std::to_string(timestamp_ms) +
-                                                         " is out of range at " + std::to_string(now_ms));
+    }
     max_timestamp_ms = std::max(max_timestamp_ms, timestamp_ms);
     if (record.offset_delta != count) consecutive = false;
   }

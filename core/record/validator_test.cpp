@@ -136,7 +136,18 @@ TEST(Validator, log_append_time_is_set_in_place) {
   BatchOptions sets_it;
   sets_it.timestamp_type = TimestampType::log_append_time;
   sets_it.log_append_time_ms = kNow;
-  EXPECT_EQ(rejected(batch_of({record(kNow)}, sets_it)), ErrorCode::INVALID_TIMESTAMP);
+  EXPECT_EQ(rejected(batch_of({record(kNow)}, sets_it), rules), ErrorCode::INVALID_TIMESTAMP);
+  // Where records have times of their own, the batch's time is that of its records, and its type is put right.
+  ByteBuffer in_create_time = batch_of({record(kNow)}, sets_it);
+  auto taken = validate_batch(in_create_time, {}, kNow);
+  ASSERT_TRUE(taken.ok());
+  EXPECT_EQ(taken->view().timestamp_type(), TimestampType::create_time);
+  EXPECT_EQ(taken->view().max_timestamp_ms(), kNow);
+  ValidationRules narrow;
+  narrow.timestamp_before_max_ms = 1000;
+  EXPECT_EQ(rejected(batch_of({record(kNow)}, sets_it), narrow), ErrorCode::NONE);
+  sets_it.log_append_time_ms = kNow - 2000;
+  EXPECT_EQ(rejected(batch_of({record(kNow)}, sets_it), narrow), ErrorCode::INVALID_TIMESTAMP);
 }
 
 TEST(Validator, a_wrong_max_timestamp_is_put_right) {

@@ -190,6 +190,18 @@ TEST(RaftClient, DescribesItself) {
     EXPECT_GE(voter.log_end_offset, partition.high_watermark - 10);
     EXPECT_GT(voter.last_caught_up_timestamp, 0);
   }
+  for (int16_t version = 0; version <= 2; ++version) {  // clients before KIP-853 ask as well
+    wire::Writer writer;
+    encode(writer, answer, version);
+    EXPECT_TRUE(writer.ok()) << version;
+  }
+  partitions[0].partition_index = 1;
+  const wire::DescribeQuorumResponse unknown = quorum.process(*leader)->raft().handle(request, arena);
+  ASSERT_EQ(unknown.topics.size(), 1U);
+  EXPECT_EQ(unknown.topics[0].partitions[0].partition_index, 1);
+  EXPECT_EQ(unknown.topics[0].partitions[0].error_code,
+            static_cast<int16_t>(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+  partitions[0].partition_index = 0;
   for (int32_t id = 1; id <= 3; ++id) {
     if (id == *leader) continue;
     EXPECT_EQ(quorum.process(id)->raft().handle(request, arena).error_code,

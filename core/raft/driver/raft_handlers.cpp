@@ -146,38 +146,54 @@ void RaftClient::fill_describe(const Leader& leader, wire::DescribeQuorumRespons
   partition.observers = states(leader.observers());
 }
 
+// Each partition that was asked for is unknown here.
+static void fill_unknown(const wire::DescribeQuorumRequest& request, wire::DescribeQuorumResponse& response,
+                         wire::Arena& arena) {
+  response.topics = arena.make_array<wire::DescribeQuorumResponseTopicData>(request.topics.size());
+  for (size_t t = 0; t < request.topics.size(); ++t) {
+    const auto& asked = request.topics[t];
+    auto& topic = response.topics[t];
+    topic.topic_name = asked.topic_name;
+    topic.partitions = arena.make_array<wire::DescribeQuorumResponsePartitionData>(asked.partitions.size());
+    for (size_t p = 0; p < asked.partitions.size(); ++p) {
+      topic.partitions[p].partition_index = asked.partitions[p].partition_index;
+      topic.partitions[p].error_code = static_cast<int16_t>(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+      topic.partitions[p].error_message = "Only __cluster_metadata-0 has a quorum.";
+    }
+  }
+}
+
 wire::DescribeQuorumResponse RaftClient::handle(const wire::DescribeQuorumRequest& request,
                                                 wire::Arena& arena) const {
   wire::DescribeQuorumResponse response;
+  response.error_message = std::nullopt;
   const bool known = request.topics.size() == 1 && request.topics[0].partitions.size() == 1 &&
                      request.topics[0].topic_name == kMetadataTopic &&
                      request.topics[0].partitions[0].partition_index == 0;
+  if (!known) {
+    fill_unknown(request, response, arena);
+    return response;
+  }
+  const Leader* leader = node_.leader();
+  if (leader == nullptr || closed_ || failure_) {
+    response.error_code = static_cast<int16_t>(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+    return response;
+  }
   response.topics = arena.make_array<wire::DescribeQuorumResponseTopicData>(1);
-  response.topics[0].topic_name = known                    ? kMetadataTopic
-                                  : request.topics.empty() ? ""
-                                                           : request.topics[0].topic_name;
+  response.topics[0].topic_name = kMetadataTopic;
   response.topics[0].partitions = arena.make_array<wire::DescribeQuorumResponsePartitionData>(1);
   auto& partition = response.topics[0].partitions[0];
   partition.error_message = std::nullopt;
-  response.error_message = std::nullopt;
-  const Leader* leader = node_.leader();
-  if (!known) {
-    partition.error_code = static_cast<int16_t>(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
-  } else if (leader == nullptr || closed_ || failure_) {
-    response.topics = {};
-    response.error_code = static_cast<int16_t>(ErrorCode::NOT_LEADER_OR_FOLLOWER);
-  } else {
-    fill_describe(*leader, partition, arena);
-    response.nodes = arena.make_array<wire::Node>(options_.quorum.voters.size());
-    size_t i = 0;
-    for (const auto& [id, endpoint] : options_.quorum.voters) {
-      response.nodes[i].node_id = id;
-      response.nodes[i].listeners = arena.make_array<wire::DescribeQuorumResponseListener>(1);
-      response.nodes[i].listeners[0].name = options_.quorum.listener;
-      response.nodes[i].listeners[0].host = endpoint.host;
-      response.nodes[i].listeners[0].port = endpoint.port;
-      ++i;
-    }
+  fill_describe(*leader, partition, arena);
+  response.nodes = arena.make_array<wire::Node>(options_.quorum.voters.size());
+  size_t i = 0;
+  for (const auto& [id, endpoint] : options_.quorum.voters) {
+    wire::Node& node = response.nodes[i++];
+    node.node_id = id;
+    node.listeners = arena.make_array<wire::DescribeQuorumResponseListener>(1);
+    node.listeners[0].name = options_.quorum.listener;
+    node.listeners[0].host = endpoint.host;
+    node.listeners[0].port = endpoint.port;
   }
   return response;
 }
