@@ -49,12 +49,18 @@ class Checker {
   virtual void on_session(const ProducerSession&) {}
   virtual void on_send_invoked(const SendOp&) {}
   virtual void on_send_completed(const SendOp&) {}
+  virtual void on_assigned(const ReaderAssigned&) {}
+  virtual void on_reader_call(const ReaderCall&) {}
   virtual void on_consumed(const Consumed&) {}
   virtual void on_position(const PositionSet&) {}
   virtual void on_latest(const LatestOffset&) {}
   virtual void on_forged(const ForgedRequest&) {}
   virtual void on_belief(const LeaderBelief&) {}
-  // The run is over, everything healed and quiet.
+  // Healing has taken all the time it may, and this keeps the run from being quiet: `what` is amiss in `subject`.
+  virtual void on_unrest(std::string_view subject, std::string_view what, Instant at) {
+    static_cast<void>(subject), static_cast<void>(what), static_cast<void>(at);
+  }
+  // The run is over: everything is healed and quiet, or on_unrest was told why not.
   virtual void at_end(Instant) {}
 
  protected:

@@ -1,5 +1,6 @@
-// L: when faults end, every operation completes in bounded virtual time, there is a controller, and every
-// partition has a leader and its full ISR. The runner heals, waits and then asks.
+// L: when faults end, every operation completes in bounded virtual time, there is a controller, every
+// partition has a leader and its full ISR, and every reader has read what is committed. The runner heals,
+// waits and then asks.
 
 #include <algorithm>
 
@@ -17,16 +18,41 @@ class EverythingCompletes final : public Checker {
   std::string_view code() const override { return "L"; }
   std::string_view text() const override {
     return "after healing there is a controller, every partition has a leader and its full ISR, and every "
-           "call ends";
+           "call ends and every reader comes to the end";
   }
 
   void on_send_invoked(const SendOp& op) override { open_.emplace(op.record, op); }
   void on_send_completed(const SendOp& op) override { open_.erase(op.record); }
 
+  void on_assigned(const ReaderAssigned& assigned) override {
+    readers_[assigned.consumer].name = assigned.name;
+    position_.try_emplace({assigned.partition, assigned.consumer}, -1);
+  }
+  void on_position(const PositionSet& set) override { position_[{set.partition, set.consumer}] = set.offset; }
+  void on_consumed(const Consumed& record) override {
+    position_[{record.partition, record.consumer}] = record.offset + 1;
+  }
+  void on_reader_call(const ReaderCall& call) override {
+    Reader& reader = readers_[call.consumer];
+    reader.open.reset();
+    if (!call.completed) reader.open = call;
+    if (!call.error.empty()) reader.error = fmt::format("; its last error: {} {}", call.what, call.error);
+  }
+
+  void on_unrest(std::string_view subject, std::string_view what, Instant at) override {
+    cry(at, subject, fmt::format("healed, and given all the time that healing may take, yet {}", what));
+  }
+
   void at_end(Instant at) override {
     if (view_.active_controller() < 0 && !view_.voters().empty())
       cry(at, "controller", "no controller is active after healing");
     for (PartitionId id : view_.partitions()) partition(id, at);
+    for (const auto& [where, position] : position_) reader(where.first, where.second, position, at);
+    for (const auto& [number, reader] : readers_) {
+      if (!reader.open || at - reader.open->invoked < kLongestCall) continue;
+      cry(at, reader.name,
+          fmt::format("its {} of {} ms never completed", reader.open->what, reader.open->invoked.ms()));
+    }
     if (open_.empty()) return;
     const SendOp& first = open_.begin()->second;
     cry(at, to_string(view_.names().name(first.partition)),
@@ -47,9 +73,7 @@ class EverythingCompletes final : public Checker {
         if (log != nullptr && log->end_offset() >= truth->committed_end() && view_.node(node).up)
           holders.push_back(node);
       }
-      const bool excused =
-          view_.loss_permitted(id, std::max<int64_t>(truth->committed_end() - 1, 0), -1, Instant{0});
-      if (excused) return;  // beyond the budget a partition may stay offline until an operator decides
+      if (view_.offline_permitted(id)) return;  // beyond the budget a partition may stay offline until an operator decides
       cry(at, subject,
           fmt::format("no leader after healing (epoch {}, ISR [{}], ELR [{}]); brokers [{}] are up and hold "
                       "all committed "
@@ -66,7 +90,27 @@ class EverythingCompletes final : public Checker {
     }
   }
 
+  void reader(PartitionId id, uint32_t consumer, int64_t position, Instant at) {
+    const PartitionTruth* truth = view_.partition(id);
+    if (truth == nullptr || truth->committed.empty() || position >= truth->committed_end()) return;
+    if (view_.offline_permitted(id)) return;
+    const Reader& reader = readers_[consumer];
+    cry(at, to_string(view_.names().name(id)),
+        fmt::format("{} {}, and {} is committed{}", reader.name,
+                    position < 0 ? std::string("has not begun to read") : fmt::format("came to {}", position),
+                    truth->committed_end(), reader.error));
+  }
+
+  // Longer than any call of a reader may wait.
+  static constexpr Duration kLongestCall = seconds(30);
+  struct Reader {
+    std::string name;
+    std::optional<ReaderCall> open;
+    std::string error;
+  };
   std::map<RecordId, SendOp> open_;
+  std::map<uint32_t, Reader> readers_;
+  std::map<std::pair<PartitionId, uint32_t>, int64_t> position_;  // the next offset; -1: not begun
 };
 
 }  // namespace

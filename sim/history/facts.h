@@ -84,6 +84,24 @@ struct Consumed {
   Instant at;
 };
 
+// A reader was given a partition, which it will read from its first record on, or from what comes next.
+struct ReaderAssigned {
+  uint32_t consumer = 0;
+  std::string name;
+  PartitionId partition = 0;
+  bool from_end = false;  // auto.offset.reset=latest
+  Instant at;
+};
+
+// A call of a reader, noted when it is invoked and again when it completed.
+struct ReaderCall {
+  uint32_t consumer = 0;
+  std::string_view what;  // "poll", "list_offsets"
+  Instant invoked;
+  std::optional<Instant> completed;
+  std::string error;  // empty: it succeeded
+};
+
 // A consumer's position was set, not advanced: a seek, a reset by policy, a truncation found by validation.
 struct PositionSet {
   uint32_t consumer = 0;

@@ -246,6 +246,18 @@ std::string RunObserver::join_holders(uint64_t holders) const {
   return join_ids(held);
 }
 
+void RunObserver::on_assigned(const ReaderAssigned& assigned) {
+  for (const auto& checker : checkers_) checker->on_assigned(assigned);
+}
+
+void RunObserver::on_reader_call(const ReaderCall& call) {
+  for (const auto& checker : checkers_) checker->on_reader_call(call);
+}
+
+void RunObserver::on_unrest(std::string_view subject, std::string_view what, Instant at) {
+  for (const auto& checker : checkers_) checker->on_unrest(subject, what, at);
+}
+
 void RunObserver::on_consumed(const Consumed& record) {
   ++counts_.read;
   if (recorder_) {

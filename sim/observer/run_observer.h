@@ -50,11 +50,16 @@ class RunObserver {
   // The op's number, to complete it with.
   int64_t on_send_invoked(const SendOp& op);
   void on_send_completed(int64_t number, const SendOp& op);
+  void on_assigned(const ReaderAssigned& assigned);
+  void on_reader_call(const ReaderCall& call);
   void on_consumed(const Consumed& record);
   void on_position(const PositionSet& set);
   void on_latest(const LatestOffset& answer);
   void on_forged(const ForgedRequest& forged);
   void on_belief(const LeaderBelief& belief);
+
+  // Healing has taken all the time it may.
+  void on_unrest(std::string_view subject, std::string_view what, Instant at);
 
   // True while sends are open: the runner waits for them after healing.
   bool sends_pending() const { return open_sends_ > 0; }

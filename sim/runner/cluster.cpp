@@ -114,9 +114,11 @@ std::string Cluster::controllers() const {
   return text;
 }
 
-bool Cluster::all_up() const {
-  return std::all_of(machines_.begin(), machines_.end(),
-                     [](const auto& entry) { return entry.second.node->alive(); });
+std::string Cluster::first_down() const {
+  for (const auto& [id, machine] : machines_) {
+    if (!machine.node->alive()) return machine_name(machine.plan);
+  }
+  return {};
 }
 
 void Cluster::revive() {

@@ -36,7 +36,7 @@ class Cluster final : public FaultStage, private WorldWatcher {
   SimNode& add_client(const std::string& name);
   std::string bootstrap() const;    // "broker-1:9092,broker-2:9092"
   std::string controllers() const;  // "controller-101:9093,..."
-  bool all_up() const;
+  std::string first_down() const;  // a node's name; empty: all are up
   // Starts whatever is down and should not be.
   void revive();
   // Called on marks, after the observer was told.

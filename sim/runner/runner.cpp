@@ -96,29 +96,51 @@ class Run final : private FaultTeller {
 
   void step() { world_.run_until(world_.now() + kQuietStep); }
 
+  // What keeps the run from being quiet.
+  struct Unrest {
+    std::string subject;
+    std::string what;
+  };
+
   // Every partition has its leader and full ISR, and all their logs end where the leader's does.
-  bool replicas_quiet() const {
+  std::optional<Unrest> unrest_of(PartitionId id) const {
     const ClusterView& view = observer_.view();
-    for (PartitionId id : view.partitions()) {
-      const PartitionTruth& truth = *view.partition(id);
-      const PartitionClaim& claim = truth.claim;
-      if (claim.leader < 0 || static_cast<int32_t>(claim.isr.size()) < view.promise_of(id).replication)
-        return false;
-      const auto leader = truth.replicas.find(claim.leader);
-      if (leader == truth.replicas.end() || leader->second == nullptr) continue;
-      for (const auto& [node, log] : truth.replicas) {
-        if (log != nullptr && log->end_offset() != leader->second->end_offset()) return false;
-      }
-      if (truth.committed_end() < leader->second->end_offset()) return false;
+    const PartitionTruth& truth = *view.partition(id);
+    const PartitionClaim& claim = truth.claim;
+    const auto amiss = [&](std::string what) { return Unrest{to_string(view.names().name(id)), std::move(what)}; };
+    if (claim.leader < 0) return amiss("it has no leader");
+    if (static_cast<int32_t>(claim.isr.size()) < view.promise_of(id).replication)
+      return amiss(fmt::format("its ISR is [{}]", fmt::join(claim.isr, ",")));
+    const auto leader = truth.replicas.find(claim.leader);
+    if (leader == truth.replicas.end() || leader->second == nullptr) return std::nullopt;
+    const int64_t end = leader->second->end_offset();
+    for (const auto& [node, log] : truth.replicas) {
+      if (log != nullptr && log->end_offset() != end)
+        return amiss(fmt::format("leader {} ends at {} and replica {} at {}", claim.leader, end, node,
+                                 log->end_offset()));
     }
-    return true;
+    if (truth.committed_end() < end)
+      return amiss(fmt::format("leader {} ends at {}, but only {} is committed", claim.leader, end,
+                               truth.committed_end()));
+    return std::nullopt;
   }
 
-  bool quiet() const {
+  // `for_good`: what the contract lets stay as it is, is none.
+  std::optional<Unrest> unrest(bool for_good) const {
     const ClusterView& view = observer_.view();
-    return cluster_.all_up() && (view.active_controller() >= 0 || view.voters().empty()) &&
-           workload_.producers_done() && !observer_.sends_pending() && replicas_quiet() &&
-           workload_.readers_caught_up();
+    if (const std::string down = cluster_.first_down(); !down.empty()) return Unrest{down, "it is down"};
+    if (view.active_controller() < 0 && !view.voters().empty())
+      return Unrest{"controller", "no controller is active"};
+    if (!workload_.topics_ready()) return Unrest{"admin", "the topics were not created"};
+    for (PartitionId id : view.partitions()) {
+      if (for_good && view.offline_permitted(id)) continue;
+      if (auto amiss = unrest_of(id)) return amiss;
+    }
+    if (!workload_.producers_done()) return Unrest{"producers", "a producer has not ended"};
+    if (observer_.sends_pending()) return Unrest{"producers", "sends are open"};
+    if (const auto behind = workload_.reader_behind(for_good))
+      return Unrest{to_string(view.names().name(behind->partition)), behind->text};
+    return std::nullopt;
   }
 
   void settle() {
@@ -126,8 +148,10 @@ class Run final : private FaultTeller {
     while (world_.now() < limit && !world_.halted()) {
       step();
       cluster_.revive();
-      if (quiet()) return;
+      if (!unrest(false)) return;
     }
+    if (world_.halted()) return;  // by what is told already
+    if (const auto left = unrest(true)) observer_.on_unrest(left->subject, left->what, world_.now());
   }
 
   void record_configurations(Recorder& recorder) const {

@@ -281,4 +281,10 @@ bool ClusterView::loss_permitted(PartitionId id, int64_t offset, int32_t acks, I
   return static_cast<int32_t>(destroyed.size()) >= std::min(promise.min_insync, promise.replication);
 }
 
+bool ClusterView::offline_permitted(PartitionId id) const {
+  const PartitionTruth* truth = partition(id);
+  return truth != nullptr && truth->claim.leader < 0 &&
+         loss_permitted(id, std::max<int64_t>(truth->committed_end() - 1, 0), -1, Instant{0});
+}
+
 }  // namespace ksim::sim

@@ -119,6 +119,8 @@ class ClusterView {
   // True where CONTRACT.md permits the loss of a record acknowledged under `acks`, for what has happened
   // since: since its acknowledgement with acks=all, since it was sent with acks=1.
   bool loss_permitted(PartitionId id, int64_t offset, int32_t acks, Instant since) const;
+  // True where a partition without a leader may stay so: its last committed records may be lost.
+  bool offline_permitted(PartitionId id) const;
   // The partition that an event of a replica's log is about, or nothing for the metadata log.
   std::optional<PartitionId> partition_of(const Event& event) const;
 

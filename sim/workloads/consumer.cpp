@@ -24,10 +24,16 @@ class ConsumerProcess final : public Process {
     if (!consumer.ok()) {
       return state_.observer.on_violation("PLAN", state_.world.now(), plan_.name, consumer.error().message);
     }
-    env_.sleep(plan_.starts);
     const TopicPlan& topic = *state_.topic(plan_.topic);
     std::vector<TopicPartition> partitions;
-    for (int32_t p = 0; p < topic.partitions; ++p) partitions.push_back({topic.name, p});
+    for (int32_t p = 0; p < topic.partitions; ++p) {
+      partitions.push_back({topic.name, p});
+      // Noted before it starts: one that never does has read nothing.
+      state_.observer.on_assigned({number_, plan_.name, state_.observer.names().id(topic.name, p),
+                                   config->auto_offset_reset == client::AutoOffsetReset::latest,
+                                   state_.world.now()});
+    }
+    env_.sleep(plan_.starts);
     (*consumer)->assign(partitions);
     for (uint64_t n = 1; !state_.readers_stop; ++n) {
       poll(**consumer);
@@ -40,11 +46,23 @@ class ConsumerProcess final : public Process {
   void stop() override {}
 
  private:
+  // Makes a call that may wait for the cluster, and notes it.
+  template <class Call>
+  auto noted(std::string_view what, Call call) {
+    ReaderCall fact{number_, what, state_.world.now(), {}, {}};
+    state_.observer.on_reader_call(fact);
+    auto result = call();
+    fact.completed = state_.world.now();
+    if (!result.ok()) fact.error = result.error().message;
+    state_.observer.on_reader_call(fact);
+    return result;
+  }
+
   void poll(client::Consumer& consumer) {
-    const auto records = consumer.poll(milliseconds(200));
-    if (!records.ok()) return;
+    const auto records = noted("poll", [&] { return consumer.poll(milliseconds(200)); });
     // What was returned was taken all at once, so the positions were set before.
     note_jumps(consumer);
+    if (!records.ok()) return;
     for (const client::ConsumerRecord& record : *records) {
       Consumed fact;
       fact.consumer = number_;
@@ -66,9 +84,10 @@ class ConsumerProcess final : public Process {
       const client::PartitionPosition* const position = consumer.state(partition);
       uint64_t& known = jumps_[partition];
       if (position == nullptr || position->jumps() == known) continue;
-      state_.observer.on_position({number_, state_.observer.names().id(partition.topic, partition.partition),
-                                   position->jumped_to(), known == 0 ? "assigned" : "reset",
-                                   state_.world.now()});
+      const PartitionId id = state_.observer.names().id(partition.topic, partition.partition);
+      state_.observer.on_position(
+          {number_, id, position->jumped_to(), known == 0 ? "assigned" : "reset", state_.world.now()});
+      state_.positions[{number_, id}] = position->jumped_to();
       known = position->jumps();
     }
   }
@@ -83,7 +102,8 @@ class ConsumerProcess final : public Process {
   void ask_latest(client::Consumer& consumer, const std::vector<TopicPartition>& partitions) {
     const TopicPartition& partition = partitions[dice_.below(partitions.size())];
     const Instant asked = state_.world.now();
-    const auto ends = consumer.end_offsets({partition}, env_.after(seconds(5)));
+    const auto ends =
+        noted("list_offsets", [&] { return consumer.end_offsets({partition}, env_.after(seconds(5))); });
     if (!ends.ok()) return;
     const auto end = ends->find(partition);
     if (end == ends->end()) return;

@@ -1,5 +1,7 @@
 #include "sim/workloads/workload.h"
 
+#include <fmt/format.h>
+
 #include "core/base/hash.h"
 
 namespace ksim::sim {
@@ -43,7 +45,7 @@ void Workload::start_clients() {
   }
 }
 
-bool Workload::readers_caught_up() const {
+std::optional<Workload::Behind> Workload::reader_behind(bool for_good) const {
   for (size_t i = 0; i < state_.plan.consumers.size(); ++i) {
     const TopicPlan* topic = state_.topic(state_.plan.consumers[i].topic);
     for (int32_t p = 0; p < topic->partitions; ++p) {
@@ -51,10 +53,15 @@ bool Workload::readers_caught_up() const {
       const PartitionTruth* truth = id ? state_.observer.view().partition(*id) : nullptr;
       if (truth == nullptr || truth->committed.empty()) continue;
       const auto position = state_.positions.find({static_cast<uint32_t>(i + 1), *id});
-      if (position == state_.positions.end() || position->second < truth->committed_end()) return false;
+      const bool begun = position != state_.positions.end();
+      if (begun && position->second >= truth->committed_end()) continue;
+      if (for_good && state_.observer.view().offline_permitted(*id)) continue;
+      return Behind{*id, fmt::format("{} is {}, {} is committed", state_.plan.consumers[i].name,
+                                     begun ? fmt::format("at {}", position->second) : "nowhere yet",
+                                     truth->committed_end())};
     }
   }
-  return true;
+  return std::nullopt;
 }
 
 }  // namespace ksim::sim

@@ -3,6 +3,7 @@
 // on a machine of its own, and notes every call when it begins and when it ended, outside core/client.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,13 @@ class Workload {
   // Producers send no more and complete what is open.
   void finish() { state_.finishing = true; }
   bool producers_done() const { return state_.topics_ready && state_.producers_open == 0; }
-  // Every reader has come to the committed end of every partition it reads.
-  bool readers_caught_up() const;
+  // The first partition that a reader has not read to its committed end: which reader, and how far it is.
+  // `for_good`: but for those that may stay offline.
+  struct Behind {
+    PartitionId partition;
+    std::string text;
+  };
+  std::optional<Behind> reader_behind(bool for_good) const;
   void stop_readers() { state_.readers_stop = true; }
 
  private:
