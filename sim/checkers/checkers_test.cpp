@@ -207,6 +207,7 @@ TEST_F(Story, R1CriesWhenALaterLeaderLacksAnAcknowledgedRecord) {
 }
 
 TEST_F(Story, R1PermitsLossAfterAnUncleanElection) {
+  view.promise("orders", {3, 2, true});
   lead(1, 0, {1, 2});
   replicate({1, 2, 3}, 0, 0, {a});
   write(1, 1, 0, {b});
@@ -311,6 +312,26 @@ TEST_F(Story, R6CriesWhenAnEligibleReplicaLacksACommittedRecord) {
   write(1, 1, 0, {b});
   high_watermark(1, 2);
   EXPECT_TRUE(cried("R6"));
+}
+
+// Whether R6 minds that 3 follows 1, who was alone in the ISR.
+struct ElectionStory : Story {
+  bool minded(bool flag, std::vector<int32_t> isr_before, std::vector<int32_t> elr_before = {}, int32_t leader = 3) {
+    emit(1, PartitionChanged{"orders", kTopic, 0, 1, 0, 0, isr_before, {}, false});
+    emit(1, PartitionChanged{"orders", kTopic, 0, -1, 1, 1, isr_before, elr_before, false});
+    emit(1, PartitionChanged{"orders", kTopic, 0, leader, 2, 2, std::vector<int32_t>{leader}, {}, flag});
+    return cried("R6");
+  }
+};
+
+TEST_F(ElectionStory, R6CriesForALeaderFromOutsideWhateverItIsCalled) { EXPECT_TRUE(minded(false, {1, 2})); }
+TEST_F(ElectionStory, R6CriesForAnUncleanElectionThatNothingAllows) { EXPECT_TRUE(minded(true, {1, 2})); }
+TEST_F(ElectionStory, R6CriesForALastLeaderWhileOthersAreEligible) { EXPECT_TRUE(minded(true, {}, {2})); }
+TEST_F(ElectionStory, R6LetsTheElrLead) { EXPECT_FALSE(minded(false, {}, {3})); }
+TEST_F(ElectionStory, R6LetsTheLastKnownLeaderLead) { EXPECT_FALSE(minded(true, {}, {}, 1)); }
+TEST_F(ElectionStory, R6LetsAnybodyLeadWhereTheTopicAllowsIt) {
+  view.promise("orders", {3, 2, true});
+  EXPECT_FALSE(minded(true, {1, 2}));
 }
 
 TEST_F(Story, S1CriesWhenOffsetsRepeat) {
@@ -499,6 +520,7 @@ TEST_F(Story, K1PermitsASeekAndAResetOnlyWhereRecordsAreGone) {
 }
 
 TEST_F(Story, K1PermitsAResetAfterAnUncleanElection) {
+  view.promise("orders", {3, 2, true});
   lead(1, 0, {1});
   write(1, 0, 0, {a});
   write(1, 1, 0, {b});
@@ -514,6 +536,7 @@ TEST_F(Story, K1PermitsAResetAfterAnUncleanElection) {
 }
 
 TEST_F(Story, K1CriesForAStepBackThatNobodyAskedForEvenAfterALoss) {
+  view.promise("orders", {3, 2, true});
   lead(1, 0, {1});
   consume(5, a);
   lead(3, 1, {3}, true);

@@ -15,13 +15,15 @@ class IsrHoldsCommitted final : public Checker {
   using Checker::Checker;
   std::string_view code() const override { return "R6"; }
   std::string_view text() const override {
-    return "every recorded member of the ISR and the ELR holds all committed records";
+    return "every recorded member of the ISR and the ELR holds all committed records, and leaders come from them";
   }
 
   void on_event(const NodeEvent& note) override {
     if (const auto* e = std::get_if<PartitionChanged>(note.event)) {
-      if (const auto id = view_.names().find(e->topic, e->partition))
-        check(*id, note.at, "the controller recorded it");
+      const auto id = view_.names().find(e->topic, e->partition);
+      if (!id) return;
+      check_election(*id, note.at);
+      check(*id, note.at, "the controller recorded it");
     } else if (const auto* h = std::get_if<HighWatermarkChanged>(note.event)) {
       if (!h->leader) return;
       if (const auto id = view_.names().find(h->topic, h->partition))
@@ -30,6 +32,15 @@ class IsrHoldsCommitted final : public Checker {
   }
 
  private:
+  void check_election(PartitionId id, Instant at) {
+    const PartitionTruth* truth = view_.partition(id);
+    if (truth == nullptr || !truth->forbidden) return;
+    cry(at, to_string(view_.names().name(id)),
+        fmt::format("broker {} was elected for epoch {} from outside ISR and ELR, which neither the "
+                    "configuration allows nor rule C26",
+                    truth->forbidden->leader, truth->forbidden->leader_epoch));
+  }
+
   void check(PartitionId id, Instant at, std::string_view when) {
     const PartitionTruth* truth = view_.partition(id);
     if (truth == nullptr || truth->committed.empty()) return;

@@ -5,7 +5,9 @@
 #include <fmt/format.h>
 
 #include "core/base/properties.h"
+#include "core/metadata/config.h"
 #include "core/metadata/config_def.h"
+#include "core/metadata/server_config.h"
 #include "sim/faults/schedule.h"
 #include "sim/plan/words.h"
 #include "sim/runner/cluster.h"
@@ -35,6 +37,21 @@ WorldSetup world_setup(const Plan& plan) {
   return setup;
 }
 
+// What is in force for a topic: its own configuration, else what all nodes are given, else the default.
+TopicPromise promise_of(const Plan& plan, const TopicPlan& topic) {
+  TopicPromise promise;
+  promise.replication = topic.replication;
+  std::vector<std::string> warnings;
+  const auto server = ServerConfig::parse_text(server_properties(plan, plan.cluster.nodes.front()), warnings);
+  if (!server.ok()) return promise;
+  const ConfigMap own(topic.config.begin(), topic.config.end());
+  const ConfigsImage nothing_dynamic;
+  const TopicConfig config = effective_topic_config({nothing_dynamic, *server}, &own);
+  promise.min_insync = config.min_insync_replicas;
+  promise.unclean_election = config.unclean_leader_election;
+  return promise;
+}
+
 class Run final : private FaultTeller {
  public:
   Run(const Plan& plan, const RunRequest& options, RunMemory& memory)
@@ -50,16 +67,7 @@ class Run final : private FaultTeller {
       tap_.emplace(*recorder);
       world_.fabric().tap(&*tap_);
     }
-    for (const TopicPlan& topic : plan_.topics) {
-      const auto min_insync = topic.config.find("min.insync.replicas");
-      const auto unclean = topic.config.find("unclean.leader.election.enable");
-      int32_t needed = 1;
-      if (min_insync != topic.config.end())
-        needed = static_cast<int32_t>(parse_int(min_insync->second, 1, 1'000'000).value_or(1));
-      observer_.view().promise(
-          topic.name, {topic.replication, needed,
-                       unclean != topic.config.end() && parse_bool(unclean->second).value_or(false)});
-    }
+    for (const TopicPlan& topic : plan_.topics) observer_.view().promise(topic.name, promise_of(plan_, topic));
     cluster_.on_mark = [this](Mark mark, SimNode& node, std::string_view subject) {
       if (options_.faults) faults_.reached(mark, node, subject);
     };

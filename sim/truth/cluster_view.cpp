@@ -103,6 +103,63 @@ void end_reigns(PartitionTruth& truth, int32_t node, Instant at) {
 
 }  // namespace
 
+bool ClusterView::may_elect_unclean(const PartitionTruth& truth, const TopicPromise& promise, int32_t leader) {
+  if (promise.unclean_election) return true;
+  const PartitionClaim& before = truth.claim;
+  const bool nobody_left = before.isr.empty() && (before.elr.empty() || !before.elr_known);
+  return nobody_left && leader == truth.last_leader;
+}
+
+namespace {
+
+bool contains(const std::vector<int32_t>& nodes, int32_t node) {
+  return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+}
+
+// Who leads now was in neither set before. Where the state before is not known whole, the controller is believed.
+bool is_unclean(const PartitionClaim& before, const PartitionChanged& now) {
+  if (now.leader < 0 || before.leader_epoch < 0 || now.leader_epoch <= before.leader_epoch) return false;
+  if (!before.elr_known || now.partition_epoch != before.partition_epoch + 1) return now.unclean;
+  return !contains(before.isr, now.leader) && !contains(before.elr, now.leader);
+}
+
+}  // namespace
+
+void ClusterView::on_partition_changed(const PartitionChanged& e, Instant at) {
+  PartitionTruth& truth = partition_at(e.topic, e.partition);
+  if (e.topic_id != truth.topic_id) {  // re-created: another topic
+    truth.committed.clear();
+    truth.committed_start = 0;
+    truth.deleted_below = 0;
+    truth.high_watermark.clear();
+    truth.replicas.clear();
+    truth.claim = {};
+    truth.last_leader = -1;
+    truth.topic_id = e.topic_id;
+  }
+  truth.forbidden.reset();
+  if (e.partition_epoch < truth.claim.partition_epoch) return;  // an older controller's late word
+  if (is_unclean(truth.claim, e)) {
+    const UncleanElection election{e.leader, e.leader_epoch, at};
+    if (may_elect_unclean(truth, promise_of(names_.id(e.topic, e.partition)), e.leader)) {
+      truth.unclean.push_back(election);
+    } else {
+      truth.forbidden = election;
+    }
+  }
+  if (truth.elected.empty() || truth.elected.back().leader != e.leader) {
+    if (!truth.elected.empty()) truth.elected.back().until = at;
+    truth.elected.push_back({e.leader, at, std::nullopt});
+  }
+  if (e.leader >= 0) truth.last_leader = e.leader;
+  truth.claim = {e.leader,
+                 e.leader_epoch,
+                 e.partition_epoch,
+                 {e.isr.begin(), e.isr.end()},
+                 {e.elr.begin(), e.elr.end()},
+                 true};
+}
+
 void ClusterView::on_event(const NodeEvent& note) {
   const Event& event = *note.event;
   const auto of_log = [&](std::string_view log) -> std::pair<PartitionTruth*, ReplicaTruth*> {
@@ -128,29 +185,7 @@ void ClusterView::on_event(const NodeEvent& note) {
   } else if (const auto* e = std::get_if<LogLoaded>(&event)) {
     if (auto [truth, log] = of_log(e->log); log != nullptr) log->reload();
   } else if (const auto* e = std::get_if<PartitionChanged>(&event)) {
-    PartitionTruth& truth = partition_at(e->topic, e->partition);
-    if (e->topic_id != truth.topic_id) {  // re-created: another topic
-      truth.committed.clear();
-      truth.committed_start = 0;
-      truth.deleted_below = 0;
-      truth.high_watermark.clear();
-      truth.replicas.clear();
-      truth.claim = {};
-      truth.topic_id = e->topic_id;
-    }
-    if (e->partition_epoch < truth.claim.partition_epoch) return;  // an older controller's late word
-    if (e->unclean && e->leader_epoch > truth.claim.leader_epoch) {
-      truth.unclean.push_back({e->leader, e->leader_epoch, note.at});
-    }
-    if (truth.elected.empty() || truth.elected.back().leader != e->leader) {
-      if (!truth.elected.empty()) truth.elected.back().until = note.at;
-      truth.elected.push_back({e->leader, note.at, std::nullopt});
-    }
-    truth.claim = {e->leader,
-                   e->leader_epoch,
-                   e->partition_epoch,
-                   {e->isr.begin(), e->isr.end()},
-                   {e->elr.begin(), e->elr.end()}};
+    on_partition_changed(*e, note.at);
   } else if (const auto* e = std::get_if<BecameLeader>(&event)) {
     partition_at(e->topic, e->partition).reigns.push_back({note.node, note.at, std::nullopt});
   } else if (const auto* e = std::get_if<BecameFollower>(&event)) {
@@ -160,6 +195,7 @@ void ClusterView::on_event(const NodeEvent& note) {
     PartitionTruth& truth = partition_at(e->topic, e->partition);
     if (e->topic_id == truth.topic_id && e->partition_epoch > truth.claim.partition_epoch) {
       truth.claim.partition_epoch = e->partition_epoch;
+      truth.claim.elr_known = false;
       truth.claim.isr.assign(e->isr.begin(), e->isr.end());
       // It is not told of the ELR, which is empty once the ISR is large enough (rule C29).
       const TopicPromise promise = promise_of(names_.id(e->topic, e->partition));

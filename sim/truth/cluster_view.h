@@ -26,6 +26,7 @@ struct Destroyed {
   int64_t end_offset = 0;  // of its log before
 };
 
+// A broker from outside ISR and ELR was made leader.
 struct UncleanElection {
   int32_t leader = -1;
   int32_t leader_epoch = 0;
@@ -46,9 +47,11 @@ struct PartitionClaim {
   int32_t partition_epoch = -1;
   std::vector<int32_t> isr;
   std::vector<int32_t> elr;
+  bool elr_known = false;  // false while only a leader told of it
 };
 
-struct TopicPromise {  // from the scenario
+// From the scenario: the configuration in force for a topic, its own or the cluster's.
+struct TopicPromise {
   int32_t replication = 1;
   int32_t min_insync = 1;
   bool unclean_election = false;
@@ -65,7 +68,10 @@ struct PartitionTruth {
   // Records before it were deleted on purpose: by retention or by DeleteRecords.
   int64_t deleted_below = 0;
   std::vector<Destroyed> destroyed;
-  std::vector<UncleanElection> unclean;
+  std::vector<UncleanElection> unclean;  // that were allowed
+  // The claim that was heard last elected one who must not lead.
+  std::optional<UncleanElection> forbidden;
+  int32_t last_leader = -1;  // that the controller has named
   std::vector<Reign> reigns;   // of brokers that believed to lead
   std::vector<Reign> elected;  // of brokers that the controller had made leader
   BatchContents contents;
@@ -138,6 +144,9 @@ class ClusterView {
   void committed_up_to(PartitionTruth& truth, const ReplicaTruth& leader, int64_t high_watermark);
   // Who may have acknowledged a record with acks=1 since then, or has taken over the partition after.
   static std::set<int32_t> leaders_since(const PartitionTruth& truth, Instant since);
+  // True if an operator asked for it, the configuration allows it, or it is the last known leader (rule C26).
+  static bool may_elect_unclean(const PartitionTruth& truth, const TopicPromise& promise, int32_t leader);
+  void on_partition_changed(const PartitionChanged& event, Instant at);
   void on_disk_changed(int32_t node, Instant at);
 
   const DiskPeek& peek_;
