@@ -535,6 +535,36 @@ TEST_F(Story, K1PermitsAResetAfterAnUncleanElection) {
   EXPECT_FALSE(cried("K1"));
 }
 
+// The log before its position becomes another one, of which it hears nothing.
+TEST_F(Story, K1CriesForAReaderThatMissesWhatTookThePlaceOfLostRecords) {
+  view.promise("orders", {3, 1, true});
+  lead(1, 0, {1});
+  write(1, 0, 0, {a, b});
+  high_watermark(1, 2);
+  consume(0, a);
+  consume(1, b);
+  lead(3, 1, {3}, true);
+  write(3, 0, 1, {c});
+  write(3, 1, 1, {make_record_id(1, 4)});
+  write(3, 2, 1, {make_record_id(1, 5)});
+  high_watermark(3, 3, true, 1);
+  consume(2, make_record_id(1, 5));
+  EXPECT_FALSE(cried("K1"));
+  end();
+  EXPECT_TRUE(cried("K1"));
+}
+
+TEST_F(Story, K1LetsAReaderBeginLateAndSeek) {
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a, b, c});
+  high_watermark(1, 3);
+  set_position(1, "assigned");
+  set_position(2, "seek");
+  consume(2, c);
+  end();
+  EXPECT_FALSE(cried("K1"));
+}
+
 TEST_F(Story, K1CriesForAStepBackThatNobodyAskedForEvenAfterALoss) {
   view.promise("orders", {3, 2, true});
   lead(1, 0, {1});

@@ -1,4 +1,5 @@
-// K1: per consumer and partition the position neither skips a record nor steps back without a seek or reset.
+// K1: per consumer and partition the position neither skips a record nor steps back without a seek or reset;
+// at the end each reader was handed every record that is committed then, from where it began.
 
 #include <algorithm>
 
@@ -15,15 +16,19 @@ class PositionIsContinuous final : public Checker {
   using Checker::Checker;
   std::string_view code() const override { return "K1"; }
   std::string_view text() const override {
-    return "a consumer's position neither skips a record nor steps back without a seek or reset";
+    return "a consumer's position neither skips a record nor steps back without a seek or reset, and it is handed "
+           "every record";
   }
 
   // Nothing but a seek of the application needs no reason. A reset follows from OFFSET_OUT_OF_RANGE or from a
   // truncation, and these are true only where records are gone.
   void on_position(const PositionSet& set) override {
-    const auto [it, fresh] = next_.try_emplace({set.consumer, set.partition}, set.offset);
-    const int64_t before = it->second;
-    it->second = set.offset;
+    const auto [it, fresh] = readers_.try_emplace({set.consumer, set.partition});
+    Reader& reader = it->second;
+    const int64_t before = reader.next;
+    reader.next = set.offset;
+    if (fresh) reader.from = set.offset;
+    if (set.reason == "seek") reader.skipped.push_back({before, set.offset});
     if (fresh || set.reason != "reset" || set.offset == before) return;
     const PartitionTruth* truth = view_.partition(set.partition);
     if (truth != nullptr && before < truth->first_kept()) return;  // deleted on purpose
@@ -34,9 +39,12 @@ class PositionIsContinuous final : public Checker {
   }
 
   void on_consumed(const Consumed& record) override {
-    const auto [it, fresh] = next_.try_emplace({record.consumer, record.partition}, record.offset);
-    const int64_t expected = it->second;
-    it->second = record.offset + 1;
+    const auto [it, fresh] = readers_.try_emplace({record.consumer, record.partition});
+    Reader& reader = it->second;
+    if (fresh) reader.from = reader.next = record.offset;
+    const int64_t expected = reader.next;
+    reader.next = record.offset + 1;
+    reader.handed.push_back({record.offset, record.record});
     if (fresh || record.offset == expected) return;
     const std::string subject = to_string(view_.names().name(record.partition));
     if (record.offset < expected) {
@@ -59,8 +67,52 @@ class PositionIsContinuous final : public Checker {
     }
   }
 
+  // Neighbours say nothing of a reader that stays where it is while the log before it becomes another: what
+  // took the place of records that an election took away is missed.
+  void at_end(Instant at) override {
+    for (auto& [who, reader] : readers_) {
+      std::sort(reader.handed.begin(), reader.handed.end());
+      judge_whole(who.first, who.second, reader, at);
+    }
+  }
+
  private:
-  std::map<std::pair<uint32_t, PartitionId>, int64_t> next_;
+  using Range = std::pair<int64_t, int64_t>;
+  struct Reader {
+    int64_t from = 0;  // where it began
+    int64_t next = 0;
+    std::vector<std::pair<int64_t, RecordId>> handed;
+    std::vector<Range> skipped;  // as it was asked to
+  };
+
+  void judge_whole(uint32_t consumer, PartitionId id, const Reader& reader, Instant at) {
+    const PartitionTruth* truth = view_.partition(id);
+    if (truth == nullptr) return;
+    const int64_t from = std::max(reader.from, truth->first_kept());
+    const auto in_skipped = [&](int64_t offset) {
+      return std::any_of(reader.skipped.begin(), reader.skipped.end(), [offset](const Range& range) {
+        return range.first <= offset && offset < range.second;
+      });
+    };
+    for (size_t i = truth->find_committed(from); i < truth->committed.size(); ++i) {
+      const std::vector<TruthRecord>* records = truth->contents.find(truth->committed[i]);
+      if (records == nullptr) continue;
+      for (const TruthRecord& record : *records) {
+        // What is beyond its position, L misses.
+        if (record.id == 0 || record.offset < from || record.offset >= reader.next) continue;
+        const std::pair<int64_t, RecordId> wanted{record.offset, record.id};
+        if (std::binary_search(reader.handed.begin(), reader.handed.end(), wanted) || in_skipped(record.offset))
+          continue;
+        cry(at, to_string(view_.names().name(id)),
+            fmt::format("consumer {} began at {} and came to {}, but was never handed record {:016x} at offset {}",
+                        consumer, reader.from, reader.next, record.id, record.offset),
+            record.id, record.offset);
+        return;
+      }
+    }
+  }
+
+  std::map<std::pair<uint32_t, PartitionId>, Reader> readers_;
 };
 
 }  // namespace

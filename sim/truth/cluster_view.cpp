@@ -15,11 +15,16 @@ std::optional<std::pair<std::string, int32_t>> split_log_name(std::string_view l
   return std::make_pair(std::string(log.substr(0, dash)), index);
 }
 
-const TruthRecord* PartitionTruth::committed_record(int64_t offset) const {
+size_t PartitionTruth::find_committed(int64_t offset) const {
   const auto at = std::partition_point(committed.begin(), committed.end(),
                                        [offset](const TruthBatch& b) { return b.last_offset < offset; });
-  if (at == committed.end() || at->base_offset > offset) return nullptr;
-  const std::vector<TruthRecord>* records = contents.find(*at);
+  return static_cast<size_t>(at - committed.begin());
+}
+
+const TruthRecord* PartitionTruth::committed_record(int64_t offset) const {
+  const size_t at = find_committed(offset);
+  if (at == committed.size() || committed[at].base_offset > offset) return nullptr;
+  const std::vector<TruthRecord>* records = contents.find(committed[at]);
   if (records == nullptr) return nullptr;
   for (const TruthRecord& record : *records) {
     if (record.offset == offset) return &record;

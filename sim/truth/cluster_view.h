@@ -81,6 +81,8 @@ struct PartitionTruth {
   }
   // The first offset whose committed record must still be there.
   int64_t first_kept() const { return std::max(committed_start, deleted_below); }
+  // The index of the first committed batch whose last offset is >= offset.
+  size_t find_committed(int64_t offset) const;
   // The committed record at `offset`, or nullptr.
   const TruthRecord* committed_record(int64_t offset) const;
 };
