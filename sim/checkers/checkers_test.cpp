@@ -538,6 +538,7 @@ TEST_F(Story, K1PermitsAResetAfterAnUncleanElection) {
 // The log before its position becomes another one, of which it hears nothing.
 TEST_F(Story, K1CriesForAReaderThatMissesWhatTookThePlaceOfLostRecords) {
   view.promise("orders", {3, 1, true});
+  assign();
   lead(1, 0, {1});
   write(1, 0, 0, {a, b});
   high_watermark(1, 2);
@@ -555,6 +556,7 @@ TEST_F(Story, K1CriesForAReaderThatMissesWhatTookThePlaceOfLostRecords) {
 }
 
 TEST_F(Story, K1LetsAReaderBeginLateAndSeek) {
+  assign();
   lead(1, 0);
   replicate({1, 2, 3}, 0, 0, {a, b, c});
   high_watermark(1, 3);

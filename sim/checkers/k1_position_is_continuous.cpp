@@ -2,6 +2,7 @@
 // at the end each reader was handed every record that is committed then, from where it began.
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -18,6 +19,10 @@ class PositionIsContinuous final : public Checker {
   std::string_view text() const override {
     return "a consumer's position neither skips a record nor steps back without a seek or reset, and it is handed "
            "every record";
+  }
+
+  void on_assigned(const ReaderAssigned& assigned) override {
+    assigned_.insert({assigned.consumer, assigned.partition});
   }
 
   // Nothing but a seek of the application needs no reason. A reset follows from OFFSET_OUT_OF_RANGE or from a
@@ -71,6 +76,7 @@ class PositionIsContinuous final : public Checker {
   // took the place of records that an election took away is missed.
   void at_end(Instant at) override {
     for (auto& [who, reader] : readers_) {
+      if (!assigned_.contains(who)) continue;
       std::sort(reader.handed.begin(), reader.handed.end());
       judge_whole(who.first, who.second, reader, at);
     }
@@ -112,7 +118,9 @@ class PositionIsContinuous final : public Checker {
     }
   }
 
-  std::map<std::pair<uint32_t, PartitionId>, Reader> readers_;
+  using Who = std::pair<uint32_t, PartitionId>;
+  std::map<Who, Reader> readers_;
+  std::set<Who> assigned_;  // a raw driver reads here and there, and is not
 };
 
 }  // namespace
