@@ -281,6 +281,72 @@ TEST_F(Story, R5CriesWhenAnOffsetChangesItsRecord) {
   EXPECT_TRUE(cried("R5"));
 }
 
+// Served, and not acknowledged to anybody.
+TEST_F(Story, WhatWasServedMayNotVanishWithinTheBudget) {
+  lead(1, 0);
+  write(1, 0, 0, {a});
+  write(2, 0, 0, {a});
+  high_watermark(1, 1);
+  consume(0, a);
+  log_file(2).bytes.clear();
+  fault(2, NodeFault::power_lost);  // one copy of two that are needed
+  lead(3, 1, {3});
+  EXPECT_TRUE(cried("R1"));
+  write(3, 0, 1, {b});
+  high_watermark(3, 1, true, 1);
+  EXPECT_EQ(view.partition(0)->committed_record(0)->id, a) << "what is committed stays so";
+  consume(0, b);
+  EXPECT_TRUE(cried("R5"));
+}
+
+TEST_F(Story, WhatWasServedMayVanishBeyondTheBudget) {
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a});
+  high_watermark(1, 1);
+  consume(0, a);
+  for (int32_t node : {1, 2, 3}) {
+    log_file(node).bytes.clear();
+    fault(node, NodeFault::power_lost);
+    fault(node, NodeFault::started);
+  }
+  lead(3, 1, {3});
+  replicate({3, 1, 2}, 0, 1, {b});
+  high_watermark(3, 1, true, 1);
+  set_position(0, "reset");
+  consume(0, b);
+  end();
+  EXPECT_FALSE(cried("R1") || cried("R5") || cried("K1"));
+}
+
+TEST_F(Story, AnUncleanElectionExcusesNothingThatIsCommittedAfterIt) {
+  view.promise("orders", {3, 2, true});
+  lead(1, 0, {1, 2});
+  lead(3, 1, {3}, true);
+  write(3, 0, 1, {a});
+  write(1, 0, 1, {a});
+  high_watermark(3, 1, true, 1);
+  lead(2, 2, {2});
+  EXPECT_TRUE(cried("R1"));
+}
+
+TEST_F(Story, ACopyThatWasMadeAgainCountsAgain) {
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a});
+  high_watermark(1, 1);
+  const auto lose = [&](int32_t node) {
+    log_file(node).bytes.clear();
+    fault(node, NodeFault::power_lost);
+    fault(node, NodeFault::started);
+  };
+  const TruthBatch batch = view.partition(0)->committed.front();
+  lose(2);
+  write(2, 0, 0, {a});
+  lose(3);
+  EXPECT_FALSE(view.loss_permitted(0, batch));
+  lose(2);
+  EXPECT_TRUE(view.loss_permitted(0, batch));
+}
+
 TEST_F(Story, R6CriesWhenAnIsrMemberLacksACommittedRecord) {
   lead(1, 0);
   write(1, 0, 0, {a});

@@ -31,13 +31,18 @@ class PositionIsContinuous final : public Checker {
     const auto [it, fresh] = readers_.try_emplace({set.consumer, set.partition});
     Reader& reader = it->second;
     const int64_t before = reader.next;
+    const Instant since = std::exchange(reader.since, set.at);
+    const int32_t epoch = std::exchange(reader.epoch, -1);
     reader.next = set.offset;
     if (fresh) reader.from = set.offset;
     if (set.reason == "seek") reader.skipped.push_back({before, set.offset});
     if (fresh || set.reason != "reset" || set.offset == before) return;
     const PartitionTruth* truth = view_.partition(set.partition);
     if (truth != nullptr && before < truth->first_kept()) return;  // deleted on purpose
-    if (view_.loss_permitted(set.partition, std::min(before, set.offset), -1, Instant{0})) return;
+    if (view_.may_be_gone(set.partition, std::min(before - 1, set.offset), before, since, epoch)) {
+      if (set.offset > before) reader.skipped.push_back({before, set.offset});  // to the end, by its policy
+      return;
+    }
     cry(set.at, to_string(view_.names().name(set.partition)),
         fmt::format("consumer {} was at {} and was reset to {}, though no record is gone", set.consumer,
                     before, set.offset));
@@ -49,6 +54,8 @@ class PositionIsContinuous final : public Checker {
     if (fresh) reader.from = reader.next = record.offset;
     const int64_t expected = reader.next;
     reader.next = record.offset + 1;
+    reader.since = record.at;
+    reader.epoch = record.leader_epoch;
     reader.handed.push_back({record.offset, record.record});
     if (fresh || record.offset == expected) return;
     const std::string subject = to_string(view_.names().name(record.partition));
@@ -87,6 +94,8 @@ class PositionIsContinuous final : public Checker {
   struct Reader {
     int64_t from = 0;  // where it began
     int64_t next = 0;
+    Instant since;       // when it came there
+    int32_t epoch = -1;  // of the record before it; -1: the position was set
     std::vector<std::pair<int64_t, RecordId>> handed;
     std::vector<Range> skipped;  // as it was asked to
   };

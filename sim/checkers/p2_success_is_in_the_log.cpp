@@ -31,6 +31,7 @@ class SuccessIsInTheLog final : public Checker {
     const TruthRecord* there = truth == nullptr ? nullptr : truth->committed_record(op.offset);
     if (there != nullptr && there->id == op.record) return;
     if (truth != nullptr && op.offset < truth->committed_start) return;
+    if (truth != nullptr && truth->was_lost(op.offset, op.record)) return;
     if (view_.loss_permitted(op.partition, op.offset, -1, op.invoked)) return;
     cry(op.completed, to_string(view_.names().name(op.partition)),
         fmt::format("record {:016x} was acknowledged at offset {}, where {} is committed (up to {})",
@@ -44,18 +45,8 @@ class SuccessIsInTheLog final : public Checker {
     std::set<RecordId> found;
     for (PartitionId id : view_.partitions()) {
       const PartitionTruth* truth = view_.partition(id);
-      for (const TruthBatch& batch : truth->committed) {
-        const std::vector<TruthRecord>* records = truth->contents.find(batch);
-        if (records == nullptr) continue;
-        for (const TruthRecord& record : *records) {
-          found.insert(record.id);
-          if (!failed_.contains(record.id)) continue;
-          cry(at, to_string(view_.names().name(id)),
-              fmt::format("record {:016x} was reported as definitely not written, yet stands at offset {}",
-                          record.id, record.offset),
-              record.id, record.offset);
-        }
-      }
+      for (const TruthBatch& batch : truth->committed) look(id, *truth, batch, found, at);
+      for (const LostBatch& gone : truth->lost) look(id, *truth, gone.batch, found, at);
     }
     for (const SendOp& op : by_leader_) {
       const PartitionTruth* truth = view_.partition(op.partition);
@@ -76,6 +67,20 @@ class SuccessIsInTheLog final : public Checker {
   }
 
  private:
+  void look(PartitionId id, const PartitionTruth& truth, const TruthBatch& batch, std::set<RecordId>& found,
+            Instant at) {
+    const std::vector<TruthRecord>* records = truth.contents.find(batch);
+    if (records == nullptr) return;
+    for (const TruthRecord& record : *records) {
+      found.insert(record.id);
+      if (!failed_.contains(record.id)) continue;
+      cry(at, to_string(view_.names().name(id)),
+          fmt::format("record {:016x} was reported as definitely not written, yet stands at offset {}",
+                      record.id, record.offset),
+          record.id, record.offset);
+    }
+  }
+
   std::map<uint32_t, int32_t> acks_;
   std::set<RecordId> failed_;
   std::vector<SendOp> unplaced_;

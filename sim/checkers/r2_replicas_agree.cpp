@@ -55,7 +55,8 @@ class ReplicasAgree final : public Checker {
           std::partition_point(truth->committed.begin(), truth->committed.end(),
                                [&](const TruthBatch& b) { return b.last_offset < mine.base_offset; });
       if (same != truth->committed.end() && same->same(mine)) continue;
-      if (view_.loss_permitted(id, mine.base_offset, -1, Instant{0})) continue;
+      if (view_.loss_permitted(id, mine)) continue;
+      if (same != truth->committed.end() && view_.loss_permitted(id, *same)) continue;
       cry(at, to_string(view_.names().name(id)),
           fmt::format("below its high watermark {} node {} holds {}, but committed is {}", high_watermark,
                       node, to_string(mine), same == truth->committed.end() ? "nothing" : to_string(*same)),

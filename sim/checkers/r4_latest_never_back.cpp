@@ -31,7 +31,7 @@ class LatestNeverBack final : public Checker {
       bound = seen.end;
       since = seen.at;
     }
-    if (answer.offset < bound && !view_.loss_permitted(answer.partition, answer.offset, -1, since)) {
+    if (answer.offset < bound && !view_.may_be_gone(answer.partition, answer.offset, bound, since, -1)) {
       cry(answer.completed, to_string(view_.names().name(answer.partition)),
           fmt::format("latest was {} at {} ms, and {} when asked at {} ms", bound, since.ms(), answer.offset,
                       answer.invoked.ms()));

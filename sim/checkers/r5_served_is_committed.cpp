@@ -1,5 +1,7 @@
 // R5: nothing above the truly committed offset is served to consumers; what was served never changes.
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "sim/checkers/all.h"
@@ -19,34 +21,51 @@ class ServedIsCommitted final : public Checker {
   void on_consumed(const Consumed& record) override {
     const PartitionTruth* truth = view_.partition(record.partition);
     const std::string subject = to_string(view_.names().name(record.partition));
+    const Served now{record.record, record.content_hash, record.at, record.leader_epoch};
     const auto [known, fresh] = served_.try_emplace({record.partition, record.offset},
-                                                    Served{record.record, record.content_hash, record.at});
+                                                    now);
     if (!fresh &&
         (known->second.record != record.record || known->second.content_hash != record.content_hash)) {
-      if (!view_.loss_permitted(record.partition, record.offset, -1, known->second.at)) {
+      if (truth == nullptr || !gone(*truth, record.offset, known->second)) {
         cry(record.at, subject,
             fmt::format("offset {} was served as record {:016x} at {} ms and as record {:016x} now",
                         record.offset, known->second.record, known->second.at.ms(), record.record),
             record.record, record.offset);
       }
-      known->second = {record.record, record.content_hash, record.at};
+      known->second = now;
     }
     if (truth == nullptr) return;
     const TruthRecord* committed = truth->committed_record(record.offset);
     if (committed == nullptr) {
-      if (record.offset < truth->committed_start ||
-          view_.loss_permitted(record.partition, record.offset, -1, Instant{0}))
-        return;
+      if (record.offset < truth->committed_start || gone(*truth, record.offset, now)) return;
       cry(record.at, subject,
           fmt::format("consumer {} was served offset {}, but only {} and below are committed",
                       record.consumer, record.offset, truth->committed_end()),
           record.record, record.offset);
     } else if (committed->id != record.record || committed->content_hash != record.content_hash) {
-      if (view_.loss_permitted(record.partition, record.offset, -1, Instant{0})) return;
+      if (gone(*truth, record.offset, now)) return;
       cry(record.at, subject,
           fmt::format("consumer {} was served record {:016x} at offset {}, where record {:016x} is committed",
                       record.consumer, record.record, record.offset, committed->id),
           record.record, record.offset);
+    }
+  }
+
+  // What is not served a second time vanishes all the same.
+  void at_end(Instant at) override {
+    for (const auto& [where, served] : served_) {
+      const auto [id, offset] = where;
+      const PartitionTruth* truth = view_.partition(id);
+      if (truth == nullptr || offset < truth->committed_start) continue;
+      const TruthRecord* committed = truth->committed_record(offset);
+      const bool same = committed != nullptr && committed->id == served.record &&
+                        committed->content_hash == served.content_hash;
+      if (same || gone(*truth, offset, served)) continue;
+      cry(at, to_string(view_.names().name(id)),
+          fmt::format("record {:016x} was served at offset {} at {} ms, where {} is committed now", served.record,
+                      offset, served.at.ms(),
+                      committed == nullptr ? std::string("nothing") : fmt::format("record {:016x}", committed->id)),
+          served.record, offset);
     }
   }
 
@@ -55,7 +74,16 @@ class ServedIsCommitted final : public Checker {
     RecordId record;
     uint64_t content_hash;
     Instant at;
+    int32_t leader_epoch;
   };
+
+  // It was lost, and might be; or a leader served it that an unclean election had deposed.
+  static bool gone(const PartitionTruth& truth, int64_t offset, const Served& served) {
+    if (truth.was_lost(offset, served.record)) return true;
+    return served.leader_epoch >= 0 && std::any_of(truth.unclean.begin(), truth.unclean.end(), [&](const auto& e) {
+             return e.leader_epoch > served.leader_epoch;
+           });
+  }
   std::map<std::pair<PartitionId, int64_t>, Served> served_;
 };
 

@@ -61,7 +61,7 @@ class IsrHoldsCommitted final : public Checker {
       if (at_last < log->batches().size() && log->batches()[at_last].same(last)) return;
     }
     if (last.last_offset < truth.first_kept()) return;
-    if (view_.loss_permitted(id, last.base_offset, -1, Instant{0})) return;
+    if (view_.loss_permitted(id, last)) return;
     cry(at, to_string(view_.names().name(id)),
         fmt::format(
             "{}: broker {} is in the ISR or ELR [{}], but its log ends at {} and lacks the committed {}",

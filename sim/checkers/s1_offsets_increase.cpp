@@ -30,17 +30,22 @@ class OffsetsIncrease final : public Checker {
     if (const auto* moved = std::get_if<LogStartMoved>(note.event)) start = moved->start_offset;
     if (const auto* loaded = std::get_if<LogLoaded>(note.event)) start = loaded->start_offset;
     if (start < 0) return;
-    auto& known = start_[{*id, note.node}];
-    const bool excused = view_.node(note.node).suspect || view_.loss_permitted(*id, start, -1, Instant{0});
-    if (start < known && !excused) {
+    Known& known = start_[{*id, note.node}];
+    const bool excused =
+        view_.node(note.node).suspect || view_.may_be_gone(*id, start, known.start, known.at, -1);
+    if (start < known.start && !excused) {
       cry(note.at, to_string(view_.names().name(*id)),
-          fmt::format("node {}: the log start offset went back from {} to {}", note.node, known, start));
+          fmt::format("node {}: the log start offset went back from {} to {}", note.node, known.start, start));
     }
-    known = start;
+    known = {start, note.at};
   }
 
  private:
-  std::map<std::pair<PartitionId, int32_t>, int64_t> start_;
+  struct Known {
+    int64_t start = 0;
+    Instant at;
+  };
+  std::map<std::pair<PartitionId, int32_t>, Known> start_;
 };
 
 }  // namespace

@@ -319,8 +319,8 @@ void RunObserver::settle_records(RunSummary& summary) {
     if (lost && truth != nullptr && sent.offset >= 0 && sent.offset < truth->committed_start)
       lost = false;  // retention
     if (lost) {
-      permitted = acks == 0 || view_.loss_permitted(sent.partition, std::max<int64_t>(sent.offset, 0), acks,
-                                                    acks == 1 ? sent.invoked : *sent.acknowledged);
+      permitted = (truth != nullptr && truth->was_lost(sent.offset, record)) ||
+                  view_.loss_permitted(sent.partition, std::max<int64_t>(sent.offset, 0), acks, sent.invoked);
       ++summary.counts.lost;
       if (permitted) ++summary.counts.permitted;
     }

@@ -21,6 +21,18 @@ size_t PartitionTruth::find_committed(int64_t offset) const {
   return static_cast<size_t>(at - committed.begin());
 }
 
+bool PartitionTruth::was_lost(int64_t offset, RecordId record) const {
+  for (const LostBatch& gone : lost) {
+    if (gone.batch.base_offset > offset || gone.batch.last_offset < offset) continue;
+    const std::vector<TruthRecord>* records = contents.find(gone.batch);
+    if (records == nullptr) continue;
+    for (const TruthRecord& there : *records) {
+      if (there.offset == offset && there.id == record) return true;
+    }
+  }
+  return false;
+}
+
 const TruthRecord* PartitionTruth::committed_record(int64_t offset) const {
   const size_t at = find_committed(offset);
   if (at == committed.size() || committed[at].base_offset > offset) return nullptr;
@@ -135,6 +147,7 @@ void ClusterView::on_partition_changed(const PartitionChanged& e, Instant at) {
   if (e.topic_id != truth.topic_id) {  // re-created: another topic
     truth.committed.clear();
     truth.committed_start = 0;
+    truth.lost.clear();
     truth.deleted_below = 0;
     truth.high_watermark.clear();
     truth.replicas.clear();
@@ -177,7 +190,12 @@ void ClusterView::on_event(const NodeEvent& note) {
     return {&truth, replica(truth, note.node, log)};
   };
   if (const auto* e = std::get_if<LogAppended>(&event)) {
-    if (auto [truth, log] = of_log(e->log); log != nullptr) log->appended();
+    const auto [truth, log] = of_log(e->log);
+    if (truth != nullptr && log != nullptr && !truth->destroyed.empty()) {
+      appended(*truth, *log);
+    } else if (log != nullptr) {
+      log->appended();
+    }
   } else if (const auto* e = std::get_if<LogTruncated>(&event)) {
     if (auto [truth, log] = of_log(e->log); log != nullptr) log->truncated(e->to_offset);
   } else if (const auto* e = std::get_if<LogStartMoved>(&event)) {
@@ -215,7 +233,7 @@ void ClusterView::on_event(const NodeEvent& note) {
     truth.high_watermark[note.node] = e->high_watermark;
     const auto it = truth.replicas.find(note.node);
     if (e->leader && it != truth.replicas.end() && it->second != nullptr) {
-      committed_up_to(truth, *it->second, e->high_watermark);
+      committed_up_to(truth, names_.id(e->topic, e->partition), *it->second, *e, note.at);
     }
   } else if (const auto* e = std::get_if<BrokerRegistered>(&event)) {
     if (auto it = nodes_.find(e->broker_id); it != nodes_.end()) it->second.state.suspect = false;
@@ -226,25 +244,41 @@ void ClusterView::on_event(const NodeEvent& note) {
   }
 }
 
-void ClusterView::committed_up_to(PartitionTruth& truth, const ReplicaTruth& leader, int64_t high_watermark) {
+void ClusterView::committed_up_to(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader,
+                                  const HighWatermarkChanged& claim, Instant at) {
+  // A leader that does not know yet that another one was elected uncleanly commits nothing any more.
+  for (const UncleanElection& unclean : truth.unclean) {
+    if (unclean.leader_epoch > claim.leader_epoch) return;
+  }
   if (truth.committed.empty()) truth.committed_start = leader.first_offset();
-  // After an unclean election, or when too many copies were destroyed, the new leader's log is what is
-  // committed from now on: what it does not hold is gone, and is judged where it was acknowledged.
-  const bool rebase = !truth.unclean.empty() || !truth.destroyed.empty();
-  if (rebase && !truth.committed.empty()) {
-    while (!truth.committed.empty()) {
-      const TruthBatch& last = truth.committed.back();
-      if (last.last_offset < leader.first_offset()) break;
-      const size_t at = leader.find(last.base_offset);
-      if (at < leader.batches().size() && leader.batches()[at].same(last)) break;
-      truth.committed.pop_back();
-    }
+  // After a permitted loss this leader's log is what is committed from now on.
+  while (!truth.committed.empty() && !(truth.unclean.empty() && truth.destroyed.empty())) {
+    const TruthBatch& last = truth.committed.back();
+    if (last.last_offset < leader.first_offset()) break;
+    const size_t there = leader.find(last.base_offset);
+    if (there < leader.batches().size() && leader.batches()[there].same(last)) break;
+    if (!loss_permitted(id, last)) break;
+    truth.lost.push_back({last, at});
+    truth.committed.pop_back();
   }
   for (size_t i = leader.find(truth.committed_end()); i < leader.batches().size(); ++i) {
     const TruthBatch& batch = leader.batches()[i];
-    if (batch.last_offset >= high_watermark) break;
+    if (batch.last_offset >= claim.high_watermark) break;
     if (batch.base_offset < truth.committed_end()) continue;
     truth.committed.push_back(batch);
+  }
+}
+
+// What a node has lost and copied again from another is a copy again.
+void ClusterView::appended(PartitionTruth& truth, ReplicaTruth& log) {
+  const size_t before = log.batches().size();
+  log.appended();
+  for (Destroyed& copy : truth.destroyed) {
+    if (copy.node != log.node() || copy.batches.empty()) continue;
+    for (size_t i = std::min(before, log.batches().size()); i < log.batches().size(); ++i) {
+      const auto again = copy.batches.find(log.batches()[i].base_offset);
+      if (again != copy.batches.end() && again->second.same(log.batches()[i])) copy.batches.erase(again);
+    }
   }
 }
 
@@ -286,8 +320,11 @@ void ClusterView::on_disk_changed(int32_t node, Instant at) {
     size_t same = 0;
     while (same < before.size() && same < after.size() && before[same].same(after[same]) && after[same].valid)
       ++same;
-    if (same < before.size())
-      truth->destroyed.push_back({node, before[same].base_offset, at, before.back().last_offset + 1});
+    if (same < before.size()) {
+      Destroyed copy{node, before[same].base_offset, at, before.back().last_offset + 1, {}};
+      for (size_t i = same; i < before.size(); ++i) copy.batches.emplace(before[i].base_offset, before[i]);
+      truth->destroyed.push_back(std::move(copy));
+    }
     if (after.empty()) truth->replicas.erase(it);
   }
 }
@@ -302,30 +339,92 @@ std::set<int32_t> ClusterView::leaders_since(const PartitionTruth& truth, Instan
   return leaders;
 }
 
+int32_t ClusterView::budget(PartitionId id) const {
+  const TopicPromise promise = promise_of(id);
+  return std::min(promise.min_insync, promise.replication);
+}
+
+std::set<int32_t> ClusterView::without_copy(const PartitionTruth& truth, const TruthBatch& batch) {
+  std::set<int32_t> nodes;
+  for (const Destroyed& copy : truth.destroyed) {
+    const auto gone = copy.batches.find(batch.base_offset);
+    if (gone != copy.batches.end() && gone->second.same(batch)) nodes.insert(copy.node);
+  }
+  return nodes;
+}
+
+bool ClusterView::loss_permitted(PartitionId id, const TruthBatch& batch) const {
+  const PartitionTruth* truth = partition(id);
+  if (truth == nullptr) return false;
+  for (const UncleanElection& unclean : truth->unclean) {
+    if (unclean.leader_epoch > batch.leader_epoch) return true;
+  }
+  return static_cast<int32_t>(without_copy(*truth, batch).size()) >= budget(id);
+}
+
 bool ClusterView::loss_permitted(PartitionId id, int64_t offset, int32_t acks, Instant since) const {
   const PartitionTruth* truth = partition(id);
   if (acks == 0) return true;
   if (truth == nullptr) return false;
   for (const UncleanElection& unclean : truth->unclean) {
     if (unclean.at >= since) return true;
+    // Who was deposed by it and does not know it yet goes on for nothing.
+    for (const Reign& reign : truth->reigns) {
+      if (reign.leader != unclean.leader && reign.from <= unclean.at && (!reign.until || *reign.until >= since))
+        return true;
+    }
   }
   std::set<int32_t> destroyed;
   for (const Destroyed& copy : truth->destroyed) {
-    if (copy.from_offset <= offset && copy.at >= since) destroyed.insert(copy.node);
+    if (copy.from_offset <= offset && offset < copy.end_offset && copy.at >= since) destroyed.insert(copy.node);
   }
   if (acks == 1) {
     // Which leader acknowledged it is not known if there were several, but then one of them was deposed.
     const std::set<int32_t> leaders = leaders_since(*truth, since);
     return leaders.size() > 1 || (leaders.size() == 1 && destroyed.contains(*leaders.begin()));
   }
-  const TopicPromise promise = promise_of(id);
-  return static_cast<int32_t>(destroyed.size()) >= std::min(promise.min_insync, promise.replication);
+  return static_cast<int32_t>(destroyed.size()) >= budget(id);
+}
+
+bool ClusterView::may_be_gone(PartitionId id, int64_t from, int64_t to, Instant since, int32_t epoch) const {
+  const PartitionTruth* truth = partition(id);
+  if (truth == nullptr) return false;
+  for (const UncleanElection& unclean : truth->unclean) {
+    if (epoch >= 0 ? unclean.leader_epoch > epoch : unclean.at >= since) return true;
+  }
+  for (const LostBatch& gone : truth->lost) {
+    if (gone.at >= since && gone.batch.base_offset < to && gone.batch.last_offset >= from) return true;
+  }
+  for (size_t i = truth->find_committed(from); i < truth->committed.size(); ++i) {
+    if (truth->committed[i].base_offset >= to) break;
+    if (loss_permitted(id, truth->committed[i])) return true;
+  }
+  return false;
+}
+
+const TruthBatch* ClusterView::first_missing(PartitionId id, int32_t node) const {
+  const PartitionTruth* truth = partition(id);
+  if (truth == nullptr || truth->committed.empty()) return nullptr;
+  const auto replica = truth->replicas.find(node);
+  static const std::vector<TruthBatch> kNone;
+  const std::vector<TruthBatch>& held =
+      replica == truth->replicas.end() || replica->second == nullptr ? kNone : replica->second->batches();
+  const int64_t from = truth->first_kept();
+  size_t at = 0;
+  for (size_t i = truth->find_committed(from); i < truth->committed.size(); ++i) {
+    const TruthBatch& batch = truth->committed[i];
+    if (batch.base_offset < from) continue;
+    while (at < held.size() && held[at].last_offset < batch.base_offset) ++at;
+    if (at < held.size() && held[at].same(batch)) continue;
+    if (!loss_permitted(id, batch)) return &batch;
+  }
+  return nullptr;
 }
 
 bool ClusterView::offline_permitted(PartitionId id) const {
   const PartitionTruth* truth = partition(id);
-  return truth != nullptr && truth->claim.leader < 0 &&
-         loss_permitted(id, std::max<int64_t>(truth->committed_end() - 1, 0), -1, Instant{0});
+  return truth != nullptr && truth->claim.leader < 0 && !truth->committed.empty() &&
+         loss_permitted(id, truth->committed.back());
 }
 
 }  // namespace ksim::sim

@@ -24,6 +24,14 @@ struct Destroyed {
   int64_t from_offset = 0;
   Instant at;
   int64_t end_offset = 0;  // of its log before
+  // By base offset. A batch that the node has copied again is no more among them.
+  std::map<int64_t, TruthBatch> batches;
+};
+
+// A batch that was committed and is so no more: the contract permits its loss, and a leader went on without.
+struct LostBatch {
+  TruthBatch batch;
+  Instant at;
 };
 
 // A broker from outside ISR and ELR was made leader.
@@ -65,6 +73,7 @@ struct PartitionTruth {
   // Batches that a leader has claimed to be committed, in order, as they stood in its log then.
   std::vector<TruthBatch> committed;
   int64_t committed_start = 0;
+  std::vector<LostBatch> lost;
   // Records before it were deleted on purpose: by retention or by DeleteRecords.
   int64_t deleted_below = 0;
   std::vector<Destroyed> destroyed;
@@ -83,6 +92,8 @@ struct PartitionTruth {
   int64_t first_kept() const { return std::max(committed_start, deleted_below); }
   // The index of the first committed batch whose last offset is >= offset.
   size_t find_committed(int64_t offset) const;
+  // True if this record stood at `offset` in a batch whose loss was permitted.
+  bool was_lost(int64_t offset, RecordId record) const;
   // The committed record at `offset`, or nullptr.
   const TruthRecord* committed_record(int64_t offset) const;
 };
@@ -124,9 +135,17 @@ class ClusterView {
   const std::vector<int32_t>& voters() const { return voters_; }
   // The node that last became the active controller and has neither stepped down nor died since; -1: none.
   int32_t active_controller() const { return active_controller_; }
-  // True where CONTRACT.md permits the loss of a record acknowledged under `acks`, for what has happened
-  // since: since its acknowledgement with acks=all, since it was sent with acks=1.
+  // True where CONTRACT.md permits the loss of a committed batch: for what became of its own copies, and for
+  // unclean elections in later epochs than its own.
+  bool loss_permitted(PartitionId id, const TruthBatch& batch) const;
+  // The same of a record whose batch nobody knows, for what has happened since: since it was sent. With acks=1
+  // for what became of the leader.
   bool loss_permitted(PartitionId id, int64_t offset, int32_t acks, Instant since) const;
+  // True if records that a reader had seen in [from, to) may be gone, which it came to know at `since`, the last of
+  // them from epoch `epoch` (-1: it does not know): they were lost since, or their loss is permitted.
+  bool may_be_gone(PartitionId id, int64_t from, int64_t to, Instant since, int32_t epoch) const;
+  // The first batch that is committed and that the log of `node` lacks although nothing permits it, or nullptr.
+  const TruthBatch* first_missing(PartitionId id, int32_t node) const;
   // True where a partition without a leader may stay so: its last committed records may be lost.
   bool offline_permitted(PartitionId id) const;
   // The partition that an event of a replica's log is about, or nothing for the metadata log.
@@ -143,7 +162,11 @@ class ClusterView {
   ReplicaTruth* open_log(int32_t node, std::string_view log, std::unique_ptr<ReplicaTruth>& slot,
                          BatchContents& contents);
   ReplicaTruth* replica(PartitionTruth& truth, int32_t node, std::string_view log);
-  void committed_up_to(PartitionTruth& truth, const ReplicaTruth& leader, int64_t high_watermark);
+  void committed_up_to(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader,
+                       const HighWatermarkChanged& claim, Instant at);
+  void appended(PartitionTruth& truth, ReplicaTruth& log);
+  static std::set<int32_t> without_copy(const PartitionTruth& truth, const TruthBatch& batch);
+  int32_t budget(PartitionId id) const;
   // Who may have acknowledged a record with acks=1 since then, or has taken over the partition after.
   static std::set<int32_t> leaders_since(const PartitionTruth& truth, Instant since);
   // True if an operator asked for it, the configuration allows it, or it is the last known leader (rule C26).
