@@ -408,9 +408,39 @@ TEST_F(Story, S1CriesWhenOffsetsRepeat) {
 
 TEST_F(Story, S1CriesWhenTheLogStartGoesBack) {
   write(1, 0, 0, {a});
-  emit(1, LogStartMoved{kLog, kTopic, 0, 10, "deletion"});
-  emit(1, LogStartMoved{kLog, kTopic, 0, 9, "deletion"});
+  emit(1, LogStartMoved{kLog, kTopic, 0, 10, "leader offset increment"});
+  emit(1, LogStartMoved{kLog, kTopic, 0, 9, "leader offset increment"});
   EXPECT_TRUE(cried("S1"));
+}
+
+// Whether S1 minds that node 1 deletes a and b, written an instant ago, after this long.
+struct RetentionStory : Story {
+  bool minded(int64_t retention_ms, int64_t retention_bytes, int64_t committed = 2, int64_t after_ms = 1000) {
+    view.promise("orders", {3, 2, false, retention_ms, retention_bytes});
+    const int64_t written_ms = 5'000'000;
+    view.wall_ms = [=](int32_t) { return written_ms + after_ms; };
+    lead(1, 0);
+    BatchOptions options;
+    options.leader_epoch = 0;
+    BatchBuilder builder(options);
+    for (int i = 0; i < 2; ++i) builder.append({written_ms, std::nullopt, Bytes(), {}});
+    const ByteBuffer bytes = builder.build();
+    for (int32_t node : {1, 2, 3}) write_batch(node, bytes);
+    high_watermark(1, committed);
+    emit(1, LogStartMoved{kLog, kTopic, 0, 2, "segment deletion"});
+    return cried("S1");
+  }
+};
+
+TEST_F(RetentionStory, S1CriesWhenRecordsGoThatAreNotOldEnough) { EXPECT_TRUE(minded(2000, -1)); }
+TEST_F(RetentionStory, S1LetsOldRecordsGo) { EXPECT_FALSE(minded(999, -1)); }
+TEST_F(RetentionStory, S1CriesWhenWhatIsKeptForEverGoes) { EXPECT_TRUE(minded(-1, -1)); }
+TEST_F(RetentionStory, S1CriesWhenFewerBytesAreLeftThanAreToStay) { EXPECT_TRUE(minded(-1, 1)); }
+TEST_F(RetentionStory, S1LetsWhatIsTooMuchGo) { EXPECT_FALSE(minded(-1, 0)); }
+TEST_F(RetentionStory, S1CriesWhenUncommittedRecordsGo) { EXPECT_TRUE(minded(1, -1, 0)); }
+TEST_F(RetentionStory, S1LetsAClientDelete) {
+  view.on_delete_records(names.id("orders", 0), 2);
+  EXPECT_FALSE(minded(-1, -1));
 }
 
 ByteBuffer transactional_batch(int64_t offset, int32_t sequence) {
@@ -539,6 +569,7 @@ TEST_F(Story, K1CriesWhenAConsumerSkipsOrStepsBack) {
 }
 
 TEST_F(Story, WhatWasDeletedOnPurposeIsNeitherLostNorSkipped) {
+  view.promise("orders", {3, 2, false, 0});
   lead(1, 0);
   replicate({1, 2, 3}, 0, 0, {a, b});
   high_watermark(1, 2);

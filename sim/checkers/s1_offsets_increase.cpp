@@ -1,4 +1,5 @@
-// S1: offsets in a log are unique and strictly increasing; the log start offset never decreases.
+// S1: offsets in a log are unique and strictly increasing; the log start offset never decreases, and moves over
+// what retention or a client has given up only.
 
 #include <fmt/format.h>
 
@@ -13,7 +14,8 @@ class OffsetsIncrease final : public Checker {
   using Checker::Checker;
   std::string_view code() const override { return "S1"; }
   std::string_view text() const override {
-    return "offsets in a log are unique and increase; the log start offset never decreases";
+    return "offsets in a log are unique and increase; the log start offset never decreases, and moves over what was "
+           "given up only";
   }
 
   void on_event(const NodeEvent& note) override {
@@ -27,7 +29,14 @@ class OffsetsIncrease final : public Checker {
           fmt::format("node {}: {}", note.node, it->second->disorder()));
     }
     int64_t start = -1;
-    if (const auto* moved = std::get_if<LogStartMoved>(note.event)) start = moved->start_offset;
+    if (const auto* moved = std::get_if<LogStartMoved>(note.event)) {
+      start = moved->start_offset;
+      if (!truth->unfounded_deletion.empty()) {
+        cry(note.at, to_string(view_.names().name(*id)),
+            fmt::format("node {} moved its log start to {} ({}), yet nothing permits it: {}", note.node, start,
+                        moved->reason, truth->unfounded_deletion));
+      }
+    }
     if (const auto* loaded = std::get_if<LogLoaded>(note.event)) start = loaded->start_offset;
     if (start < 0) return;
     Known& known = start_[{*id, note.node}];

@@ -49,6 +49,8 @@ TopicPromise promise_of(const Plan& plan, const TopicPlan& topic) {
   const TopicConfig config = effective_topic_config({nothing_dynamic, *server}, &own);
   promise.min_insync = config.min_insync_replicas;
   promise.unclean_election = config.unclean_leader_election;
+  promise.retention_ms = config.retention_ms;
+  promise.retention_bytes = config.retention_bytes;
   return promise;
 }
 

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <charconv>
 
+#include <fmt/format.h>
+
+#include "sim/clock/node_clock.h"
+
 namespace ksim::sim {
 
 std::optional<std::pair<std::string, int32_t>> split_log_name(std::string_view log) {
@@ -149,6 +153,8 @@ void ClusterView::on_partition_changed(const PartitionChanged& e, Instant at) {
     truth.committed_start = 0;
     truth.lost.clear();
     truth.deleted_below = 0;
+    truth.deletion_asked = 0;
+    truth.start.clear();
     truth.high_watermark.clear();
     truth.replicas.clear();
     truth.claim = {};
@@ -199,14 +205,14 @@ void ClusterView::on_event(const NodeEvent& note) {
   } else if (const auto* e = std::get_if<LogTruncated>(&event)) {
     if (auto [truth, log] = of_log(e->log); log != nullptr) log->truncated(e->to_offset);
   } else if (const auto* e = std::get_if<LogStartMoved>(&event)) {
-    // Each replica deletes what is too old or too much by itself; what came from its leader says nothing new.
     const auto [truth, log] = of_log(e->log);
-    if (truth != nullptr && !e->reason.starts_with("leader offset"))
-      truth->deleted_below = std::max(truth->deleted_below, e->start_offset);
+    if (truth != nullptr) on_start_moved(*truth, *partition_of(event), log, *e, note);
   } else if (const auto* e = std::get_if<SegmentRolled>(&event)) {
     if (auto [truth, log] = of_log(e->log); log != nullptr) log->rolled(e->base_offset);
   } else if (const auto* e = std::get_if<LogLoaded>(&event)) {
-    if (auto [truth, log] = of_log(e->log); log != nullptr) log->reload();
+    const auto [truth, log] = of_log(e->log);
+    if (truth != nullptr) truth->start[note.node] = e->start_offset;
+    if (log != nullptr) log->reload();
   } else if (const auto* e = std::get_if<PartitionChanged>(&event)) {
     on_partition_changed(*e, note.at);
   } else if (const auto* e = std::get_if<BecameLeader>(&event)) {
@@ -267,6 +273,67 @@ void ClusterView::committed_up_to(PartitionTruth& truth, PartitionId id, const R
     if (batch.base_offset < truth.committed_end()) continue;
     truth.committed.push_back(batch);
   }
+}
+
+void ClusterView::on_delete_records(PartitionId id, int64_t offset) {
+  const PartitionName& name = names_.name(id);
+  PartitionTruth& truth = partition_at(name.topic, name.index);
+  truth.deletion_asked = std::max(truth.deletion_asked, offset);
+}
+
+// Each replica deletes what is too old or too much by itself; what came from its leader says nothing new.
+void ClusterView::on_start_moved(PartitionTruth& truth, PartitionId id, const ReplicaTruth* log,
+                                 const LogStartMoved& event, const NodeEvent& note) {
+  truth.unfounded_deletion.clear();
+  if (!event.reason.starts_with("leader offset")) {
+    truth.unfounded_deletion = unfounded(truth, id, log, event.start_offset, note);
+    if (truth.unfounded_deletion.empty())
+      truth.deleted_below = std::max(truth.deleted_below, event.start_offset);
+  }
+  truth.start[note.node] = event.start_offset;
+}
+
+// Why the records of `log` before `start` may not be deleted by the log itself; empty: they may. They go by
+// whole segments (rules of retention.bytes, then retention.ms), none of them above the high watermark.
+std::string ClusterView::unfounded(const PartitionTruth& truth, PartitionId id, const ReplicaTruth* log,
+                                   int64_t start, const NodeEvent& note) const {
+  if (start <= std::max(truth.deletion_asked, truth.deleted_below)) return {};
+  const int64_t committed = truth.committed_end();
+  if (start > committed) return fmt::format("{} is above {}, up to which all is committed", start, committed);
+  if (log == nullptr) return {};
+  struct Part {
+    int64_t end = 0;
+    int64_t bytes = 0;
+    int64_t newest_ms = -1;
+  };
+  std::map<int64_t, Part> parts;  // by segment
+  const auto known = truth.start.find(note.node);
+  const int64_t old_start = known == truth.start.end() ? 0 : known->second;
+  int64_t left = 0;
+  for (const TruthBatch& batch : log->batches()) {
+    Part& part = parts[batch.segment];
+    part.end = batch.last_offset + 1;
+    part.bytes += batch.size_bytes;
+    part.newest_ms = std::max(part.newest_ms, batch.max_timestamp_ms);
+  }
+  std::erase_if(parts, [old_start](const auto& part) { return part.second.end <= old_start; });
+  for (const auto& [base, part] : parts) left += part.bytes;
+  const TopicPromise promise = promise_of(id);
+  constexpr int64_t kWallEpochMs = kWallEpochNs / 1'000'000;
+  const int64_t now_ms = wall_ms ? wall_ms(note.node) : kWallEpochMs + note.at.ms();
+  for (const auto& [base, part] : parts) {
+    if (base >= start) break;
+    const bool too_much = promise.retention_bytes >= 0 && left - part.bytes >= promise.retention_bytes;
+    const bool too_old = promise.retention_ms >= 0 && now_ms - part.newest_ms > promise.retention_ms;
+    const bool asked = part.end <= truth.deletion_asked;
+    if (!too_much && !too_old && !asked) {
+      return fmt::format("segment {} goes, whose newest record is {} ms old (retention.ms {}), where {} bytes are left "
+                         "(retention.bytes {})",
+                         base, now_ms - part.newest_ms, promise.retention_ms, left, promise.retention_bytes);
+    }
+    left -= part.bytes;
+  }
+  return {};
 }
 
 // What a node has lost and copied again from another is a copy again.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -63,6 +64,8 @@ struct TopicPromise {
   int32_t replication = 1;
   int32_t min_insync = 1;
   bool unclean_election = false;
+  int64_t retention_ms = -1;     // -1: for ever
+  int64_t retention_bytes = -1;  // -1: without limit
 };
 
 struct PartitionTruth {
@@ -74,8 +77,11 @@ struct PartitionTruth {
   std::vector<TruthBatch> committed;
   int64_t committed_start = 0;
   std::vector<LostBatch> lost;
-  // Records before it were deleted on purpose: by retention or by DeleteRecords.
+  // Records before it were deleted on purpose: by retention or by DeleteRecords, where the truth bears it out.
   int64_t deleted_below = 0;
+  int64_t deletion_asked = 0;          // the largest offset of which a client has asked for it
+  std::map<int32_t, int64_t> start;    // of each node's log, as it says
+  std::string unfounded_deletion;      // what is wrong with the deletion that was just heard of; empty: nothing
   std::vector<Destroyed> destroyed;
   std::vector<UncleanElection> unclean;  // that were allowed
   // The claim that was heard last elected one who must not lead.
@@ -119,6 +125,10 @@ class ClusterView {
   // ---- feeding ----
   void on_event(const NodeEvent& event);
   void on_node(int32_t node, NodeFault fault, Instant at);
+  // A client is about to ask that the records before `offset` be deleted.
+  void on_delete_records(PartitionId id, int64_t offset);
+  // What a node's wall clock shows; by default a right one.
+  std::function<int64_t(int32_t node)> wall_ms;
 
   // ---- asking ----
   const PartitionNames& names() const { return names_; }
@@ -164,6 +174,10 @@ class ClusterView {
   ReplicaTruth* replica(PartitionTruth& truth, int32_t node, std::string_view log);
   void committed_up_to(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader,
                        const HighWatermarkChanged& claim, Instant at);
+  void on_start_moved(PartitionTruth& truth, PartitionId id, const ReplicaTruth* log, const LogStartMoved& event,
+                      const NodeEvent& note);
+  std::string unfounded(const PartitionTruth& truth, PartitionId id, const ReplicaTruth* log, int64_t start,
+                        const NodeEvent& note) const;
   void appended(PartitionTruth& truth, ReplicaTruth& log);
   static std::set<int32_t> without_copy(const PartitionTruth& truth, const TruthBatch& batch);
   int32_t budget(PartitionId id) const;

@@ -122,8 +122,9 @@ size_t ReplicaTruth::take_batch(Bytes frame) {
   const TruthBatch batch{view.base_offset(),  view.last_offset(),
                          view.leader_epoch(), view.stored_crc(),
                          view.is_control(),   view.crc_matches(),
-                         producer_of(view),   segment_,
-                         position_,           static_cast<uint32_t>(frame.size())};
+                         producer_of(view),   view.max_timestamp_ms(),
+                         segment_,            position_,
+                         static_cast<uint32_t>(frame.size())};
   if (!batch.valid) return 0;  // a torn tail: recovery will cut it
   if (!batches_.empty() && batch.base_offset <= batches_.back().last_offset) {
     disorder_ = fmt::format("{} follows {}", to_string(batch), to_string(batches_.back()));

@@ -54,6 +54,7 @@ struct TruthBatch {
   bool control = false;
   bool valid = true;  // its CRC matches its bytes
   TruthProducer producer;
+  int64_t max_timestamp_ms = -1;
   int64_t segment = 0;
   uint64_t position = 0;
   uint32_t size_bytes = 0;
