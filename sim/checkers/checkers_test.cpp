@@ -519,6 +519,27 @@ TEST_F(Story, P1CriesForDuplicatesAndDisorder) {
   EXPECT_TRUE(cried("P1"));
 }
 
+// b is open while c is committed behind a.
+struct GapStory : Story {
+  void invoke(RecordId id) {
+    for (auto& checker : checkers) checker->on_send_invoked({1, 0, id, tick(), {}, Outcome::pending, {}, -1});
+  }
+  bool minded(std::optional<Outcome> of_b) {
+    lead(1, 0);
+    for (RecordId id : {a, b, c}) invoke(id);
+    replicate({1, 2, 3}, 0, 0, {a});
+    if (of_b) {
+      const SendOp op{1, 0, b, now, tick(), *of_b, ErrorCode::NONE, -1};
+      for (auto& checker : checkers) checker->on_send_completed(op);
+    }
+    replicate({1, 2, 3}, 1, 0, {c});
+    high_watermark(1, 2);
+    return cried("P1");
+  }
+};
+TEST_F(GapStory, P1CriesForAGap) { EXPECT_TRUE(minded({})); }
+TEST_F(GapStory, P1LetsASendBeMissingThatWasGivenUp) { EXPECT_FALSE(minded(Outcome::unknown)); }
+
 TEST_F(Story, P1LetsABatchThatWasSentAgainStandBehind) {
   session({1, "plain", -1, false, 1});
   lead(1, 0);

@@ -1,5 +1,5 @@
 // P1: per (producer session, partition) each record of an idempotent producer is committed at most once, in
-// the order of sends, without a gap before an acknowledged one. Of a producer with one request in flight, but
+// the order of sends, and not while an earlier one is open and missing. Of a producer with one request in flight, but
 // without idempotence, records first appear in the order of sends; a batch that was sent again may stand
 // behind later ones.
 
@@ -18,12 +18,19 @@ class ExactlyOnce final : public Checker {
   using Checker::Checker;
   std::string_view code() const override { return "P1"; }
   std::string_view text() const override {
-    return "an idempotent producer's records are in the log at most once and in the order of sends";
+    return "an idempotent producer's records are in the log at most once, in the order of sends and without a gap";
   }
 
   void on_session(const ProducerSession& session) override {
     ordered_[session.session] = session.idempotent || session.max_in_flight == 1;
     unique_[session.session] = session.idempotent;
+  }
+
+  void on_send_invoked(const SendOp& op) override {
+    if (unique_[op.session]) open_[{op.session, op.partition}].insert(number_of(op.record));
+  }
+  void on_send_completed(const SendOp& op) override {
+    if (unique_[op.session]) open_[{op.session, op.partition}].erase(number_of(op.record));
   }
 
   void on_event(const NodeEvent& note) override {
@@ -82,10 +89,30 @@ class ExactlyOnce final : public Checker {
           record.id, record.offset);
     }
     if (number < last.number) return;
+    if (unique) judge_gap(id, last, record, at);
     last.number = number;
     last.offset = record.offset;
   }
 
+  // A send that is still open and behind which a later one is committed. One that the client has given up was
+  // completed before: it begins a new epoch behind it.
+  void judge_gap(PartitionId id, const Last& last, const TruthRecord& record, Instant at) {
+    const PartitionTruth& truth = *view_.partition(id);
+    // Who has no batch of a producer any more, lets it begin anywhere.
+    if (last.number == 0 || last.offset < truth.first_kept() || !truth.lost.empty()) return;
+    const auto open = open_.find({session_of(record.id), id});
+    if (open == open_.end()) return;
+    const auto missing = open->second.upper_bound(last.number);
+    if (missing == open->second.end() || *missing >= number_of(record.id)) return;
+    cry(at, to_string(view_.names().name(id)),
+        fmt::format("record {:016x} (send {} of session {}) at offset {} follows send {} at offset {}: send {} is "
+                    "missing between them",
+                    record.id, number_of(record.id), session_of(record.id), record.offset, last.number,
+                    last.offset, *missing),
+        record.id, record.offset);
+  }
+
+  std::map<std::pair<uint32_t, PartitionId>, std::set<uint64_t>> open_;
   std::map<uint32_t, bool> ordered_;
   std::map<uint32_t, bool> unique_;
   std::map<PartitionId, Progress> progress_;
