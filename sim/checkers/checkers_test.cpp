@@ -673,8 +673,29 @@ TEST_F(Story, K1CriesForAReaderThatMissesWhatTookThePlaceOfLostRecords) {
   EXPECT_TRUE(cried("K1"));
 }
 
+// Whether K1 minds where a reader begins, with three records committed of which the first was deleted.
+struct FirstPosition : Story {
+  bool minded(bool from_end, int64_t offset) {
+    view.promise("orders", {3, 2, false, 0});
+    lead(1, 0);
+    replicate({1, 2, 3}, 0, 0, {a});
+    replicate({1, 2, 3}, 1, 0, {b, c});
+    high_watermark(1, 3);
+    view.on_delete_records(0, 1);
+    emit(1, LogStartMoved{kLog, kTopic, 0, 1, "records deleted"});
+    assign(1, from_end);
+    for (auto& checker : checkers) checker->on_reader_call({1, "poll", tick(), {}, {}});
+    set_position(offset, "assigned");
+    return cried("K1");
+  }
+};
+TEST_F(FirstPosition, K1LetsEarliestBeginAtTheFirstKept) { EXPECT_FALSE(minded(false, 1)); }
+TEST_F(FirstPosition, K1CriesWhenEarliestBeginsLater) { EXPECT_TRUE(minded(false, 2)); }
+TEST_F(FirstPosition, K1LetsLatestBeginAtTheEnd) { EXPECT_FALSE(minded(true, 3)); }
+TEST_F(FirstPosition, K1CriesWhenLatestBeginsBefore) { EXPECT_TRUE(minded(true, 0)); }
+
 TEST_F(Story, K1LetsAReaderBeginLateAndSeek) {
-  assign();
+  assign(1, true);
   lead(1, 0);
   replicate({1, 2, 3}, 0, 0, {a, b, c});
   high_watermark(1, 3);

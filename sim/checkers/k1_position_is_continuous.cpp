@@ -1,4 +1,4 @@
-// K1: per consumer and partition the position neither skips a record nor steps back without a seek or reset;
+// K1: a reader begins where its policy says; per consumer and partition the position neither skips a record nor steps back without a seek or reset;
 // at the end each reader was handed every record that is committed then, from where it began.
 
 #include <algorithm>
@@ -17,12 +17,22 @@ class PositionIsContinuous final : public Checker {
   using Checker::Checker;
   std::string_view code() const override { return "K1"; }
   std::string_view text() const override {
-    return "a consumer's position neither skips a record nor steps back without a seek or reset, and it is handed "
+    return "a consumer begins where its policy says, its position neither skips a record nor steps back without a seek or reset, and it is handed "
            "every record";
   }
 
   void on_assigned(const ReaderAssigned& assigned) override {
-    assigned_.insert({assigned.consumer, assigned.partition});
+    assigned_.try_emplace({assigned.consumer, assigned.partition}, Assigned{assigned.from_end, -1, {}});
+  }
+  // Its first poll follows at once upon its assignment: from then on it asks where to begin.
+  void on_reader_call(const ReaderCall& call) override {
+    if (!polled_.insert(call.consumer).second) return;
+    for (auto& [who, assigned] : assigned_) {
+      const PartitionTruth* truth = who.first == call.consumer ? view_.partition(who.second) : nullptr;
+      if (truth == nullptr) continue;
+      assigned.end = truth->committed_end();
+      assigned.at = call.invoked;
+    }
   }
 
   // Nothing but a seek of the application needs no reason. A reset follows from OFFSET_OUT_OF_RANGE or from a
@@ -34,7 +44,10 @@ class PositionIsContinuous final : public Checker {
     const Instant since = std::exchange(reader.since, set.at);
     const int32_t epoch = std::exchange(reader.epoch, -1);
     reader.next = set.offset;
-    if (fresh) reader.from = set.offset;
+    if (fresh) {
+      reader.from = set.offset;
+      judge_first(set);
+    }
     if (set.reason == "seek") reader.skipped.push_back({before, set.offset});
     if (fresh || set.reason != "reset" || set.offset == before) return;
     const PartitionTruth* truth = view_.partition(set.partition);
@@ -100,6 +113,32 @@ class PositionIsContinuous final : public Checker {
     std::vector<Range> skipped;  // as it was asked to
   };
 
+  struct Assigned {
+    bool from_end = false;
+    int64_t end = -1;  // what was committed when it began to ask
+    Instant at;
+  };
+
+  void judge_first(const PositionSet& set) {
+    const auto found = assigned_.find({set.consumer, set.partition});
+    const PartitionTruth* truth = view_.partition(set.partition);
+    if (found == assigned_.end() || truth == nullptr || set.reason != "assigned") return;
+    const Assigned& assigned = found->second;
+    const std::string subject = to_string(view_.names().name(set.partition));
+    if (!assigned.from_end) {
+      if (set.offset <= truth->first_kept()) return;
+      cry(set.at, subject,
+          fmt::format("consumer {} was to begin with the first record and began at {}, though {} is kept", set.consumer,
+                      set.offset, truth->first_kept()));
+      return;
+    }
+    if (set.offset >= assigned.end || view_.leaders_since(set.partition, assigned.at) > 1) return;
+    if (view_.may_be_gone(set.partition, set.offset, assigned.end, assigned.at, -1)) return;
+    cry(set.at, subject,
+        fmt::format("consumer {} was to begin at the end and began at {}, though {} was committed when it asked",
+                    set.consumer, set.offset, assigned.end));
+  }
+
   void judge_whole(uint32_t consumer, PartitionId id, const Reader& reader, Instant at) {
     const PartitionTruth* truth = view_.partition(id);
     if (truth == nullptr) return;
@@ -129,7 +168,8 @@ class PositionIsContinuous final : public Checker {
 
   using Who = std::pair<uint32_t, PartitionId>;
   std::map<Who, Reader> readers_;
-  std::set<Who> assigned_;  // a raw driver reads here and there, and is not
+  std::map<Who, Assigned> assigned_;  // a raw driver reads here and there, and is not
+  std::set<uint32_t> polled_;
 };
 
 }  // namespace

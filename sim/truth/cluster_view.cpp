@@ -453,6 +453,11 @@ bool ClusterView::loss_permitted(PartitionId id, int64_t offset, int32_t acks, I
   return static_cast<int32_t>(destroyed.size()) >= budget(id);
 }
 
+size_t ClusterView::leaders_since(PartitionId id, Instant since) const {
+  const PartitionTruth* truth = partition(id);
+  return truth == nullptr ? 0 : leaders_since(*truth, since).size();
+}
+
 bool ClusterView::may_be_gone(PartitionId id, int64_t from, int64_t to, Instant since, int32_t epoch) const {
   const PartitionTruth* truth = partition(id);
   if (truth == nullptr) return false;

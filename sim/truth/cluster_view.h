@@ -151,6 +151,8 @@ class ClusterView {
   // The same of a record whose batch nobody knows, for what has happened since: since it was sent. With acks=1
   // for what became of the leader.
   bool loss_permitted(PartitionId id, int64_t offset, int32_t acks, Instant since) const;
+  // How many brokers led the partition since then, or believed to.
+  size_t leaders_since(PartitionId id, Instant since) const;
   // True if records that a reader had seen in [from, to) may be gone, which it came to know at `since`, the last of
   // them from epoch `epoch` (-1: it does not know): they were lost since, or their loss is permitted.
   bool may_be_gone(PartitionId id, int64_t from, int64_t to, Instant since, int32_t epoch) const;
