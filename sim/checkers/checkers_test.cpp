@@ -115,7 +115,9 @@ class Story : public testing::Test {
     emit(node, HighWatermarkChanged{"orders", kTopic, 0, epoch, offset, leader});
   }
   void acknowledge(RecordId id, int64_t offset, Outcome outcome = Outcome::ok) {
-    const SendOp op{session_of(id), 0, id, tick(), tick(), outcome, ErrorCode::NONE, offset};
+    acknowledge({session_of(id), 0, id, tick(), tick(), outcome, ErrorCode::NONE, offset});
+  }
+  void acknowledge(const SendOp& op) {
     for (auto& checker : checkers) checker->on_send_invoked(op);
     for (auto& checker : checkers) checker->on_send_completed(op);
   }
@@ -568,6 +570,35 @@ TEST_F(Story, P2CriesWhenAnAcknowledgedRecordIsNotCommitted) {
   lead(1, 0);
   write(1, 0, 0, {a});
   acknowledge(a, 0);
+  EXPECT_TRUE(cried("P2"));
+}
+
+TEST_F(Story, P2CriesWhenARecordStandsWithOtherContentsOrAnotherTime) {
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a});
+  high_watermark(1, 1);
+  uint8_t value[8];
+  store_be(value, a);
+  const uint64_t right = content_hash(std::nullopt, Bytes(value));
+  const auto minded = [&](uint64_t content, int64_t timestamp_ms) {
+    verdicts = {};
+    acknowledge({1, 0, a, tick(), tick(), Outcome::ok, ErrorCode::NONE, 0, content, timestamp_ms});
+    return cried("P2");
+  };
+  EXPECT_FALSE(minded(right, 1000));
+  EXPECT_TRUE(minded(add_header(right, "h", {}), 1000));
+  EXPECT_TRUE(minded(right, 1001));
+  EXPECT_FALSE(minded(right, -1)) << "the broker sets the time";
+}
+
+TEST_F(Story, P2CriesWhenALeaderAcknowledgesAnotherOffset) {
+  session({1, "plain", 1, false, 5});
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a, b});
+  high_watermark(1, 2);
+  acknowledge(a, 0);
+  acknowledge(b, 0);
+  end();
   EXPECT_TRUE(cried("P2"));
 }
 

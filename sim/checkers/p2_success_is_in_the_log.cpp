@@ -1,4 +1,4 @@
-// P2: a send reported successful is in the log, where it was said to be; one that definitely failed is not.
+// P2: a send reported successful is in the log, where it was said to be, as it was sent; one that definitely failed is not.
 
 #include <set>
 
@@ -29,7 +29,7 @@ class SuccessIsInTheLog final : public Checker {
     if (op.outcome != Outcome::ok || op.offset < 0 || acks_[op.session] != -1) return;
     const PartitionTruth* truth = view_.partition(op.partition);
     const TruthRecord* there = truth == nullptr ? nullptr : truth->committed_record(op.offset);
-    if (there != nullptr && there->id == op.record) return;
+    if (there != nullptr && there->id == op.record) return judge_contents(op, *there);
     if (truth != nullptr && op.offset < truth->committed_start) return;
     if (truth != nullptr && truth->was_lost(op.offset, op.record)) return;
     if (view_.loss_permitted(op.partition, op.offset, -1, op.invoked)) return;
@@ -50,11 +50,16 @@ class SuccessIsInTheLog final : public Checker {
     }
     for (const SendOp& op : by_leader_) {
       const PartitionTruth* truth = view_.partition(op.partition);
-      if (found.contains(op.record) || view_.loss_permitted(op.partition, op.offset, 1, op.invoked)) continue;
+      const TruthRecord* there = truth == nullptr ? nullptr : truth->committed_record(op.offset);
+      if (there != nullptr && there->id == op.record) {
+        judge_contents(op, *there);
+        continue;
+      }
+      if (view_.loss_permitted(op.partition, op.offset, 1, op.invoked)) continue;
       if (truth != nullptr && op.offset < truth->first_kept()) continue;
       cry(at, to_string(view_.names().name(op.partition)),
           fmt::format(
-              "record {:x} was acknowledged by the leader alone at offset {}, and is gone though that "
+              "record {:x} was acknowledged by the leader alone at offset {}, and is not there though that "
               "leader stayed and its copy was not destroyed",
               op.record, op.offset));
     }
@@ -67,6 +72,17 @@ class SuccessIsInTheLog final : public Checker {
   }
 
  private:
+  void judge_contents(const SendOp& op, const TruthRecord& there) {
+    const bool same = op.content_hash == 0 || op.content_hash == there.content_hash;
+    const bool same_time = op.timestamp_ms < 0 || op.timestamp_ms == there.timestamp_ms;
+    if (same && same_time) return;
+    cry(op.completed, to_string(view_.names().name(op.partition)),
+        fmt::format("record {:016x} was acknowledged at offset {}, where it has {}", op.record, op.offset,
+                    same ? fmt::format("the timestamp {} instead of {}", there.timestamp_ms, op.timestamp_ms)
+                         : std::string("another key, value or headers")),
+        op.record, op.offset);
+  }
+
   void look(PartitionId id, const PartitionTruth& truth, const TruthBatch& batch, std::set<RecordId>& found,
             Instant at) {
     const std::vector<TruthRecord>* records = truth.contents.find(batch);

@@ -42,11 +42,13 @@ class ServedIsCommitted final : public Checker {
           fmt::format("consumer {} was served offset {}, but only {} and below are committed",
                       record.consumer, record.offset, truth->committed_end()),
           record.record, record.offset);
-    } else if (committed->id != record.record || committed->content_hash != record.content_hash) {
+    } else if (committed->id != record.record || committed->content_hash != record.content_hash ||
+               (record.timestamp_ms >= 0 && committed->timestamp_ms != record.timestamp_ms)) {
       if (gone(*truth, record.offset, now)) return;
       cry(record.at, subject,
-          fmt::format("consumer {} was served record {:016x} at offset {}, where record {:016x} is committed",
-                      record.consumer, record.record, record.offset, committed->id),
+          fmt::format("consumer {} was served record {:016x} at offset {}, where record {:016x} is committed{}",
+                      record.consumer, record.record, record.offset, committed->id,
+                      committed->id == record.record ? " with other contents, headers or timestamp" : ""),
           record.record, record.offset);
     }
   }

@@ -71,6 +71,9 @@ struct SendOp {
   Outcome outcome = Outcome::pending;
   ErrorCode error = ErrorCode::NONE;
   int64_t offset = -1;  // where it was acknowledged; -1 unknown
+  // What was sent, where the workload knows: 0 and -1 where it does not, or where the broker sets the time.
+  uint64_t content_hash = 0;
+  int64_t timestamp_ms = -1;
 };
 
 // One record handed to an application.
@@ -82,6 +85,7 @@ struct Consumed {
   RecordId record = 0;
   uint64_t content_hash = 0;  // of key, value and headers, see content_hash()
   Instant at;
+  int64_t timestamp_ms = -1;  // -1: not told
 };
 
 // A reader was given a partition, which it will read from its first record on, or from what comes next.

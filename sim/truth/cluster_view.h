@@ -66,6 +66,7 @@ struct TopicPromise {
   bool unclean_election = false;
   int64_t retention_ms = -1;     // -1: for ever
   int64_t retention_bytes = -1;  // -1: without limit
+  bool append_time = false;      // the broker sets the records' timestamps
 };
 
 struct PartitionTruth {

@@ -50,6 +50,11 @@ uint64_t content_hash(std::optional<Bytes> key, std::optional<Bytes> value) {
   return mix64(k, v);
 }
 
+uint64_t add_header(uint64_t content, std::string_view key, std::optional<Bytes> value) {
+  const uint64_t v = value ? mix64(crc32c(*value), value->size() + 1) : 0;
+  return mix64(content, mix64(mix64(crc32c(as_bytes(key)), key.size()), v));
+}
+
 const std::vector<TruthRecord>& BatchContents::records(const TruthBatch& batch, Bytes frame) {
   const auto [it, fresh] = contents_.try_emplace(Key{batch.base_offset, batch.leader_epoch, batch.crc});
   if (!fresh || batch.control || !batch.valid) return it->second;
@@ -61,7 +66,8 @@ const std::vector<TruthRecord>& BatchContents::records(const TruthBatch& batch, 
     RecordId id = 0;
     if (record.value && record.value->size() >= sizeof(RecordId))
       id = load_be<uint64_t>(record.value->data());
-    it->second.push_back({record.offset, id, content_hash(record.key, record.value)});
+    it->second.push_back(
+        {record.offset, id, content_hash(record.key, record.value, record.headers), record.timestamp_ms});
   }
   return it->second;
 }

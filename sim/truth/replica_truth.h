@@ -34,6 +34,7 @@ struct TruthRecord {
   int64_t offset = 0;
   RecordId id = 0;            // 0: not a workload's record
   uint64_t content_hash = 0;  // of key, value and headers
+  int64_t timestamp_ms = -1;  // the producer's, or the broker's where the topic has LogAppendTime
 };
 
 // What a batch says of its producer.
@@ -133,5 +134,13 @@ class ReplicaTruth {
 };
 
 uint64_t content_hash(std::optional<Bytes> key, std::optional<Bytes> value);
+uint64_t add_header(uint64_t content, std::string_view key, std::optional<Bytes> value);
+// `headers`: a range of RecordHeader.
+template <class Headers>
+uint64_t content_hash(std::optional<Bytes> key, std::optional<Bytes> value, const Headers& headers) {
+  uint64_t content = content_hash(key, value);
+  for (const auto& header : headers) content = add_header(content, header.key, header.value);
+  return content;
+}
 
 }  // namespace ksim::sim

@@ -71,7 +71,8 @@ class ConsumerProcess final : public Process {
       fact.leader_epoch = record.leader_epoch.value_or(-1);
       if (record.value && record.value->size() >= sizeof(RecordId))
         fact.record = load_be<uint64_t>(record.value->data());
-      fact.content_hash = content_hash(record.key, record.value);
+      fact.content_hash = content_hash(record.key, record.value, record.headers);
+      fact.timestamp_ms = record.timestamp_ms;
       fact.at = state_.world.now();
       state_.observer.on_consumed(fact);
       state_.positions[{number_, fact.partition}] = record.offset + 1;

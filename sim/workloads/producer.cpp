@@ -2,6 +2,8 @@
 
 #include "core/client/producer.h"
 
+#include <array>
+
 #include <fmt/format.h>
 
 #include "core/client/partitioner.h"
@@ -10,6 +12,8 @@
 
 namespace ksim::sim {
 namespace {
+
+constexpr uint64_t kHeadersEvery = 7;  // records
 
 Outcome outcome_of(client::Outcome outcome) {
   switch (outcome) {
@@ -77,20 +81,22 @@ class ProducerProcess final : public Process {
     const RecordId id = make_record_id(session_, n);
     value_.assign(plan_.record_bytes, static_cast<uint8_t>(n));
     store_be(value_.data(), id);
-    SendOp op{session_,
-              state_.observer.names().id(topic.name, partition),
-              id,
-              state_.world.now(),
-              {},
-              Outcome::pending,
-              ErrorCode::NONE,
-              -1};
-    const int64_t number = state_.observer.on_send_invoked(op);
     client::ProducerRecord record;
     record.topic = topic.name;
     record.partition = partition;
+    record.timestamp_ms = env_.clock.wall().ms();
     if (plan_.keyed) record.key = as_bytes(key);
     record.value = Bytes(value_);
+    const std::array<RecordHeader, 2> headers{{{"n", Bytes(value_).first(sizeof id)}, {"none", std::nullopt}}};
+    if (n % kHeadersEvery == 0) record.headers = headers;
+    SendOp op;
+    op.session = session_;
+    op.partition = state_.observer.names().id(topic.name, partition);
+    op.record = id;
+    op.invoked = state_.world.now();
+    op.content_hash = content_hash(record.key, record.value, record.headers);
+    if (!state_.observer.view().promise_of(op.partition).append_time) op.timestamp_ms = *record.timestamp_ms;
+    const int64_t number = state_.observer.on_send_invoked(op);
     static_cast<void>(producer.send(record, [this, op, number](const client::SendResult& result) mutable {
       op.completed = state_.world.now();
       op.outcome = outcome_of(result.outcome);

@@ -150,6 +150,8 @@ void RawProducer::send_next(Lane& lane) {
                       {},
                       Outcome::pending,
                       ErrorCode::NONE,
+                      -1,
+                      0,
                       -1};
       batch.ids.push_back(id);
       batch.ops.push_back(op);

@@ -372,10 +372,11 @@ void RawReader::honest_read() {
     RecordView record;
     for (auto more = records.next(record); more.ok() && *more; more = records.next(record)) {
       if (record.offset < ask.offset || batch.is_control()) continue;
-      Consumed fact{reader_, id, record.offset, batch.leader_epoch(), 0, 0, wire_.state().world.now()};
+      Consumed fact{reader_, id, record.offset, batch.leader_epoch(), 0, 0, wire_.state().world.now(), -1};
       if (record.value && record.value->size() >= sizeof(RecordId))
         fact.record = load_be<uint64_t>(record.value->data());
-      fact.content_hash = content_hash(record.key, record.value);
+      fact.content_hash = content_hash(record.key, record.value, record.headers);
+      fact.timestamp_ms = record.timestamp_ms;
       observer.on_consumed(fact);
     }
   }
