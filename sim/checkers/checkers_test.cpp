@@ -320,6 +320,24 @@ TEST_F(Story, WhatWasServedMayVanishBeyondTheBudget) {
   EXPECT_FALSE(cried("R1") || cried("R5") || cried("K1"));
 }
 
+TEST_F(Story, WhatIsFlushedAtOnceMayNotGoWithThePowerButWithTheDisk) {
+  TopicPromise flushed{3, 2};
+  flushed.flush_each = true;
+  view.promise("orders", flushed);
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a});
+  high_watermark(1, 1);
+  const TruthBatch batch = view.partition(0)->committed.front();
+  for (const NodeFault fate : {NodeFault::power_lost, NodeFault::wiped}) {
+    for (int32_t node : {1, 2}) {
+      write(node, 0, 0, {a});
+      log_file(node).bytes.clear();
+      fault(node, fate);
+    }
+    EXPECT_EQ(view.loss_permitted(0, batch), fate == NodeFault::wiped);
+  }
+}
+
 TEST_F(Story, AnUncleanElectionExcusesNothingThatIsCommittedAfterIt) {
   view.promise("orders", {3, 2, true});
   lead(1, 0, {1, 2});

@@ -55,6 +55,7 @@ class SuccessIsInTheLog final : public Checker {
         judge_contents(op, *there);
         continue;
       }
+      if (truth != nullptr && truth->was_lost(op.offset, op.record)) continue;
       if (view_.loss_permitted(op.partition, op.offset, 1, op.invoked)) continue;
       if (truth != nullptr && op.offset < truth->first_kept()) continue;
       cry(at, to_string(view_.names().name(op.partition)),

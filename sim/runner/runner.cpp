@@ -51,6 +51,7 @@ TopicPromise promise_of(const Plan& plan, const TopicPlan& topic) {
   promise.unclean_election = config.unclean_leader_election;
   promise.retention_ms = config.retention_ms;
   promise.retention_bytes = config.retention_bytes;
+  promise.flush_each = config.flush_messages == 1;
   promise.append_time = config.timestamp_type == TimestampType::log_append_time;
   return promise;
 }

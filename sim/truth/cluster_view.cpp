@@ -367,7 +367,7 @@ void ClusterView::on_node(int32_t id, NodeFault fault, Instant at) {
     case NodeFault::wiped:
       state.up = false;
       state.suspect = true;
-      on_disk_changed(id, at);
+      on_disk_changed(id, fault == NodeFault::wiped, at);
       break;
   }
   for (auto& [partition, truth] : partitions_) {
@@ -376,7 +376,7 @@ void ClusterView::on_node(int32_t id, NodeFault fault, Instant at) {
   }
 }
 
-void ClusterView::on_disk_changed(int32_t node, Instant at) {
+void ClusterView::on_disk_changed(int32_t node, bool wiped, Instant at) {
   if (auto& metadata = nodes_.at(node).metadata_log; metadata != nullptr) metadata->reload();
   for (auto& [id, truth] : partitions_) {
     const auto it = truth->replicas.find(node);
@@ -388,7 +388,7 @@ void ClusterView::on_disk_changed(int32_t node, Instant at) {
     while (same < before.size() && same < after.size() && before[same].same(after[same]) && after[same].valid)
       ++same;
     if (same < before.size()) {
-      Destroyed copy{node, before[same].base_offset, at, before.back().last_offset + 1, {}};
+      Destroyed copy{node, before[same].base_offset, at, before.back().last_offset + 1, {}, wiped};
       for (size_t i = same; i < before.size(); ++i) copy.batches.emplace(before[i].base_offset, before[i]);
       truth->destroyed.push_back(std::move(copy));
     }
@@ -411,9 +411,12 @@ int32_t ClusterView::budget(PartitionId id) const {
   return std::min(promise.min_insync, promise.replication);
 }
 
-std::set<int32_t> ClusterView::without_copy(const PartitionTruth& truth, const TruthBatch& batch) {
+std::set<int32_t> ClusterView::without_copy(const PartitionTruth& truth, PartitionId id,
+                                            const TruthBatch& batch) const {
   std::set<int32_t> nodes;
+  const bool flush_each = promise_of(id).flush_each;
   for (const Destroyed& copy : truth.destroyed) {
+    if (flush_each && !copy.wiped) continue;
     const auto gone = copy.batches.find(batch.base_offset);
     if (gone != copy.batches.end() && gone->second.same(batch)) nodes.insert(copy.node);
   }
@@ -426,7 +429,7 @@ bool ClusterView::loss_permitted(PartitionId id, const TruthBatch& batch) const 
   for (const UncleanElection& unclean : truth->unclean) {
     if (unclean.leader_epoch > batch.leader_epoch) return true;
   }
-  return static_cast<int32_t>(without_copy(*truth, batch).size()) >= budget(id);
+  return static_cast<int32_t>(without_copy(*truth, id, batch).size()) >= budget(id);
 }
 
 bool ClusterView::loss_permitted(PartitionId id, int64_t offset, int32_t acks, Instant since) const {
@@ -442,7 +445,9 @@ bool ClusterView::loss_permitted(PartitionId id, int64_t offset, int32_t acks, I
     }
   }
   std::set<int32_t> destroyed;
+  const bool flush_each = promise_of(id).flush_each;
   for (const Destroyed& copy : truth->destroyed) {
+    if (flush_each && !copy.wiped) continue;
     if (copy.from_offset <= offset && offset < copy.end_offset && copy.at >= since) destroyed.insert(copy.node);
   }
   if (acks == 1) {

@@ -27,6 +27,7 @@ struct Destroyed {
   int64_t end_offset = 0;  // of its log before
   // By base offset. A batch that the node has copied again is no more among them.
   std::map<int64_t, TruthBatch> batches;
+  bool wiped = false;
 };
 
 // A batch that was committed and is so no more: the contract permits its loss, and a leader went on without.
@@ -67,6 +68,7 @@ struct TopicPromise {
   int64_t retention_ms = -1;     // -1: for ever
   int64_t retention_bytes = -1;  // -1: without limit
   bool append_time = false;      // the broker sets the records' timestamps
+  bool flush_each = false;       // flush.messages=1: only a wiped disk destroys a copy
 };
 
 struct PartitionTruth {
@@ -182,14 +184,14 @@ class ClusterView {
   std::string unfounded(const PartitionTruth& truth, PartitionId id, const ReplicaTruth* log, int64_t start,
                         const NodeEvent& note) const;
   void appended(PartitionTruth& truth, ReplicaTruth& log);
-  static std::set<int32_t> without_copy(const PartitionTruth& truth, const TruthBatch& batch);
+  std::set<int32_t> without_copy(const PartitionTruth& truth, PartitionId id, const TruthBatch& batch) const;
   int32_t budget(PartitionId id) const;
   // Who may have acknowledged a record with acks=1 since then, or has taken over the partition after.
   static std::set<int32_t> leaders_since(const PartitionTruth& truth, Instant since);
   // True if an operator asked for it, the configuration allows it, or it is the last known leader (rule C26).
   static bool may_elect_unclean(const PartitionTruth& truth, const TopicPromise& promise, int32_t leader);
   void on_partition_changed(const PartitionChanged& event, Instant at);
-  void on_disk_changed(int32_t node, Instant at);
+  void on_disk_changed(int32_t node, bool wiped, Instant at);
 
   const DiskPeek& peek_;
   PartitionNames& names_;
