@@ -28,16 +28,21 @@ class FakeDisks final : public DiskPeek {
     if (it == files.end()) return std::nullopt;
     return layer == Layer::durable ? it->second.durable : it->second.bytes.size();
   }
-  size_t read(int32_t node, std::string_view path, uint64_t offset, MutableBytes into, Layer) const override {
+  size_t read(int32_t node, std::string_view path, uint64_t offset, MutableBytes into,
+              Layer layer) const override {
     const auto it = files.find({node, std::string(path)});
     if (it == files.end() || offset >= it->second.bytes.size()) return 0;
     const size_t n = std::min<size_t>(into.size(), it->second.bytes.size() - offset);
     std::memcpy(into.data(), it->second.bytes.data() + offset, n);
+    for (size_t i = 0; layer == Layer::durable && i < n; ++i) {
+      if (offset + i >= it->second.torn_from) into[i] = 0;
+    }
     return n;
   }
   struct FakeFile {
     ByteBuffer bytes;
     uint64_t durable = 0;
+    uint64_t torn_from = UINT64_MAX;  // of the durable bytes
   };
   std::map<std::pair<int32_t, std::string>, FakeFile> files;
 };
@@ -387,6 +392,16 @@ TEST_F(Story, R6KnowsThatALargeEnoughIsrEndsTheElr) {
   emit(1, IsrChanged{"orders", kTopic, 0, 0, 6, std::vector<int32_t>{1, 3}});
   high_watermark(1, 2);
   EXPECT_FALSE(cried("R6"));
+}
+
+TEST_F(Story, R6CriesForAHoleBeforeTheLastCommittedRecord) {
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a});
+  high_watermark(1, 1);
+  replicate({1, 2}, 1, 0, {b});
+  replicate({1, 2, 3}, 2, 0, {c});
+  high_watermark(1, 3);
+  EXPECT_TRUE(cried("R6"));
 }
 
 TEST_F(Story, R6CriesWhenAnEligibleReplicaLacksACommittedRecord) {
@@ -899,6 +914,14 @@ TEST_F(Story, M3CriesWhenTheWatermarkRestsOnUnsyncedCopies) {
   for (int32_t node : {1, 2, 3}) write(node, 0, 1, {a}, kMetadataLog);
   log_file(2, kMetadataLog).durable = 0;
   log_file(3, kMetadataLog).durable = 0;
+  emit(1, RaftHighWatermarkAdvanced{1, 1});
+  EXPECT_TRUE(cried("M3"));
+}
+
+TEST_F(Story, M3CriesWhenALengthIsDurableAndTheBytesAreNot) {
+  emit(1, RaftStateChanged{"leader", 1, 1, 1});
+  for (int32_t node : {1, 2}) write(node, 0, 1, {a}, kMetadataLog);
+  log_file(2, kMetadataLog).torn_from = 70;
   emit(1, RaftHighWatermarkAdvanced{1, 1});
   EXPECT_TRUE(cried("M3"));
 }

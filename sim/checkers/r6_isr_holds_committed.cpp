@@ -28,7 +28,13 @@ class IsrHoldsCommitted final : public Checker {
       if (!h->leader) return;
       if (const auto id = view_.names().find(h->topic, h->partition))
         check(*id, note.at, "the high watermark moved");
+    } else if (std::holds_alternative<LogTruncated>(*note.event) ||
+               std::holds_alternative<LogLoaded>(*note.event)) {
+      if (const auto id = view_.partition_of(*note.event)) seen_.erase({note.node, *id});
     }
+  }
+  void on_node(int32_t node, NodeFault, Instant) override {
+    std::erase_if(seen_, [node](const auto& entry) { return entry.first.first == node; });
   }
 
  private:
@@ -49,26 +55,44 @@ class IsrHoldsCommitted final : public Checker {
     }
   }
 
-  void check_member(PartitionId id, const PartitionTruth& truth, int32_t member, Instant at,
+  void check_member(PartitionId id, const PartitionTruth& truth, int32_t member, Instant at_time,
                     std::string_view when) {
     // A node whose disk lost data is named until it registers again; only then the controller can know.
     if (!view_.has_node(member) || view_.node(member).suspect) return;
-    const TruthBatch& last = truth.committed.back();
     const auto it = truth.replicas.find(member);
     const ReplicaTruth* log = it == truth.replicas.end() ? nullptr : it->second.get();
-    if (log != nullptr) {
-      const size_t at_last = log->find(last.base_offset);
-      if (at_last < log->batches().size() && log->batches()[at_last].same(last)) return;
+    static const std::vector<TruthBatch> kNone;
+    const std::vector<TruthBatch>& held = log == nullptr ? kNone : log->batches();
+    Seen& seen = seen_[{member, id}];
+    if (!still_committed(truth, seen)) seen = {};
+    size_t at = log == nullptr ? 0 : log->find(seen.upto);
+    for (size_t i = truth.find_committed(seen.upto); i < truth.committed.size(); ++i) {
+      const TruthBatch& batch = truth.committed[i];
+      while (at < held.size() && held[at].last_offset < batch.base_offset) ++at;
+      const bool holds = at < held.size() && held[at].same(batch);
+      if (!holds && batch.last_offset >= truth.first_kept() && !view_.loss_permitted(id, batch)) {
+        return cry(at_time, to_string(view_.names().name(id)),
+                   fmt::format("{}: broker {} is in the ISR or ELR [{}], but its log ends at {} and lacks the "
+                               "committed {}",
+                               when, member, fmt::join(truth.claim.isr, ","),
+                               log == nullptr ? 0 : log->end_offset(), to_string(batch)),
+                   0, batch.base_offset);
+      }
+      seen = {batch.last_offset + 1, batch};
     }
-    if (last.last_offset < truth.first_kept()) return;
-    if (view_.loss_permitted(id, last)) return;
-    cry(at, to_string(view_.names().name(id)),
-        fmt::format(
-            "{}: broker {} is in the ISR or ELR [{}], but its log ends at {} and lacks the committed {}",
-            when, member, fmt::join(truth.claim.isr, ","), log == nullptr ? 0 : log->end_offset(),
-            to_string(last)),
-        0, last.base_offset);
   }
+
+  // What of a member's log has been found to hold what is committed; so each batch is looked at once.
+  struct Seen {
+    int64_t upto = 0;
+    TruthBatch last;
+  };
+  static bool still_committed(const PartitionTruth& truth, const Seen& seen) {
+    if (seen.upto == 0) return true;
+    const size_t i = truth.find_committed(seen.last.base_offset);
+    return i < truth.committed.size() && truth.committed[i].same(seen.last);
+  }
+  std::map<std::pair<int32_t, PartitionId>, Seen> seen_;  // by node
 };
 
 }  // namespace
