@@ -54,6 +54,7 @@ class Checker {
   virtual void on_consumed(const Consumed&) {}
   virtual void on_position(const PositionSet&) {}
   virtual void on_latest(const LatestOffset&) {}
+  virtual void on_time_lookup(const TimeLookup&) {}
   virtual void on_forged(const ForgedRequest&) {}
   virtual void on_belief(const LeaderBelief&) {}
   // Healing has taken all the time it may, and this keeps the run from being quiet: `what` is amiss in `subject`.

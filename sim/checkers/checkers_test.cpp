@@ -272,6 +272,38 @@ TEST_F(Story, R4CriesWhenLatestStepsBack) {
   EXPECT_TRUE(cried("R4"));
 }
 
+// Records of the times 1000, 3000 and 2000; which offset for which time R4 accepts.
+TEST_F(Story, R4KnowsTheFirstRecordThatIsNotOlder) {
+  lead(1, 0);
+  int64_t offset = 0;
+  for (const int64_t ms : {1000, 3000, 2000}) {
+    BatchOptions options;
+    options.base_offset = offset++;
+    options.leader_epoch = 0;
+    BatchBuilder builder(options);
+    builder.append({ms, std::nullopt, Bytes(), {}});
+    const ByteBuffer bytes = builder.build();
+    for (int32_t node : {1, 2, 3}) write_batch(node, bytes);
+  }
+  high_watermark(1, 3);
+  const auto minded = [&](int64_t target_ms, int64_t answer) {
+    verdicts = {};
+    TimeLookup lookup{1, 0, target_ms, tick(), {}, -1, -1};
+    for (auto& checker : checkers) checker->on_time_lookup(lookup);
+    lookup.completed = tick();
+    lookup.offset = answer;
+    for (auto& checker : checkers) checker->on_time_lookup(lookup);
+    return cried("R4");
+  };
+  EXPECT_FALSE(minded(0, 0));
+  EXPECT_FALSE(minded(1001, 1));
+  EXPECT_TRUE(minded(1001, 2));
+  EXPECT_FALSE(minded(2000, 1)) << "the first by offset, not by time";
+  EXPECT_TRUE(minded(2000, -1));
+  EXPECT_FALSE(minded(3001, -1));
+  EXPECT_TRUE(minded(3001, 2));
+}
+
 TEST_F(Story, R5CriesWhenAnUncommittedRecordIsServed) {
   lead(1, 0);
   write(1, 0, 0, {a});

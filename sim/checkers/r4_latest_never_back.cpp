@@ -1,4 +1,5 @@
-// R4: ListOffsets(latest) and the end of what was served to a reader never step back across a failover.
+// R4: ListOffsets(latest) and the end of what was served to a reader never step back across a failover; a
+// lookup by time finds the first record that is not older.
 
 #include <algorithm>
 
@@ -15,7 +16,8 @@ class LatestNeverBack final : public Checker {
   using Checker::Checker;
   std::string_view code() const override { return "R4"; }
   std::string_view text() const override {
-    return "ListOffsets(latest) and the end of what was served never step back without an unclean election";
+    return "ListOffsets(latest) and the end of what was served never step back without an unclean election, and a "
+           "lookup by time finds the first record that is not older";
   }
 
   void on_consumed(const Consumed& record) override {
@@ -39,7 +41,52 @@ class LatestNeverBack final : public Checker {
     seen(answer.client, answer.partition, answer.offset, answer.completed);
   }
 
+  void on_time_lookup(const TimeLookup& lookup) override {
+    const PartitionTruth* truth = view_.partition(lookup.partition);
+    if (truth == nullptr) return;
+    Asked& asked = asked_[{lookup.client, lookup.partition}];
+    if (!lookup.completed) {
+      asked = {truth->committed_end()};
+      return;
+    }
+    const int64_t from = truth->first_kept();
+    const TruthRecord* first = first_since(*truth, from, lookup.target_ms);
+    const bool none = lookup.offset < 0;
+    // What is committed between the question and the answer may be told or not.
+    const int64_t right = first == nullptr ? -1 : first->offset;
+    if (lookup.offset == right || (none && right >= asked.end)) return;
+    // Deleted while it was answered.
+    if (!none && lookup.offset < from) return;
+    // A leader that was replaced tells what it knew, and what is lost may have been told.
+    if (view_.leaders_since(lookup.partition, lookup.invoked) > 1) return;
+    const int64_t low = none ? right : right < 0 ? lookup.offset : std::min(lookup.offset, right);
+    const int64_t high = std::max(lookup.offset, right) + 1;
+    if (view_.may_be_gone(lookup.partition, low, high, lookup.invoked, -1)) return;
+    cry(*lookup.completed, to_string(view_.names().name(lookup.partition)),
+        fmt::format("the first record not older than {} is at {}, and {} was told (time {}); it was asked at {} ms",
+                    lookup.target_ms, right < 0 ? std::string("no offset") : std::to_string(right),
+                    none ? std::string("none") : std::to_string(lookup.offset), lookup.timestamp_ms,
+                    lookup.invoked.ms()));
+  }
+
  private:
+  static const TruthRecord* first_since(const PartitionTruth& truth, int64_t from, int64_t target_ms) {
+    for (size_t i = truth.find_committed(from); i < truth.committed.size(); ++i) {
+      const TruthBatch& batch = truth.committed[i];
+      const std::vector<TruthRecord>* records =
+          batch.max_timestamp_ms < target_ms ? nullptr : truth.contents.find(batch);
+      if (records == nullptr) continue;
+      for (const TruthRecord& record : *records) {
+        if (record.offset >= from && record.timestamp_ms >= target_ms) return &record;
+      }
+    }
+    return nullptr;
+  }
+
+  struct Asked {
+    int64_t end = 0;  // committed when it was asked
+  };
+  std::map<std::pair<uint32_t, PartitionId>, Asked> asked_;
   struct Seen {
     Instant at;
     int64_t end;

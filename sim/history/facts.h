@@ -124,6 +124,18 @@ struct LatestOffset {
   Instant completed;
 };
 
+// The first offset whose record is not older than `target_ms` was asked for; noted when it is invoked and again
+// when it was answered.
+struct TimeLookup {
+  uint32_t client = 0;
+  PartitionId partition = 0;
+  int64_t target_ms = 0;
+  Instant invoked;
+  std::optional<Instant> completed;
+  int64_t offset = -1;  // -1: there is none
+  int64_t timestamp_ms = -1;
+};
+
 // A request that no good client sends, what the rules let a server answer, and what it did answer (Q1).
 struct ForgedRequest {
   uint32_t client = 0;

@@ -286,6 +286,10 @@ void RunObserver::on_latest(const LatestOffset& answer) {
   for (const auto& checker : checkers_) checker->on_latest(answer);
 }
 
+void RunObserver::on_time_lookup(const TimeLookup& lookup) {
+  for (const auto& checker : checkers_) checker->on_time_lookup(lookup);
+}
+
 void RunObserver::on_forged(const ForgedRequest& forged) {
   ++counts_.forged;
   for (const auto& checker : checkers_) checker->on_forged(forged);

@@ -55,6 +55,7 @@ class RunObserver {
   void on_consumed(const Consumed& record);
   void on_position(const PositionSet& set);
   void on_latest(const LatestOffset& answer);
+  void on_time_lookup(const TimeLookup& lookup);
   void on_forged(const ForgedRequest& forged);
   void on_belief(const LeaderBelief& belief);
 

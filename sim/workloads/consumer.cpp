@@ -1,5 +1,5 @@
 // Reads every partition of a topic from the start, one poll after the other, and notes what it was handed.
-// Now and then it asks where the end of a partition is.
+// Now and then it asks where the end of a partition is, and where the records of a time begin.
 
 #include "core/client/consumer.h"
 
@@ -39,6 +39,7 @@ class ConsumerProcess final : public Process {
       poll(**consumer);
       look(**consumer, partitions);
       if (plan_.latest_every > 0 && n % plan_.latest_every == 0) ask_latest(**consumer, partitions);
+      if (plan_.latest_every > 0 && n % (plan_.latest_every * 3) == 0) ask_time(**consumer, partitions);
       env_.sleep(plan_.interval);
     }
     (*consumer)->close();
@@ -110,6 +111,28 @@ class ConsumerProcess final : public Process {
     if (end == ends->end()) return;
     state_.observer.on_latest({number_, state_.observer.names().id(partition.topic, partition.partition),
                                end->second, asked, state_.world.now()});
+  }
+
+  // A time between the run's beginning and now.
+  void ask_time(client::Consumer& consumer, const std::vector<TopicPartition>& partitions) {
+    const TopicPartition& partition = partitions[dice_.below(partitions.size())];
+    const Instant asked = state_.world.now();
+    TimeLookup lookup;
+    lookup.client = number_;
+    lookup.partition = state_.observer.names().id(partition.topic, partition.partition);
+    lookup.target_ms = env_.clock.wall().ms() - static_cast<int64_t>(dice_.below(1 + static_cast<uint64_t>(asked.ms())));
+    lookup.invoked = asked;
+    state_.observer.on_time_lookup(lookup);
+    const auto found = noted("offsets_for_times", [&] {
+      return consumer.offsets_for_times({{partition, lookup.target_ms}}, env_.after(seconds(5)));
+    });
+    if (!found.ok()) return;
+    const auto answer = found->find(partition);
+    if (answer == found->end()) return;
+    lookup.completed = state_.world.now();
+    lookup.offset = answer->second.offset;
+    lookup.timestamp_ms = answer->second.timestamp_ms;
+    state_.observer.on_time_lookup(lookup);
   }
 
   WorkloadState& state_;
