@@ -198,7 +198,7 @@ void ClusterView::on_event(const NodeEvent& note) {
   if (const auto* e = std::get_if<LogAppended>(&event)) {
     const auto [truth, log] = of_log(e->log);
     if (truth != nullptr && log != nullptr && !truth->destroyed.empty()) {
-      appended(*truth, *log);
+      appended(*truth, *log, e->base_offset);
     } else if (log != nullptr) {
       log->appended();
     }
@@ -337,12 +337,11 @@ std::string ClusterView::unfounded(const PartitionTruth& truth, PartitionId id, 
 }
 
 // What a node has lost and copied again from another is a copy again.
-void ClusterView::appended(PartitionTruth& truth, ReplicaTruth& log) {
-  const size_t before = log.batches().size();
+void ClusterView::appended(PartitionTruth& truth, ReplicaTruth& log, int64_t base_offset) {
   log.appended();
   for (Destroyed& copy : truth.destroyed) {
     if (copy.node != log.node() || copy.batches.empty()) continue;
-    for (size_t i = std::min(before, log.batches().size()); i < log.batches().size(); ++i) {
+    for (size_t i = log.find(base_offset); i < log.batches().size(); ++i) {
       const auto again = copy.batches.find(log.batches()[i].base_offset);
       if (again != copy.batches.end() && again->second.same(log.batches()[i])) copy.batches.erase(again);
     }

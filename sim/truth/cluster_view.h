@@ -183,7 +183,7 @@ class ClusterView {
                       const NodeEvent& note);
   std::string unfounded(const PartitionTruth& truth, PartitionId id, const ReplicaTruth* log, int64_t start,
                         const NodeEvent& note) const;
-  void appended(PartitionTruth& truth, ReplicaTruth& log);
+  static void appended(PartitionTruth& truth, ReplicaTruth& log, int64_t base_offset);
   std::set<int32_t> without_copy(const PartitionTruth& truth, PartitionId id, const TruthBatch& batch) const;
   int32_t budget(PartitionId id) const;
   // Who may have acknowledged a record with acks=1 since then, or has taken over the partition after.
