@@ -13,6 +13,8 @@ int main(int count, char** values) {
     if (!command.ok()) return sim::refuse(command.error().message);
     if (command->scenario) return sim::run_scenario(*command->scenario);
     if (command->list) return sim::list_things(*command->list);
+    if (command->check) return sim::check_history(*command->check);
+    if (command->exported) return sim::export_history(*command->exported);
     host::write_out(command->text);
     return sim::kHolds;
   } catch (const std::exception& error) {

@@ -19,6 +19,8 @@ constexpr int kSimulatorFault = 3;
 
 int run_scenario(const host::ScenarioCommand& command);
 int list_things(const host::ListCommand& command);
+int check_history(const host::CheckCommand& command);
+int export_history(const host::ExportCommand& command);
 
 // One message on standard error; kBadInput.
 int refuse(const std::string& message);

@@ -98,6 +98,8 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
   app.set_version_flag("--version", "ksim " KSIM_VERSION);
   ScenarioCommand scenario;
   ListCommand list;
+  CheckCommand check;
+  ExportCommand exported;
   Typed typed;
 
   CLI::App* run = app.add_subcommand("scenario", "run a scenario");
@@ -119,9 +121,20 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
   CLI::App* show = app.add_subcommand("list", "list what there is");
   show->add_option("WHAT", list.what, "scenarios, faults, checkers or marks; all of them without it");
 
-  if (!arguments.empty() && !arguments[0].starts_with("-") && arguments[0] != "scenario" &&
-      arguments[0] != "list") {
-    return bad("no command \"" + arguments[0] + "\": there are scenario and list (ksim --help)");
+  CLI::App* judge = app.add_subcommand("check", "judge a history of what clients saw");
+  judge->add_option("FILE", check.file, "one JSON object a line (sim/judge/HISTORY.md); - is standard input")
+      ->required();
+
+  CLI::App* write = app.add_subcommand("export", "write what a recorded run holds in another form");
+  write->add_option("--history", exported.history, "RUN.sqlite: what its clients saw, as ksim check reads it")
+      ->required();
+
+  const auto is_command = [&](const std::string& word) {
+    return app.get_subcommand_no_throw(word) != nullptr;
+  };
+  if (!arguments.empty() && !arguments[0].starts_with("-") && !is_command(arguments[0])) {
+    return bad("no command \"" + arguments[0] +
+               "\": there are scenario, list, check and export (ksim --help)");
   }
   arguments = joined(arguments);
   std::reverse(arguments.begin(), arguments.end());
@@ -142,6 +155,14 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
   }
   if (show->parsed()) {
     command.list = list;
+    return command;
+  }
+  if (judge->parsed()) {
+    command.check = check;
+    return command;
+  }
+  if (write->parsed()) {
+    command.exported = exported;
     return command;
   }
   TRY(read_numbers(typed, scenario));

@@ -35,9 +35,19 @@ struct ListCommand {
   std::string what;  // scenarios, faults, checkers, marks; empty: all of them
 };
 
+struct CheckCommand {
+  std::string file;  // a history of clients; "-" is standard input
+};
+
+struct ExportCommand {
+  std::string history;  // a recorded run, whose clients' history is wanted
+};
+
 struct Command {
   std::optional<ScenarioCommand> scenario;
   std::optional<ListCommand> list;
+  std::optional<CheckCommand> check;
+  std::optional<ExportCommand> exported;
   std::string text;  // to be printed instead: help, version
 };
 

@@ -88,6 +88,26 @@ Result<std::string> read_text(const std::string& path) {
   return text;
 }
 
+Result<void> read_blocks(const std::string& path, const std::function<Result<void>(std::string_view)>& take) {
+  constexpr size_t kBlockBytes = size_t{1} << 20;
+  const bool is_input = path == "-";
+  const int descriptor = is_input ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return fail(ErrorCode::INVALID_REQUEST, path + ": " + reason());
+  std::string block(kBlockBytes, 0);
+  Result<void> result;
+  while (result.ok()) {
+    const ssize_t n = ::read(descriptor, block.data(), block.size());
+    if (n == 0) break;
+    if (n > 0) {
+      result = take(std::string_view(block).substr(0, static_cast<size_t>(n)));
+    } else if (errno != EINTR) {
+      result = fail(ErrorCode::INVALID_REQUEST, path + ": " + reason());
+    }
+  }
+  if (!is_input) ::close(descriptor);
+  return result;
+}
+
 Result<void> write_whole(const std::string& path, std::string_view content) {
   const SignalsWait wait;
   const std::string target = behind_links(path);
