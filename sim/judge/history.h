@@ -119,15 +119,36 @@ class History {
   uint32_t value(uint32_t key, int64_t number);
   uint32_t value(uint32_t key, std::string_view text);
   uint32_t place(uint32_t value, int64_t offset);
+  // The same as place(value(key, ...), offset), and faster where others saw it there before.
+  uint32_t place_of(uint32_t key, int64_t offset, int64_t number);
+  uint32_t place_of(uint32_t key, int64_t offset, std::string_view text);
   uint32_t process(int64_t number);
+
+  // Once all is read: places, and values with them, are numbered in the order of key, offset and value, so
+  // that what is polled together lies together. No new ones come after that.
+  void sort_places();
 
   // Numbers before texts.
   bool value_less(uint32_t a, uint32_t b) const;
 
  private:
+  // Of a key: the first place seen at each offset from `base`, for offsets that lie close.
+  struct Seen {
+    int64_t number = 0;
+    uint32_t place = kNone;
+  };
+  struct SeenOffsets {
+    int64_t base = 0;
+    uint32_t used = 0;
+    std::vector<Seen> seen;
+  };
+
   const char* keep(std::string_view text);
+  Seen* seen_at(uint32_t key, int64_t offset);
+  void note_seen(uint32_t key, int64_t offset, uint32_t place);
 
   IdTable key_ids_, value_ids_, place_ids_, process_ids_;  // place_ids_: all but the first of a value
+  std::vector<SeenOffsets> seen_;                          // by key
   std::vector<std::unique_ptr<char[]>> texts_;
   size_t texts_left_ = 0;
   char* texts_next_ = nullptr;

@@ -1,17 +1,13 @@
 #include "sim/judge/json_line.h"
 
-#include <cctype>
-#include <charconv>
-#include <cstring>
+#define SIMDJSON_EXCEPTIONS 0
+#include <algorithm>
 
 #include <fmt/format.h>
-#include <rapidjson/error/en.h>
-#include <rapidjson/reader.h>
+#include <simdjson.h>
 
 namespace ksim::judge {
 namespace {
-
-using Kind = Token::Kind;
 
 // Escapes can name half of a surrogate pair, which no UTF-8 text can hold: it comes out as ED A0..BF.
 bool has_lone_surrogate(std::string_view text) {
@@ -21,100 +17,66 @@ bool has_lone_surrogate(std::string_view text) {
   return false;
 }
 
-bool has_high_byte(const char* line, size_t size) {
-  uint64_t all = 0;
-  size_t at = 0;
-  for (; at + 8 <= size; at += 8) {
-    uint64_t word;
-    std::memcpy(&word, line + at, 8);
-    all |= word;
+std::string_view reason(simdjson::error_code error) {
+  switch (error) {
+    case simdjson::UTF8_ERROR:
+      return "not UTF-8";
+    case simdjson::NUMBER_ERROR:
+      return "a malformed number, or one out of range";
+    case simdjson::STRING_ERROR:
+      return "a malformed text";
+    case simdjson::UNESCAPED_CHARS:
+      return "a control character in a text";
+    case simdjson::UNCLOSED_STRING:
+      return "a text without end: is the line cut off?";
+    case simdjson::EMPTY:
+      return "the line is empty";
+    case simdjson::T_ATOM_ERROR:
+    case simdjson::F_ATOM_ERROR:
+    case simdjson::N_ATOM_ERROR:
+      return "a malformed word";
+    default:
+      return "something is missing or out of place: is the line cut off?";
   }
-  for (; at < size; ++at) all |= static_cast<unsigned char>(line[at]);
-  return (all & 0x8080808080808080ULL) != 0;
 }
 
 }  // namespace
 
 struct JsonLine::Parser {
-  std::vector<Token>& tokens;
-  rapidjson::Reader reader{};
-  std::vector<uint32_t> open{};
-  bool escapes = false;  // the line has some
-  bool surrogate = false;
+  simdjson::dom::parser parser{};
 
-  bool add(Kind kind, std::string_view text = {}) {
-    tokens.emplace_back(kind, text, static_cast<uint32_t>(tokens.size() + 1));
-    return true;
-  }
-  bool begin(Kind kind) {
-    open.push_back(static_cast<uint32_t>(tokens.size()));
-    return add(kind);
-  }
-  bool finish() {
-    tokens[open.back()].end_at(static_cast<uint32_t>(tokens.size()));
-    open.pop_back();
-    return true;
-  }
-
-  // What RapidJSON calls. Numbers come as text.
-  bool Null() { return add(Kind::null); }
-  bool Bool(bool value) { return add(value ? Kind::truth : Kind::untruth); }
-  bool Int(int) { return false; }
-  bool Uint(unsigned) { return false; }
-  bool Int64(int64_t) { return false; }
-  bool Uint64(uint64_t) { return false; }
-  bool Double(double) { return false; }
-  bool RawNumber(const char* text, rapidjson::SizeType size, bool) { return add(Kind::number, {text, size}); }
-  bool String(const char* text, rapidjson::SizeType size, bool) {
-    if (escapes && has_lone_surrogate({text, size})) return surrogate = true, false;
-    return add(Kind::text, {text, size});
-  }
-  bool Key(const char* text, rapidjson::SizeType size, bool copy) { return String(text, size, copy); }
-  bool StartObject() { return begin(Kind::object); }
-  bool EndObject(rapidjson::SizeType) { return finish(); }
-  bool StartArray() { return begin(Kind::array); }
-  bool EndArray(rapidjson::SizeType) { return finish(); }
-
-  template <unsigned more>
-  rapidjson::ParseResult parse(char* line) {
-    constexpr unsigned kFlags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
-                                rapidjson::kParseNumbersAsStringsFlag | more;
-    rapidjson::InsituStringStream stream(line);
-    return reader.Parse<kFlags>(stream, *this);
+  simdjson::error_code parse(std::string_view line) {
+    const auto once = [&] {
+      return parser.parse(reinterpret_cast<const uint8_t*>(line.data()), line.size(), false).error();
+    };
+    simdjson::error_code error = once();
+    if (error != simdjson::DEPTH_ERROR) return error;
+    // Nothing nests deeper than its text is long.
+    error = parser.allocate(std::max(parser.capacity(), line.size()), line.size() + 1);
+    if (error == simdjson::SUCCESS) error = once();
+    return error;
   }
 };
 
-JsonLine::JsonLine() : parser_(new Parser{tokens_}) {}
+JsonLine::JsonLine() : parser_(std::make_unique<Parser>()) {}
 JsonLine::~JsonLine() = default;
 
-std::optional<std::string> JsonLine::read(char* line, size_t size) {
-  tokens_.clear();
-  parser_->open.clear();
-  parser_->surrogate = false;
-  if (std::memchr(line, 0, size) != nullptr) return "not JSON: a byte of zero";
-  if (std::string_view(line, size).starts_with("\xef\xbb\xbf")) return "not JSON: a byte order mark";
-  parser_->escapes = std::memchr(line, '\\', size) != nullptr;
-  const rapidjson::ParseResult result = has_high_byte(line, size)
-                                            ? parser_->parse<rapidjson::kParseValidateEncodingFlag>(line)
-                                            : parser_->parse<rapidjson::kParseNoFlags>(line);
-  if (!result) {
-    std::string why =
-        parser_->surrogate ? "half of a surrogate pair" : rapidjson::GetParseError_En(result.Code());
-    while (why.ends_with('.')) why.pop_back();
-    if (!why.empty()) why[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(why[0])));
-    return fmt::format("not JSON: {}, at byte {}", why, result.Offset() + 1);
+std::optional<std::string> JsonLine::read(std::string_view line) {
+  if (line.starts_with("\xef\xbb\xbf")) return "not JSON: a byte order mark";
+  if (const simdjson::error_code error = parser_->parse(line); error != simdjson::SUCCESS)
+    return fmt::format("not JSON: {}", reason(error));
+  tape_ = parser_->parser.doc.tape.get();
+  texts_ = parser_->parser.doc.string_buf.get();
+  if (line.find('\\') == std::string_view::npos) return std::nullopt;
+  const auto end = static_cast<uint32_t>(tape_[0] & 0xff'ffff'ffffULL);
+  for (uint32_t at = kRoot; at < end;) {
+    const Token token = (*this)[at];
+    if (token.is(Token::Kind::text) && has_lone_surrogate(token.text()))
+      return "not JSON: half of a surrogate pair";
+    const bool enters = token.is(Token::Kind::array) || token.is(Token::Kind::object);
+    at = enters ? at + 1 : token.next();
   }
   return std::nullopt;
-}
-
-Whole read_whole(const Token& token, int64_t& into) {
-  if (!token.is(Kind::number)) return Whole::not_whole;
-  const std::string_view text = token.text();
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, into);
-  if (error == std::errc{} && stop == end) return Whole::good;
-  if (error == std::errc::result_out_of_range && stop == end) return Whole::out_of_range;
-  return Whole::not_whole;
 }
 
 void append_json_text(std::string& out, std::string_view text) {

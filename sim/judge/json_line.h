@@ -1,64 +1,97 @@
 #pragma once
-// One line of JSON (RFC 8259) as a flat list of tokens. RapidJSON reads it in place and without recursion, so
-// that nesting costs memory only; numbers stay text, so that integers are exact.
+// One line of JSON (RFC 8259) as the flat tape that simdjson makes of it: integers of 64 bits are exact, and
+// nesting costs memory only. Values are named by their place on the tape.
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace ksim::judge {
 
-// Small, for a line may hold millions of them.
 class Token {
  public:
-  enum class Kind : uint8_t { null, truth, untruth, number, text, array, object };
+  enum class Kind : uint8_t { null, truth, untruth, whole, large, fraction, text, array, object };
 
-  Token(Kind kind, std::string_view text, uint32_t end)
-      : data_(text.data()),
-        packed_(static_cast<uint32_t>(text.size()) | uint32_t{static_cast<uint8_t>(kind)} << 28),
-        end_(end) {}
+  Token(const uint64_t* tape, const uint8_t* texts, uint32_t at) : tape_(tape), texts_(texts), at_(at) {}
 
-  Kind kind() const { return static_cast<Kind>(packed_ >> 28); }
+  Kind kind() const;
   bool is(Kind wanted) const { return kind() == wanted; }
-  // Of a number or text; it lives in the line.
-  std::string_view text() const { return {data_, packed_ & 0xfffffff}; }
-  // The token after this value and all that is in it.
-  uint32_t end() const { return end_; }
-  void end_at(uint32_t token) { end_ = token; }
+  // Of a text; it lives until the next line is read.
+  std::string_view text() const {
+    const uint8_t* const begin = texts_ + payload();
+    uint32_t size = 0;
+    std::memcpy(&size, begin, sizeof(size));
+    return {reinterpret_cast<const char*>(begin) + sizeof(size), size};
+  }
+  // Of a whole number of 64 bits with sign, written without fraction and exponent. `large` is one without
+  // sign.
+  int64_t number() const { return static_cast<int64_t>(tape_[at_ + 1]); }
+  // The value after this one and all that is in it.
+  uint32_t next() const {
+    const Kind mine = kind();
+    if (mine == Kind::array || mine == Kind::object) return static_cast<uint32_t>(payload());
+    return mine == Kind::whole || mine == Kind::large || mine == Kind::fraction ? at_ + 2 : at_ + 1;
+  }
+  // Of a container: what it holds are the values from its own place + 1 to here, by next(). An object holds
+  // a text and a value for each member.
+  uint32_t stop() const { return static_cast<uint32_t>(payload()) - 1; }
+  bool is_empty() const { return stop() == at_ + 1; }
 
  private:
-  const char* data_;
-  uint32_t packed_;  // the size, and the kind in the upper four bits
-  uint32_t end_;
+  uint64_t payload() const { return tape_[at_] & 0xff'ffff'ffffULL; }
+
+  const uint64_t* tape_;
+  const uint8_t* texts_;
+  uint32_t at_;
 };
 
-// A container is followed by what it holds: values of an array; a text and a value for each member of an
-// object.
+inline Token::Kind Token::kind() const {
+  switch (static_cast<char>(tape_[at_] >> 56)) {
+    case '"':
+      return Kind::text;
+    case 'l':
+      return Kind::whole;
+    case '[':
+      return Kind::array;
+    case '{':
+      return Kind::object;
+    case 'u':
+      return Kind::large;
+    case 'd':
+      return Kind::fraction;
+    case 't':
+      return Kind::truth;
+    case 'f':
+      return Kind::untruth;
+    default:
+      return Kind::null;
+  }
+}
+
 class JsonLine {
  public:
+  static constexpr size_t kPaddingBytes = 64;  // that must be readable after a line
+  static constexpr uint32_t kRoot = 1;         // the place of the line's value
+
   JsonLine();
   JsonLine(const JsonLine&) = delete;
   JsonLine& operator=(const JsonLine&) = delete;
   ~JsonLine();
 
-  // Reads one value; `line` is overwritten, line[size] must be 0 and `size` below 2^28. Returns why it is not
-  // JSON, if it is not.
-  std::optional<std::string> read(char* line, size_t size);
-  const std::vector<Token>& tokens() const { return tokens_; }
-  const Token& operator[](size_t index) const { return tokens_[index]; }
+  // Reads one value. Returns why it is not JSON, if it is not: that includes numbers that 64 bits cannot
+  // hold.
+  std::optional<std::string> read(std::string_view line);
+  Token operator[](uint32_t at) const { return {tape_, texts_, at}; }
 
  private:
   struct Parser;
-  std::vector<Token> tokens_;
   std::unique_ptr<Parser> parser_;
+  const uint64_t* tape_ = nullptr;
+  const uint8_t* texts_ = nullptr;
 };
-
-// A whole number of 64 bits with sign, written without fraction and exponent.
-enum class Whole : uint8_t { good, not_whole, out_of_range };
-Whole read_whole(const Token& token, int64_t& into);
 
 // Appends it as JSON text, with its quotes. Bytes from 0x80 are copied.
 void append_json_text(std::string& out, std::string_view text);

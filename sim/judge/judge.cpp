@@ -51,6 +51,7 @@ Result<void> Judge::feed(std::string_view block) { return state_->reader.feed(bl
 
 Result<Verdict> Judge::finish() {
   TRY(state_->reader.finish());
+  state_->history.sort_places();
   const History& history = state_->history;
   const Logs logs(history);
   Findings findings(history);

@@ -47,36 +47,20 @@ void Logs::note_commits() {
 }
 
 void Logs::lay_out() {
-  struct Entry {
-    int64_t offset;
-    uint32_t place;
-    uint32_t key;
-  };
-  std::vector<Entry> entries;
-  for (uint32_t place = 0; place < place_slots_.size(); ++place) {
-    if (place_slots_[place] == kNone) continue;
-    entries.push_back({history_.places[place].offset, place, history_.places[place].key});
-  }
-  const auto less = [this](const Entry& a, const Entry& b) {
-    if (a.key != b.key) return a.key < b.key;
-    if (a.offset != b.offset) return a.offset < b.offset;
-    return history_.value_less(history_.places[a.place].value, history_.places[b.place].value);
-  };
-  std::sort(entries.begin(), entries.end(), less);
-
   key_slots_.assign(history_.keys.size() + 1, 0);
-  values_.reserve(entries.size());
-  slots_.reserve(entries.size() + 1);
-  for (const Entry& entry : entries) {
-    if (slots_.empty() || slots_.back().key != entry.key || slots_.back().offset != entry.offset) {
-      slots_.push_back({entry.offset, entry.key, static_cast<uint32_t>(values_.size())});
-      ++key_slots_[entry.key + 1];
+  values_.reserve(place_slots_.size());
+  slots_.reserve(place_slots_.size() + 1);
+  for (uint32_t number = 0; number < place_slots_.size(); ++number) {
+    if (place_slots_[number] == kNone) continue;
+    const Place& place = history_.places[number];
+    if (slots_.empty() || slots_.back().key != place.key || slots_.back().offset != place.offset) {
+      slots_.push_back({place.offset, place.key, static_cast<uint32_t>(values_.size())});
+      ++key_slots_[place.key + 1];
     }
     const auto slot = static_cast<uint32_t>(slots_.size() - 1);
-    const uint32_t value = history_.places[entry.place].value;
-    values_.push_back(value);
-    place_slots_[entry.place] = slot;
-    Facts& facts = facts_[value];
+    values_.push_back(place.value);
+    place_slots_[number] = slot;
+    Facts& facts = facts_[place.value];
     if (facts.lowest == kNone) facts.lowest = slot;
     facts.highest = slot;
   }

@@ -13,6 +13,7 @@ namespace ksim::judge {
 
 class Logs {
  public:
+  // Of a history that is sorted (History::sort_places).
   explicit Logs(const History& history);
 
   // An occupied offset. Slots of a key follow one another in the order of offsets, so that the rank of one is

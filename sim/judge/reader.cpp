@@ -3,6 +3,7 @@
 #include "sim/judge/reader.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/format.h>
 
@@ -21,52 +22,52 @@ std::string quoted(std::string_view text) {
 }  // namespace
 
 Result<void> Reader::feed(std::string_view block) {
+  pending_.resize(pending_.size() - JsonLine::kPaddingBytes);
   pending_ += block;
+  const size_t end = pending_.size();
+  pending_.append(JsonLine::kPaddingBytes, 0);
   size_t begin = 0;
   for (;;) {
     const size_t newline = pending_.find('\n', std::max(begin, searched_));
-    const size_t size = (newline == std::string::npos ? pending_.size() : newline) - begin;
+    const size_t size = std::min(newline, end) - begin;
     if (size > kMaxLineBytes)
       return fail(ErrorCode::INVALID_REQUEST, fmt::format("line {}: longer than 16 MiB", line_ + 1));
     if (newline == std::string::npos) break;
-    pending_[newline] = 0;
-    if (!read_line(pending_.data() + begin, size))
+    if (!read_line(std::string_view(pending_).substr(begin, size)))
       return fail(ErrorCode::INVALID_REQUEST, fmt::format("line {}: {}", line_, why_));
     begin = newline + 1;
   }
   pending_.erase(0, begin);
-  searched_ = pending_.size();
+  searched_ = end - begin;
   return {};
 }
 
 Result<void> Reader::finish() {
-  if (line_ == 0 && pending_.empty()) {
+  const std::string_view rest =
+      std::string_view(pending_).substr(0, pending_.size() - JsonLine::kPaddingBytes);
+  if (line_ == 0 && rest.empty())
     return fail(ErrorCode::INVALID_REQUEST, "line 1: no header: the file is empty");
-  }
-  if (!pending_.empty() && !read_line(pending_.data(), pending_.size()))
+  if (!rest.empty() && !read_line(rest))
     return fail(ErrorCode::INVALID_REQUEST, fmt::format("line {}: {}", line_, why_));
-  pending_.clear();
   return {};
 }
 
-bool Reader::read_line(char* line, size_t size) {
+bool Reader::read_line(std::string_view line) {
   ++line_;
-  if (size == 0) return bad("not JSON: the line is empty");
-  if (auto why = json_.read(line, size)) return bad(std::move(*why));
-  if (!json_[0].is(Kind::object)) return bad("not a JSON object");
+  if (auto why = json_.read(line)) return bad(std::move(*why));
+  if (!json_[JsonLine::kRoot].is(Kind::object)) return bad("not a JSON object");
   return line_ == 1 ? read_header() : read_event();
 }
 
 bool Reader::read_header() {
   bool has_version = false;
   bool has_settings = false;
-  for (uint32_t at = 1; at < json_[0].end(); at = json_[at + 1].end()) {
+  for (uint32_t at = JsonLine::kRoot + 1; at < json_[JsonLine::kRoot].stop(); at = json_[at + 1].next()) {
     const std::string_view name = json_[at].text();
     if (name == "ksim_history") {
       if (has_version) return bad("\"ksim_history\" twice");
       has_version = true;
-      int64_t version = 0;
-      if (read_whole(json_[at + 1], version) != Whole::good || version != 1)
+      if (!json_[at + 1].is(Kind::whole) || json_[at + 1].number() != 1)
         return bad("\"ksim_history\": the one version of the format is 1");
     } else if (name == "settings") {
       if (has_settings) return bad("\"settings\" twice");
@@ -82,7 +83,7 @@ bool Reader::read_header() {
 bool Reader::read_settings(uint32_t at) {
   if (!json_[at].is(Kind::object)) return bad("\"settings\": expected an object");
   if (!has_distinct_names("settings", at)) return false;
-  for (uint32_t member = at + 1; member < json_[at].end(); member = json_[member + 1].end()) {
+  for (uint32_t member = at + 1; member < json_[at].stop(); member = json_[member + 1].next()) {
     if (!read_setting(json_[member].text(), member + 1)) return false;
   }
   return true;
@@ -110,7 +111,7 @@ bool Reader::read_setting(std::string_view name, uint32_t at) {
   if (name == "sub_via") {
     if (!json_[at].is(Kind::array)) return bad("setting \"sub_via\": expected a list");
     settings.subscribes = false;
-    for (uint32_t item = at + 1; item < json_[at].end(); item = json_[item].end()) {
+    for (uint32_t item = at + 1; item < json_[at].stop(); item = json_[item].next()) {
       if (!read_choice(name, item, "assign", "subscribe", is_first)) return false;
       settings.subscribes = settings.subscribes || !is_first;
     }
@@ -118,7 +119,7 @@ bool Reader::read_setting(std::string_view name, uint32_t at) {
   }
   if (name == "compacted") {
     if (!json_[at].is(Kind::array)) return bad("setting \"compacted\": expected a list of keys");
-    for (uint32_t item = at + 1; item < json_[at].end(); item = json_[item].end()) {
+    for (uint32_t item = at + 1; item < json_[at].stop(); item = json_[item].next()) {
       if (!json_[item].is(Kind::text)) return bad("setting \"compacted\": expected a list of keys");
       history_.keys[history_.key(json_[item].text())].is_compacted = true;
     }
@@ -148,11 +149,12 @@ bool Reader::read_flag(std::string_view name, uint32_t at, bool& into) {
 bool Reader::read_process_isolation(uint32_t at) {
   if (!json_[at].is(Kind::object)) return bad("setting \"process_isolation\": expected an object");
   auto& exceptions = history_.settings.process_read_committed;
-  for (uint32_t member = at + 1; member < json_[at].end(); member = json_[member + 1].end()) {
+  for (uint32_t member = at + 1; member < json_[at].stop(); member = json_[member + 1].next()) {
     const std::string_view name = json_[member].text();
     int64_t process = 0;
     bool is_committed = false;
-    if (read_whole(Token(Kind::number, name, 0), process) != Whole::good || process < 0)
+    const auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), process);
+    if (error != std::errc{} || stop != name.data() + name.size() || process < 0)
       return bad(fmt::format("setting \"process_isolation\": {} is no process", quoted(name)));
     if (!read_choice("process_isolation", member + 1, "read_committed", "read_uncommitted", is_committed))
       return false;
@@ -167,7 +169,7 @@ bool Reader::read_process_isolation(uint32_t at) {
 
 bool Reader::has_distinct_names(std::string_view what, uint32_t at) {
   names_.clear();
-  for (uint32_t member = at + 1; member < json_[at].end(); member = json_[member + 1].end())
+  for (uint32_t member = at + 1; member < json_[at].stop(); member = json_[member + 1].next())
     names_.push_back(json_[member].text());
   std::sort(names_.begin(), names_.end());
   const auto twice = std::adjacent_find(names_.begin(), names_.end());
@@ -177,15 +179,13 @@ bool Reader::has_distinct_names(std::string_view what, uint32_t at) {
 }
 
 bool Reader::read_integer(std::string_view name, uint32_t at, int64_t least, int64_t& into) {
-  switch (read_whole(json_[at], into)) {
-    case Whole::not_whole:
-      return bad(fmt::format("\"{}\": expected an integer", name));
-    case Whole::out_of_range:
-      return bad(fmt::format("\"{}\": {} is out of range", name,
-                             json_[at].text().size() <= 60 ? json_[at].text() : "a number"));
-    case Whole::good:
-      break;
+  const Token token = json_[at];
+  if (!token.is(Kind::whole)) {
+    return bad(token.is(Kind::large)
+                   ? fmt::format("\"{}\": {} is out of range", name, static_cast<uint64_t>(token.number()))
+                   : fmt::format("\"{}\": expected an integer", name));
   }
+  into = token.number();
   return into >= least || bad(fmt::format("\"{}\": {} is out of range: at least {}", name, into, least));
 }
 

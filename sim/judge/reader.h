@@ -42,7 +42,7 @@ class Reader {
     why_ = std::move(why);
     return false;
   }
-  bool read_line(char* line, size_t size);
+  bool read_line(std::string_view line);
   bool read_header();
   bool read_settings(uint32_t at);
   bool read_setting(std::string_view name, uint32_t at);
@@ -76,7 +76,7 @@ class Reader {
 
   // ---- words of the format ----
   bool read_integer(std::string_view name, uint32_t at, int64_t least, int64_t& into);
-  bool read_value(uint32_t at, uint32_t key, uint32_t& into);
+  bool is_sound_value(uint32_t at);
   bool is_value(uint32_t at, uint32_t value) const;
   // The members of an object, which must have names of their own.
   bool has_distinct_names(std::string_view what, uint32_t at);
@@ -88,8 +88,9 @@ class Reader {
   History& history_;
   JsonLine json_;
   std::string why_;
-  uint64_t line_ = 0;    // the number of the last line that was read
-  std::string pending_;  // the beginning of a line whose end has not come yet
+  uint64_t line_ = 0;  // the number of the last line that was read
+  // The beginning of a line whose end has not come yet, and the padding that JsonLine wants.
+  std::string pending_ = std::string(JsonLine::kPaddingBytes, 0);
   size_t searched_ = 0;  // of it: there is no newline in it
   bool has_event_ = false;
   int64_t last_index_ = 0;

@@ -45,7 +45,7 @@ bool Reader::read_event() {
 
 bool Reader::read_members(Event& event) {
   uint32_t at_of[members] = {};
-  for (uint32_t at = 1; at < json_[0].end(); at = json_[at + 1].end()) {
+  for (uint32_t at = JsonLine::kRoot + 1; at < json_[JsonLine::kRoot].stop(); at = json_[at + 1].next()) {
     const std::string_view name = json_[at].text();
     uint32_t member = 0;
     while (member < members && kMembers[member] != name) ++member;
@@ -77,7 +77,7 @@ bool Reader::read_members(Event& event) {
 }
 
 bool Reader::read_type(uint32_t at, Event& event) {
-  const Token& token = json_[at];
+  const Token token = json_[at];
   if (!token.is(Kind::text)) return bad("\"type\": expected text");
   event.is_invocation = token.text() == "invoke";
   if (event.is_invocation) return true;
@@ -92,7 +92,7 @@ bool Reader::read_type(uint32_t at, Event& event) {
 }
 
 bool Reader::read_f(uint32_t at, Event& event) {
-  const Token& token = json_[at];
+  const Token token = json_[at];
   if (!token.is(Kind::text)) return bad("\"f\": expected text");
   for (uint32_t kind = 0; kind < std::size(kKinds); ++kind) {
     if (token.text() != kKinds[kind]) continue;

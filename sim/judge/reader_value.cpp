@@ -31,7 +31,7 @@ bool by_key(const Trim& a, const Trim& b) { return a.key < b.key; }
 bool Reader::invoke_micro_ops(const Event& event, uint32_t op) {
   if (event.value == 0 || !json_[event.value].is(Kind::array))
     return bad("\"value\": expected a list of micro-ops");
-  for (uint32_t at = event.value + 1; at < json_[event.value].end(); at = json_[at].end()) {
+  for (uint32_t at = event.value + 1; at < json_[event.value].stop(); at = json_[at].next()) {
     bool is_poll = false;
     size_t size = 0;
     if (!read_micro_op(at, is_poll, size)) return false;
@@ -52,21 +52,24 @@ bool Reader::invoke_micro_ops(const Event& event, uint32_t op) {
 
 // `size`: of its list.
 bool Reader::read_micro_op(uint32_t at, bool& is_poll, size_t& size) {
-  const Token& list = json_[at];
-  if (!list.is(Kind::array) || list.end() == at + 1 || !json_[at + 1].is(Kind::text))
+  const Token list = json_[at];
+  if (!list.is(Kind::array) || list.is_empty() || !json_[at + 1].is(Kind::text))
     return bad("a micro-op: expected [\"send\",...] or [\"poll\",...]");
   is_poll = json_[at + 1].text() == "poll";
   if (!is_poll && json_[at + 1].text() != "send")
     return bad("a micro-op: expected [\"send\",...] or [\"poll\",...]");
   size = 0;
-  for (uint32_t item = at + 1; item < list.end() && size < 5; item = json_[item].end()) ++size;
+  for (uint32_t item = at + 1; item < list.stop() && size < 5; item = json_[item].next()) ++size;
   return true;
 }
 
 bool Reader::invoke_send(uint32_t at, uint32_t op) {
   if (!json_[at + 2].is(Kind::text)) return bad("a send: its key is text");
-  uint32_t value = 0;
-  if (!read_value(at + 3, history_.key(json_[at + 2].text()), value)) return false;
+  if (!is_sound_value(at + 3)) return false;
+  const Token token = json_[at + 3];
+  const uint32_t key = history_.key(json_[at + 2].text());
+  const uint32_t value =
+      token.is(Kind::text) ? history_.value(key, token.text()) : history_.value(key, token.number());
   Value& sent = history_.values[value];
   if (sent.writer != kNone) {
     return bad(
@@ -89,7 +92,7 @@ bool Reader::complete_micro_ops(const Event& event, uint32_t number) {
   } else {
     if (!json_[event.value].is(Kind::array)) return bad("\"value\": expected a list of micro-ops");
     uint32_t micro = op.micro_begin;
-    for (uint32_t at = event.value + 1; at < json_[event.value].end(); at = json_[at].end()) {
+    for (uint32_t at = event.value + 1; at < json_[event.value].stop(); at = json_[at].next()) {
       if (micro == op.micro_end) return bad("more micro-ops than were invoked");
       if (!complete_micro_op(at, history_.micro_ops[micro++], is_ok ? Form::completed : Form::either))
         return false;
@@ -121,7 +124,7 @@ bool Reader::complete_send(uint32_t at, MicroOp& micro, Form form) {
   uint32_t value_at = at + 3;
   if (json_[at + 2].text() != history_.keys[sent.key].name || !is_value(value_at, micro.first))
     return bad("other micro-ops than were invoked");
-  const uint32_t offset_at = json_[value_at].end();
+  const uint32_t offset_at = json_[value_at].next();
   if (form == Form::invoked || json_[offset_at].is(Kind::null)) return true;
   int64_t offset = 0;
   if (!read_integer("offset", offset_at, 0, offset)) return false;
@@ -134,11 +137,11 @@ bool Reader::complete_poll(uint32_t at, MicroOp& micro, Form form) {
   if (form == Form::invoked) return true;
   const uint32_t keys = at + 2;
   if (!json_[keys].is(Kind::object)) return bad("a poll: expected {key:[[offset,value],...],...}");
-  if (json_[keys].end() > keys + 1 && !has_distinct_names("poll", keys)) return false;
-  for (uint32_t member = keys + 1; member < json_[keys].end(); member = json_[member + 1].end()) {
-    const Token& list = json_[member + 1];
+  if (!has_distinct_names("poll", keys)) return false;
+  for (uint32_t member = keys + 1; member < json_[keys].stop(); member = json_[member + 1].next()) {
+    const Token list = json_[member + 1];
     if (!list.is(Kind::array)) return bad("a poll: expected {key:[[offset,value],...],...}");
-    if (list.end() == member + 2) continue;
+    if (list.is_empty()) continue;
     if (!read_records(member + 1, history_.key(json_[member].text()))) return false;
   }
   micro.second = static_cast<uint32_t>(history_.records.size());
@@ -146,56 +149,47 @@ bool Reader::complete_poll(uint32_t at, MicroOp& micro, Form form) {
 }
 
 bool Reader::read_records(uint32_t list, uint32_t key) {
-  for (uint32_t at = list + 1; at < json_[list].end(); at = json_[at].end()) {
-    // A pair of scalars is three tokens.
-    if (!json_[at].is(Kind::array) || json_[at].end() != at + 3 || json_[at + 1].end() != at + 2)
+  for (uint32_t at = list + 1; at < json_[list].stop(); at = json_[at].next()) {
+    const Token pair = json_[at];
+    if (!pair.is(Kind::array) || pair.is_empty()) return bad("a poll: expected [offset,value]");
+    const uint32_t value = json_[at + 1].next();
+    if (value >= pair.stop() || json_[value].next() != pair.stop())
       return bad("a poll: expected [offset,value]");
     int64_t offset = 0;
-    uint32_t value = 0;
-    if (!read_integer("offset", at + 1, 0, offset) || !read_value(at + 2, key, value)) return false;
+    if (!read_integer("offset", at + 1, 0, offset)) return false;
+    if (!is_sound_value(value)) return false;
     if (history_.records.size() >= kNone - 1) return bad("more records than this program can hold");
-    history_.records.push_back(history_.place(value, offset));
+    const Token token = json_[value];
+    history_.records.push_back(token.is(Kind::text) ? history_.place_of(key, offset, token.text())
+                                                    : history_.place_of(key, offset, token.number()));
   }
   return true;
 }
 
-bool Reader::read_value(uint32_t at, uint32_t key, uint32_t& into) {
-  const Token& token = json_[at];
-  if (token.is(Kind::text)) {
-    into = history_.value(key, token.text());
-    return true;
-  }
-  int64_t number = 0;
-  switch (read_whole(token, number)) {
-    case Whole::not_whole:
-      return bad("a value is an integer or text");
-    case Whole::out_of_range:
-      return bad("a value is out of range: integers have 64 bits");
-    case Whole::good:
-      break;
-  }
-  into = history_.value(key, number);
-  return true;
+bool Reader::is_sound_value(uint32_t at) {
+  const Token token = json_[at];
+  if (token.is(Kind::whole) || token.is(Kind::text)) return true;
+  return bad(token.is(Kind::large) ? "a value is out of range: integers have 64 bits and a sign"
+                                   : "a value is an integer or text");
 }
 
 bool Reader::is_value(uint32_t at, uint32_t value) const {
   const Value& known = history_.values[value];
   if (known.text != nullptr) return json_[at].is(Kind::text) && json_[at].text() == known.as_text();
-  int64_t number = 0;
-  return read_whole(json_[at], number) == Whole::good && number == known.number;
+  return json_[at].is(Kind::whole) && json_[at].number() == known.number;
 }
 
 bool Reader::read_rebalance_log(uint32_t at, uint32_t op) {
   constexpr std::string_view kExpected = "\"rebalance_log\": expected [{\"keys\":[key,...],...},...]";
   if (!json_[at].is(Kind::array)) return bad(std::string(kExpected));
-  for (uint32_t entry = at + 1; entry < json_[at].end(); entry = json_[entry].end()) {
+  for (uint32_t entry = at + 1; entry < json_[at].stop(); entry = json_[entry].next()) {
     if (!json_[entry].is(Kind::object)) return bad(std::string(kExpected));
     bool has_keys = false;
-    for (uint32_t member = entry + 1; member < json_[entry].end(); member = json_[member + 1].end()) {
+    for (uint32_t member = entry + 1; member < json_[entry].stop(); member = json_[member + 1].next()) {
       if (json_[member].text() != "keys") continue;
       if (has_keys || !json_[member + 1].is(Kind::array)) return bad(std::string(kExpected));
       has_keys = true;
-      for (uint32_t key = member + 2; key < json_[member + 1].end(); key = json_[key].end()) {
+      for (uint32_t key = member + 2; key < json_[member + 1].stop(); key = json_[key].next()) {
         if (!json_[key].is(Kind::text)) return bad(std::string(kExpected));
         history_.rebalanced.push_back({op, history_.key(json_[key].text())});
       }
@@ -209,7 +203,7 @@ bool Reader::read_rebalance_log(uint32_t at, uint32_t op) {
 
 bool Reader::invoke_assign(const Event& event, uint32_t op) {
   if (event.value == 0 || !json_[event.value].is(Kind::array)) return bad(std::string(kKeys));
-  for (uint32_t at = event.value + 1; at < json_[event.value].end(); at = json_[at].end()) {
+  for (uint32_t at = event.value + 1; at < json_[event.value].stop(); at = json_[at].next()) {
     if (!json_[at].is(Kind::text)) return bad(std::string(kKeys));
     history_.assigned.push_back({op, history_.key(json_[at].text())});
   }
@@ -220,7 +214,7 @@ bool Reader::complete_assign(const Event& event, uint32_t op) {
   if (event.value == 0 || json_[event.value].is(Kind::null)) return true;
   if (!json_[event.value].is(Kind::array)) return bad(std::string(kKeys));
   names_.clear();
-  for (uint32_t at = event.value + 1; at < json_[event.value].end(); at = json_[at].end()) {
+  for (uint32_t at = event.value + 1; at < json_[event.value].stop(); at = json_[at].next()) {
     if (!json_[at].is(Kind::text)) return bad(std::string(kKeys));
     names_.push_back(json_[at].text());
   }
@@ -237,8 +231,8 @@ bool Reader::complete_assign(const Event& event, uint32_t op) {
 bool Reader::invoke_trim(const Event& event, uint32_t op) {
   if (event.value == 0 || !json_[event.value].is(Kind::object)) return bad(std::string(kStarts));
   if (!has_distinct_names("value", event.value)) return false;
-  for (uint32_t member = event.value + 1; member < json_[event.value].end();
-       member = json_[member + 1].end()) {
+  for (uint32_t member = event.value + 1; member < json_[event.value].stop();
+       member = json_[member + 1].next()) {
     int64_t start = 0;
     if (!read_integer("log start offset", member + 1, 0, start)) return false;
     history_.trims.push_back({op, history_.key(json_[member].text()), start});
@@ -253,8 +247,8 @@ bool Reader::complete_trim(const Event& event, uint32_t op) {
   if (!json_[event.value].is(Kind::object)) return bad(std::string(kStarts));
   if (!has_distinct_names("value", event.value)) return false;
   const auto [first, last] = range_of(history_.trims, op);
-  for (uint32_t member = event.value + 1; member < json_[event.value].end();
-       member = json_[member + 1].end()) {
+  for (uint32_t member = event.value + 1; member < json_[event.value].stop();
+       member = json_[member + 1].next()) {
     int64_t start = 0;
     if (!read_integer("log start offset", member + 1, 0, start)) return false;
     const uint32_t key = history_.key(json_[member].text());
