@@ -10,6 +10,8 @@ Graph::Graph(const History& history, const Logs& logs)
     : history_(history), logs_(logs), by_micro_op_(!history.settings.txn) {
   if (history.settings.ww_deps) note_slots();
   if (by_micro_op_) op_of_micro_.resize(history.micro_ops.size());
+  sender_of_place_.reserve(history.places.size());
+  for (const Place& place : history.places) sender_of_place_.push_back(sender(place.value));
   before_in_process_.assign(history.ops.size(), kNone);
   std::vector<uint32_t> last(history.processes.size(), kNone);
   for (uint32_t number = 0; number < history.ops.size(); ++number) {
@@ -70,7 +72,7 @@ bool Graph::next_write(uint32_t vertex, uint32_t micro, uint32_t& to) const {
 
 // The sender of the value that was polled.
 bool Graph::next_read(uint32_t vertex, uint32_t record, uint32_t& to) const {
-  to = sender(history_.places[history_.records[record]].value);
+  to = sender_of_place_[history_.records[record]];
   return to != kNone && to != vertex;
 }
 

@@ -51,6 +51,7 @@ class Graph {
   uint32_t vertices_ = 0, first_process_ = 0, first_slot_ = 0,
            nodes_ = 0;  // realtime nodes follow the vertices
   std::vector<uint32_t> op_of_micro_;
+  std::vector<uint32_t> sender_of_place_;    // of its value: a poll looks up many, and they lie together
   std::vector<uint32_t> before_in_process_;  // by op: the op with micro-ops before it in its process
   std::vector<uint32_t> slot_before_;  // by slot: the one before it at which a value is for the first time
   std::vector<uint32_t> crowded_;      // slots at which several values are for the first time, sorted

@@ -8,31 +8,48 @@
 namespace ksim::judge {
 namespace {
 
+// What is wrong with a value whoever polled it.
+enum class Suspicion : uint8_t { none, unsent, failed };
+
+std::vector<Suspicion> suspicions(const History& history) {  // by place
+  std::vector<Suspicion> found(history.places.size(), Suspicion::none);
+  for (size_t i = 0; i < found.size(); ++i) {
+    const uint32_t writer = history.values[history.places[i].value].writer;
+    if (writer == kNone) {
+      found[i] = Suspicion::unsent;
+    } else if (history.ops[writer].outcome == Outcome::fail) {
+      found[i] = Suspicion::failed;
+    }
+  }
+  return found;
+}
+
 void find_wrong_reads(const History& history, Findings& findings) {
+  const std::vector<Suspicion> suspicion = suspicions(history);
+  const auto add = [&](Code code, uint32_t value, uint32_t op) {
+    if (findings.is_full(code)) return;
+    Witness witness(history);
+    witness.key(history.values[value].key).value("value", value);
+    if (code == Code::g1a) {
+      witness.op("writer", history.values[value].writer).op("reader", op);
+    } else {
+      witness.op("op", op);
+    }
+    findings.add(code, witness);
+  };
   for (uint32_t number = 0; number < history.ops.size(); ++number) {
     const Op& op = history.ops[number];
-    const bool is_committed_reader = !history.processes[op.process].is_uncommitted_reader;
+    const bool is_trusting = history.processes[op.process].is_uncommitted_reader;
+    const bool may_read_itself = history.settings.txn && !is_trusting && op.kind == OpKind::txn;
     for (uint32_t i = op.record_begin; i < op.record_end; ++i) {
-      const uint32_t value = history.places[history.records[i]].value;
-      const Value& polled = history.values[value];
-      if (polled.writer == kNone) {
-        if (findings.is_full(Code::unsent_read)) continue;
-        Witness witness(history);
-        findings.add(Code::unsent_read, witness.key(polled.key).value("value", value).op("op", number));
-        continue;
-      }
-      if (!is_committed_reader) continue;
-      if (op.outcome == Outcome::ok && history.ops[polled.writer].outcome == Outcome::fail &&
-          !findings.is_full(Code::g1a)) {
-        Witness witness(history);
-        findings.add(
-            Code::g1a,
-            witness.key(polled.key).value("value", value).op("writer", polled.writer).op("reader", number));
-      }
-      if (history.settings.txn && polled.writer == number && !findings.is_full(Code::precommitted_read)) {
-        Witness witness(history);
-        findings.add(Code::precommitted_read, witness.key(polled.key).value("value", value).op("op", number));
-      }
+      const uint32_t place = history.records[i];
+      if (suspicion[place] == Suspicion::none && !may_read_itself) continue;
+      const uint32_t value = history.places[place].value;
+      if (suspicion[place] == Suspicion::unsent) add(Code::unsent_read, value, number);
+      if (suspicion[place] == Suspicion::failed && op.outcome == Outcome::ok && !is_trusting)
+        add(Code::g1a, value, number);
+      if (may_read_itself && history.values[value].writer == number)
+        add(Code::precommitted_read, value, number);
     }
   }
 }
