@@ -106,7 +106,8 @@ void write_log(Env& env) {
 
 std::vector<std::string> files_with(Env& env, std::string_view suffix) {
   std::vector<std::string> found;
-  for (const std::string& name : *env.disk.list("d/orders-0"))
+  const auto names = env.disk.list("d/orders-0");
+  for (const std::string& name : *names)
     if (name.size() > suffix.size() && name.substr(name.size() - suffix.size()) == suffix)
       found.push_back("d/orders-0/" + name);
   return found;
@@ -141,7 +142,7 @@ TEST(LogDump, ShowsBatchesRecordsIndexesAndProducers) {
     const std::string first = files_with(env, ".log").front();
     const Collected batches = dump(env, first, Detail::batches, false);
     ASSERT_GT(batches.of_kind("batch").size(), 1U);
-    const Json& batch = batches.of_kind("batch")[1];
+    const Json batch = batches.of_kind("batch")[1];
     EXPECT_EQ(batch["base_offset"], 3);
     EXPECT_EQ(batch["last_offset"], 5);
     EXPECT_EQ(batch["producer_id"], 7);
