@@ -253,6 +253,23 @@ TEST(LogDump, FindsEpochsAndProducersThatDisagree) {
   });
 }
 
+// DeleteRecords takes epochs away at once, records with their segment.
+TEST(LogDump, WhatLiesBelowTheLogStartNeedsNoEpoch) {
+  on_node(11, [](Env& env) {
+    write_log(env);
+    ASSERT_TRUE(write_file_atomically(env.disk, "d/orders-0/leader-epoch-checkpoint",
+                                      as_bytes("0\n3\n1 40\n2 60\n3 90\n"))
+                    .ok());
+    EXPECT_TRUE(dump(env, "d").has_problem("offset 0 is of epoch none; the batch there says 0"));
+    ASSERT_TRUE(
+        storage::write_offset_map(env.disk, "d/log-start-offset-checkpoint", {{{"orders", 0}, 40}}).ok());
+    for (const char* path : {"d", "d/orders-0"}) {
+      const Collected sink = dump(env, path);
+      EXPECT_TRUE(sink.problems.empty()) << sink.all_problems();
+    }
+  });
+}
+
 TEST(LogDump, FindsOffsetsThatDoNotIncrease) {
   on_node(8, [](Env& env) {
     ByteBuffer bytes;

@@ -12,6 +12,7 @@
 #include "core/raft/driver/quorum_state_file.h"
 #include "core/raft/driver/snapshot_file.h"
 #include "core/storage/epoch_cache.h"
+#include "core/storage/partition_directory.h"
 #include "core/storage/partition_metadata.h"
 #include "core/storage/segment.h"
 
@@ -39,6 +40,7 @@ class PartitionDump {
   void check_epochs(const std::string& file, const std::vector<storage::EpochEntry>& entries);
   void check_producers(const std::string& file, int64_t offset,
                        const storage::ProducerState::Producers& producers);
+  Result<void> read_log_start();
   const BatchFact* batch_ending_at(int64_t offset) const;
 
   std::string child(std::string_view name) const { return join_path(path_, name); }
@@ -51,6 +53,7 @@ class PartitionDump {
   std::vector<std::string> names_;  // sorted
   std::map<int64_t, SegmentFacts> segments_;
   LogRange range_;
+  int64_t log_start_ = 0;  // what lies below is gone on purpose, though it may still be in a segment
 };
 
 Result<void> PartitionDump::dump_indexes(const SegmentFacts& facts) {
@@ -142,12 +145,14 @@ Result<void> PartitionDump::dump_snapshots() {
 // Every batch was written in the epoch that the file gives its offset to.
 void PartitionDump::check_epochs(const std::string& file, const std::vector<storage::EpochEntry>& entries) {
   const storage::EpochCache cache(entries);
+  // The metadata log begins at a snapshot; nothing but this file says where.
+  const int64_t log_start = options_.metadata && !entries.empty() ? entries.front().start_offset : log_start_;
   if (!entries.empty() && !range_.empty && entries.back().start_offset > range_.end)
     sink_.problem(file, fmt::format("epoch {} begins at {}, behind the end of the log at {}",
                                     entries.back().epoch, entries.back().start_offset, range_.end));
   for (const auto& [base, segment] : segments_) {
     for (const BatchFact& batch : segment.batches) {
-      if (batch.leader_epoch < 0) continue;
+      if (batch.leader_epoch < 0 || batch.base_offset < log_start) continue;
       const auto epoch = cache.epoch_for_offset(batch.base_offset);
       if (epoch == batch.leader_epoch) continue;
       sink_.problem(file, fmt::format("offset {} is of epoch {}; the batch there says {}", batch.base_offset,
@@ -176,10 +181,22 @@ Result<void> PartitionDump::dump_others() {
   return {};
 }
 
+// DeleteRecords raises the log start without touching the segment that it falls into.
+Result<void> PartitionDump::read_log_start() {
+  const auto partition = storage::parse_partition_directory(path_.substr(path_.rfind('/') + 1));
+  const auto marks = storage::read_offset_map(disk_, join_path(parent_path(path_), storage::kLogStartFile));
+  if (!marks.ok())
+    return marks.error().code == ErrorCode::CORRUPT_MESSAGE ? Result<void>{} : fail(marks.error());
+  if (!partition) return {};
+  if (const auto mark = marks->find(*partition); mark != marks->end()) log_start_ = mark->second;
+  return {};
+}
+
 Result<LogRange> PartitionDump::run() {
   auto names = disk_.list(path_);
   if (!names.ok()) return fail(Error(names.error(), path_));
   names_ = std::move(*names);
+  TRY(read_log_start());
   TRY(dump_segments());
   TRY(dump_snapshots());
   TRY(dump_others());
