@@ -462,6 +462,13 @@ TEST_F(ElectionStory, R6CriesForAnUncleanElectionThatNothingAllows) { EXPECT_TRU
 TEST_F(ElectionStory, R6CriesForALastLeaderWhileOthersAreEligible) { EXPECT_TRUE(minded(true, {}, {2})); }
 TEST_F(ElectionStory, R6LetsTheElrLead) { EXPECT_FALSE(minded(false, {}, {3})); }
 TEST_F(ElectionStory, R6LetsTheLastKnownLeaderLead) { EXPECT_FALSE(minded(true, {}, {}, 1)); }
+TEST_F(ElectionStory, R6LetsTheLastKnownLeaderLeadAsTheOthersTurnOutUnclean) {
+  emit(1, PartitionChanged{"orders", kTopic, 0, 1, 0, 0, std::vector<int32_t>{1, 2}, {}, false});
+  emit(1, PartitionChanged{"orders", kTopic, 0, -1, 1, 1, {}, std::vector<int32_t>{2}, false});
+  emit(1, BrokerRegistered{2, 9, false});
+  emit(1, PartitionChanged{"orders", kTopic, 0, 1, 2, 2, std::vector<int32_t>{1}, {}, true});
+  EXPECT_FALSE(cried("R6"));
+}
 TEST_F(ElectionStory, R6LetsAnybodyLeadWhereTheTopicAllowsIt) {
   view.promise("orders", {3, 2, true});
   EXPECT_FALSE(minded(true, {1, 2}));

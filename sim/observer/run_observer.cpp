@@ -63,7 +63,7 @@ void RunObserver::note_timeline(const NodeEvent& note) {
         !std::equal(e->isr.begin(), e->isr.end(), known.isr.begin(), known.isr.end())) {
       ++counts_.isr_changes;
     }
-    known = {e->leader, e->leader_epoch, e->partition_epoch, {e->isr.begin(), e->isr.end()}, {}};
+    known = {e->leader, e->leader_epoch, e->partition_epoch, {e->isr.begin(), e->isr.end()}, {}, false, note.at};
   } else if (const auto* r = std::get_if<RaftStateChanged>(&event)) {
     if (r->state != "leader") return;
     ++counts_.quorum_elections;

@@ -124,11 +124,18 @@ void end_reigns(PartitionTruth& truth, int32_t node, Instant at) {
 
 }  // namespace
 
-bool ClusterView::may_elect_unclean(const PartitionTruth& truth, const TopicPromise& promise, int32_t leader) {
+bool ClusterView::may_elect_unclean(const PartitionTruth& truth, const TopicPromise& promise,
+                                    int32_t leader) const {
   if (promise.unclean_election) return true;
+  if (leader != truth.last_leader) return false;
   const PartitionClaim& before = truth.claim;
-  const bool nobody_left = before.isr.empty() && (before.elr.empty() || !before.elr_known);
-  return nobody_left && leader == truth.last_leader;
+  // Who registers after an unclean stop leaves ISR and ELR (rule C11) in the same change that elects.
+  const auto left = [&](int32_t member) {
+    const auto node = nodes_.find(member);
+    return node != nodes_.end() && node->second.state.unclean_since && *node->second.state.unclean_since >= before.at;
+  };
+  return std::all_of(before.isr.begin(), before.isr.end(), left) &&
+         (!before.elr_known || std::all_of(before.elr.begin(), before.elr.end(), left));
 }
 
 namespace {
@@ -181,7 +188,8 @@ void ClusterView::on_partition_changed(const PartitionChanged& e, Instant at) {
                  e.partition_epoch,
                  {e.isr.begin(), e.isr.end()},
                  {e.elr.begin(), e.elr.end()},
-                 true};
+                 true,
+                 at};
 }
 
 void ClusterView::on_event(const NodeEvent& note) {
@@ -242,7 +250,10 @@ void ClusterView::on_event(const NodeEvent& note) {
       committed_up_to(truth, names_.id(e->topic, e->partition), *it->second, *e, note.at);
     }
   } else if (const auto* e = std::get_if<BrokerRegistered>(&event)) {
-    if (auto it = nodes_.find(e->broker_id); it != nodes_.end()) it->second.state.suspect = false;
+    if (auto it = nodes_.find(e->broker_id); it != nodes_.end()) {
+      it->second.state.suspect = false;
+      if (!e->clean) it->second.state.unclean_since = note.at;
+    }
   } else if (std::holds_alternative<ControllerActivated>(event)) {
     active_controller_ = note.node;
   } else if (std::holds_alternative<ControllerDeactivated>(event)) {

@@ -58,6 +58,7 @@ struct PartitionClaim {
   std::vector<int32_t> isr;
   std::vector<int32_t> elr;
   bool elr_known = false;  // false while only a leader told of it
+  Instant at;              // when the controller told of it
 };
 
 // From the scenario: the configuration in force for a topic, its own or the cluster's.
@@ -112,6 +113,7 @@ struct NodeState {
   // Its disk may have lost data since it last registered: the controller's ISR may still name it.
   bool suspect = false;
   uint32_t incarnation = 0;
+  std::optional<Instant> unclean_since;  // when it last registered after an unclean stop
 };
 
 constexpr std::string_view kMetadataLog = "__cluster_metadata-0";
@@ -188,8 +190,8 @@ class ClusterView {
   int32_t budget(PartitionId id) const;
   // Who may have acknowledged a record with acks=1 since then, or has taken over the partition after.
   static std::set<int32_t> leaders_since(const PartitionTruth& truth, Instant since);
-  // True if an operator asked for it, the configuration allows it, or it is the last known leader (rule C26).
-  static bool may_elect_unclean(const PartitionTruth& truth, const TopicPromise& promise, int32_t leader);
+  // True if the configuration allows it, or it is the last known leader and nobody else is left (rule C26).
+  bool may_elect_unclean(const PartitionTruth& truth, const TopicPromise& promise, int32_t leader) const;
   void on_partition_changed(const PartitionChanged& event, Instant at);
   void on_disk_changed(int32_t node, bool wiped, Instant at);
 
