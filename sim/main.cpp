@@ -4,6 +4,18 @@
 #include "sim/host/command_line.h"
 #include "sim/host/terminal.h"
 
+namespace {
+
+// What was asked for and could not be written was not done, whatever came of it.
+int ended(int code) {
+  const auto why = ksim::host::lost_output();
+  if (!why) return code;
+  ksim::host::write_error("ksim: standard output: " + *why + "\n");
+  return ksim::sim::kSimulatorFault;
+}
+
+}  // namespace
+
 int main(int count, char** values) {
   using namespace ksim;
   host::prepare_streams();
@@ -11,12 +23,12 @@ int main(int count, char** values) {
     const Result<host::Command> command =
         host::parse_command_line(std::vector<std::string>(values + 1, values + count));
     if (!command.ok()) return sim::refuse(command.error().message);
-    if (command->scenario) return sim::run_scenario(*command->scenario);
-    if (command->list) return sim::list_things(*command->list);
-    if (command->check) return sim::check_history(*command->check);
-    if (command->exported) return sim::export_history(*command->exported);
+    if (command->scenario) return ended(sim::run_scenario(*command->scenario));
+    if (command->list) return ended(sim::list_things(*command->list));
+    if (command->check) return ended(sim::check_history(*command->check));
+    if (command->exported) return ended(sim::export_history(*command->exported));
     host::write_out(command->text);
-    return sim::kHolds;
+    return ended(sim::kHolds);
   } catch (const std::exception& error) {
     host::write_error(std::string("ksim: the simulator is at fault: ") + error.what() + "\n");
     return sim::kSimulatorFault;

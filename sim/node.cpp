@@ -110,7 +110,7 @@ void SimNode::start(const ProcessFactory& factory, size_t shards) {
   setup_.shards = shards;
   host_.powered = true;
   state_ = State::running;
-  paused_ = false;
+  pauses_ = 0;
   life_ = std::make_unique<Incarnation>(world_, *this, ++incarnation_);
   Digest& digest = world_.digest();
   if (digest.wants_name(key())) digest.name(key(), name());
@@ -146,14 +146,12 @@ void SimNode::stop() {
 }
 
 void SimNode::pause() {
-  if (!running() || paused_ || !life_->life.alive()) return;
-  paused_ = true;
+  if (!alive() || ++pauses_ > 1) return;
   for (const std::unique_ptr<Shard>& shard : life_->shards) shard->cpu.freeze();
 }
 
 void SimNode::unpause() {
-  if (!paused_ || !alive()) return;
-  paused_ = false;
+  if (!alive() || pauses_ == 0 || --pauses_ > 0) return;
   for (const std::unique_ptr<Shard>& shard : life_->shards) shard->cpu.thaw();
 }
 
@@ -166,7 +164,7 @@ void SimNode::set_drift(int32_t ppb) {
 void SimNode::cut() {
   if (!alive()) return;
   life_->life.cut();
-  paused_ = false;
+  pauses_ = 0;
   for (const std::unique_ptr<Shard>& shard : life_->shards) shard->cpu.stop();
 }
 

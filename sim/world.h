@@ -82,7 +82,11 @@ class SimNode {
   State state() const { return state_; }
   bool running() const { return state_ != State::down; }
   bool alive() const;  // running, and its process has not just died
-  bool paused() const { return paused_; }
+  bool paused() const { return pauses_ > 0; }
+  // How many want the machine to stay down: nobody starts it before they have let go of it.
+  bool kept_down() const { return keepers_ > 0; }
+  void keep_down() { ++keepers_; }
+  void let_go() { --keepers_; }
   uint32_t incarnation() const { return incarnation_; }  // 0 before the first
   size_t shard_count() const { return setup_.shards; }
   Host& host() { return host_; }
@@ -96,7 +100,7 @@ class SimNode {
   void start(const ProcessFactory& factory);
   void start(const ProcessFactory& factory, size_t shards);
   void stop();   // SIGTERM
-  void pause();  // SIGSTOP: its kernel goes on
+  void pause();  // SIGSTOP: its kernel goes on. Until unpause() was called as often, or the process dies
   void unpause();
   void set_drift(int32_t ppb);
 
@@ -130,7 +134,8 @@ class SimNode {
   NodeClock clock_;
   Device device_;
   State state_ = State::down;
-  bool paused_ = false;
+  uint32_t pauses_ = 0;
+  uint32_t keepers_ = 0;
   uint32_t incarnation_ = 0;
   uint64_t power_losses_ = 0;
   std::unique_ptr<Incarnation> life_;

@@ -24,11 +24,19 @@ struct ClientWorld {
       cluster->stop();
     }));
   }
+  std::pair<uint64_t, uint64_t> cuts;
   // Between the two nodes, both ways.
   void block(bool blocked) {
     sim::Fabric& fabric = world.world().fabric();
-    fabric.trouble(client.host(), brokers.host()).blocked = blocked;
-    fabric.trouble(brokers.host(), client.host()).blocked = blocked;
+    sim::LinkTrouble trouble;
+    trouble.blocked = true;
+    if (blocked) {
+      cuts = {fabric.add_trouble(client.host(), brokers.host(), trouble),
+              fabric.add_trouble(brokers.host(), client.host(), trouble)};
+    } else {
+      fabric.remove_trouble(client.host(), brokers.host(), cuts.first);
+      fabric.remove_trouble(brokers.host(), client.host(), cuts.second);
+    }
   }
   void at(Duration when, std::function<void()> what) {
     world.world().at(world.world().now() + when, static_cast<uint64_t>(when.ns), std::move(what));

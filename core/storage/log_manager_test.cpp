@@ -218,7 +218,7 @@ TEST(LogManager, AFailedDirectoryTakesItsLogsAlong) {
     const std::string dir = first->path().substr(0, first->path().rfind('/'));
     sim::DiskTrouble trouble;
     trouble.failing.push_back({dir, false, true, true});
-    world.node("node").device().set_trouble(trouble);
+    const uint64_t broken = world.node("node").device().add_trouble(trouble);
     ByteBuffer batch = make_batch({});
     EXPECT_EQ(first->append_as_leader(batch, 0).error().code, ErrorCode::KAFKA_STORAGE_ERROR);
     EXPECT_EQ(s.watcher.failed.size(), 1U);
@@ -228,7 +228,7 @@ TEST(LogManager, AFailedDirectoryTakesItsLogsAlong) {
     EXPECT_EQ(s.dirs.online_ids().size(), 1U);
     EXPECT_EQ(s.manager->directory_of(*s.open(2)), s.dirs.online_ids()[0]);
     s.stop(5);
-    world.node("node").device().set_trouble({});
+    world.node("node").device().remove_trouble(broken);
     EXPECT_FALSE(read_clean_shutdown(env.disk, dir)->has_value());
     EXPECT_TRUE(read_clean_shutdown(env.disk, dir == "data/a" ? "data/b" : "data/a")->has_value());
   }));

@@ -80,24 +80,16 @@ SeedResult run_seed(const Source& source, const host::ScenarioCommand& command, 
   return result;
 }
 
-// Each seed twice, in two processes.
-void verify_each(const Source& source, const host::ScenarioCommand& command, Campaign& campaign,
-                 Progress& progress) {
-  for (uint64_t seed = command.seeds->first;; ++seed) {
-    const Result<Plan> plan = source.plan(seed);
-    if (!plan.ok()) {
-      campaign.add(broken(seed, plan.error().message));
-    } else {
-      const Verified verified = verify(*plan, command, [](RunSummary& summary) {
-        const ByteBuffer words = SeedResult::of(summary).encode();
-        return std::string(words.begin(), words.end());
-      });
-      campaign.add(verified.difference.empty() ? read_result(seed, as_bytes(verified.outcome))
-                                               : broken(seed, verified.difference));
-    }
-    progress.tell(campaign);
-    if (seed == command.seeds->last) return;
-  }
+// One seed twice, in two processes.
+SeedResult verify_seed(const Source& source, const host::ScenarioCommand& command, uint64_t seed) {
+  const Result<Plan> plan = source.plan(seed);
+  if (!plan.ok()) return broken(seed, plan.error().message);
+  const Verified verified = verify(*plan, command, [](RunSummary& summary) {
+    const ByteBuffer words = SeedResult::of(summary).encode();
+    return std::string(words.begin(), words.end());
+  });
+  return verified.difference.empty() ? read_result(seed, as_bytes(verified.outcome))
+                                     : broken(seed, verified.difference);
 }
 
 // False: interrupted.
@@ -108,11 +100,19 @@ bool run_each(const Source& source, const host::ScenarioCommand& command, uint64
   host::FarmOptions farm;
   farm.count = count;
   farm.workers = command.jobs == 0 ? host::processors() : command.jobs;
+  if (command.verify) {
+    farm.workers = std::max<size_t>(farm.workers / 2, 1);  // each has two processes run
+    farm.batch = 1;
+  }
   farm.begin = [&] {
+    if (command.verify) return;
     host::keep_memory();
     memory = std::make_unique<RunMemory>();
   };
-  farm.work = [&](uint64_t job) { return run_seed(source, command, seeds.first + job, *memory).encode(); };
+  farm.work = [&](uint64_t job) {
+    const uint64_t seed = seeds.first + job;
+    return (command.verify ? verify_seed(source, command, seed) : run_seed(source, command, seed, *memory)).encode();
+  };
   farm.done = [&](uint64_t job, Bytes words) {
     campaign.add(read_result(seeds.first + job, words));
     if (!progress.live()) progress.tell(campaign);
@@ -136,11 +136,7 @@ int run_campaign(const Source& source, const host::ScenarioCommand& command) {
   bool whole = true;
   {
     Progress progress(count);
-    if (command.verify) {
-      verify_each(source, command, campaign, progress);
-    } else {
-      whole = run_each(source, command, count, campaign, progress);
-    }
+    whole = run_each(source, command, count, campaign, progress);
     real_ns = progress.real_ns();
   }
   const std::string repeat = repeat_command(command, source);

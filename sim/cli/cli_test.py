@@ -97,6 +97,79 @@ class CommandLine(unittest.TestCase):
             with self.subTest(text=text):
                 self.refused("scenario", self.file("bad.toml", text))
 
+    def test_what_is_wrong_stands_somewhere(self):
+        producer = '[[producer]]\ntopic = "t"\n'
+        for text, place, words in [
+                (ONE_BROKER + producer.replace('"t"', '"T"'), "7:9", 'did you mean "t"'),
+                (ONE_BROKER + producer + 'config = { "akcs" = 1 }\n', "8:19", 'did you mean "acks"'),
+                (ONE_BROKER + '[[consumer]]\ntopic = "t"\nconfig = { "auto.ofset.reset" = "latest" }\n', "8:33",
+                 'did you mean "auto.offset.reset"'),
+                (ONE_BROKER + 'config = { "min.insync.replica" = 1 }\n', "6:35", 'did you mean "min.insync.replicas"'),
+                ('buggify = ["no.site"]\n' + ONE_BROKER, "1:11", "no site"),
+                (ONE_BROKER.replace('"t"', '"a b"') + FAULT.replace("broker-1", "leader(a b-0)"), "5:8", "topic"),
+                (ONE_BROKER + FAULT.replace("broker-1", "broker-7"), "8:10", 'did you mean "broker-1"'),
+                (ONE_BROKER + FAULT.replace("crash", "partition") + 'peer = "broker-99"\n', "10:8", "no target"),
+                (ONE_BROKER + producer + FAULT.replace("crash", "stop").replace("broker-1", "producer"), "10:10",
+                 "is a client"),
+                (ONE_BROKER + FAULT.replace("crash", "disk_error") + 'what = "wipe"\n', "10:8", "read, write, sync"),
+                (ONE_BROKER + FAULT.replace("crash", "clock_drift") + "ppm = 60000\n", "10:7", "50000"),
+                (ONE_BROKER + '[[raw_driver]]\ntopic = "t"\nname = "broker-1"\n', "8:8", "two machines"),
+                (ONE_BROKER + producer + "record_bytes = 2000000000\n", "8:16", "from 8 to 67108864"),
+                (ONE_BROKER + producer + "count = 99999\n", "8:9", "from 0 to 10000"),
+                (ONE_BROKER + producer + "burst = 10000\nrecord_bytes = 60000000\n", "6:1", "1 GiB"),
+                ('scenario = "a\\nb\\u001b[31m"\n' + ONE_BROKER, "1:12", "letters, digits"),
+                (ONE_BROKER + producer + 'name = "a b"\n', "8:8", "letters, digits"),
+                ('scenario = "ping"\n' + ONE_BROKER, "1:12", "no topics"),
+                (ONE_BROKER + "[explore]\nchange_points = 99999999999\n", "7:17", "from 0 to 4294967295")]:
+            with self.subTest(text=text):
+                message = self.refused("scenario", self.file("bad.toml", text))
+                self.assertIn(f"bad.toml:{place}: ", message)
+                self.assertIn(words, message)
+
+    def test_near_misses(self):
+        self.assertIn('did you mean "leader_crash"', self.refused("scenario", "LEADER_CRASH"))
+        self.assertIn('no option "--sed"; did you mean "--seed', self.refused("scenario", "ping", "--sed", "1"))
+        self.assertIn("18446744073709551615", self.refused("scenario", "ping", "--seeds", "1..18446744073709551616"))
+        for more in [["--json"], ["--record", self.path("r")], ["--verify"]]:
+            self.assertIn("runs nothing", self.refused("scenario", "ping", "--print-plan", *more))
+
+    def test_a_full_disk_is_told(self):
+        for more in [[], ["--print-plan"], ["--json"], ["--seeds", "1..2"]]:
+            with open("/dev/full", "w", encoding="utf-8") as full:
+                run = subprocess.run([KSIM, "scenario", "quorum", *more], stdout=full, stderr=subprocess.PIPE, text=True,
+                                     timeout=600)
+            self.assertEqual(run.returncode, 3, more)
+            self.assertIn("standard output: No space left on device", run.stderr)
+
+    def faults(self, *faults, scenario="leader_crash"):
+        """The rows of these faults in place of a scenario's own."""
+        plan = self.good("scenario", scenario, "--seed", "42", "--print-plan").stdout
+        head, _, rest = plan.partition("[[fault]]")
+        text = head + "".join(f"[[fault]]\n{fault}\n" for fault in faults) + rest[rest.index("[network]"):]
+        return json.loads(self.good("scenario", self.file("plan.toml", text), "--json").stdout)["faults"]
+
+    def test_a_fault_says_what_it_really_did(self):
+        rows = self.faults('kind = "crash"\ntarget = "broker-1"\nat = "1000s"',
+                           'kind = "crash"\ntarget = "broker-1"\nwhen = "records.deleted"',
+                           'kind = "crash"\ntarget = "broker-1"\nwhen = "leader.became"\nnth = 999',
+                           'kind = "crash"\ntarget = "producer-1"\nat = "6s"\nlasts = "2s"',
+                           'kind = "pause"\ntarget = "broker-1"\nat = "8s"\nlasts = "10s"',
+                           'kind = "crash"\ntarget = "broker-1"\nat = "9s"\nlasts = "1s"',
+                           'kind = "partition"\ntarget = "broker-2"\npeer = "consumer-1"\nat = "12s"\nlasts = "4s"')
+        row = {fault["cause"] if fault["kind"] != "pause" else "pause": fault for fault in rows}
+        self.assertEqual(len(row), 7)
+        for cause, words in [("at 1000s", "before it was due"), ("on records.deleted #1", "never reached"),
+                             ("on leader.became #999", "it waited for the 999th")]:
+            self.assertFalse(row[cause]["took_effect"])
+            self.assertIn(words, row[cause]["effect"])
+        self.assertEqual(row["at 6s"]["effect"], "producer-1 died; started producer-1")
+        self.assertIn("broker-1 died frozen", row["pause"]["effect"])
+        self.assertEqual(row["pause"]["ended_ns"], 9_000_000_000)
+        self.assertIn("did not get through", row["at 12s"]["effect"])
+
+    def test_log_directories(self):
+        self.good("scenario", "leader_crash", *SHORT, "--set", 'cluster.config."log.dirs"="a,b"')
+
     def test_seeds_have_64_bits(self):
         self.good("scenario", "quorum", "--seed", "18446744073709551615")
         run = self.good("scenario", "quorum", "--seeds", "18446744073709551614..18446744073709551615", "--json")
@@ -118,6 +191,7 @@ class CommandLine(unittest.TestCase):
         run = self.good("scenario", "leader_crash", "--seed", "3", *SHORT)
         self.assertEqual(run.stderr, "")
         self.assertEqual(len(re.findall(r"digest\s+[0-9a-f]", run.stdout)), 1)
+        self.assertRegex(self.good("scenario", "quorum", "--verify").stdout, r"\nverified: .*\ndigest [0-9a-f]{16}\n$")
         self.assertTrue(DIGEST.search(run.stdout))
         self.assertNotIn("\033", run.stdout)
         self.assertIn("repeat: scripts/ksim scenario leader_crash --set duration=9s --seed 3\n", run.stdout)
@@ -154,6 +228,14 @@ class CommandLine(unittest.TestCase):
         answered, asked = database.execute("select sum(fate = 'answered'), count(*) from call").fetchone()
         self.assertGreater(answered, asked * 0.9)
         self.assertGreater(database.execute("select count(*) from call where api = 'Produce'").fetchone()[0], 50)
+        clients = {row[0] for row in database.execute("select distinct client from op")}
+        self.assertEqual(clients, {"admin", "producer-1", "producer-2", "producer-3", "consumer-1", "consumer-2"})
+        kinds = {row[0] for row in database.execute("select distinct kind from op")}
+        self.assertEqual(kinds, {"create_topics", "send", "poll", "read", "seek", "list_offsets"})
+        self.assertEqual(database.execute(
+            "select count(*) from event where subject is null and name like 'broker.%'").fetchone()[0], 0)
+        self.assertEqual(database.execute("select count(*) from event where name = 'log.loaded' and at_ns < 2000000000 "
+                                          "and not json_extract(detail, '$.clean')").fetchone()[0], 0)
 
     def test_recordings_that_cannot_be(self):
         text = self.file("letter.txt", "dear reader")
@@ -182,8 +264,8 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(run.returncode, 0, command)
 
     def test_an_interrupted_campaign_ends_cleanly(self):
-        for number in [signal.SIGINT, signal.SIGTERM]:
-            campaign = subprocess.Popen([KSIM, "scenario", "leader_crash", "--seeds", "1..100000", "--jobs", "2"],
+        for number, more in [(signal.SIGINT, []), (signal.SIGTERM, []), (signal.SIGINT, ["--verify"])]:
+            campaign = subprocess.Popen([KSIM, "scenario", "leader_crash", "--seeds", "1..100000", "--jobs", "2", *more],
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
             children = f"/proc/{campaign.pid}/task/{campaign.pid}/children"
             workers = []

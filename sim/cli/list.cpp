@@ -84,9 +84,8 @@ int list_things(const host::ListCommand& command) {
     known.emplace_back(what.name);
   }
   if (command.what.empty()) return kHolds;
-  const std::optional<std::string> near = nearest(command.what, known);
   return refuse(fmt::format("ksim list {}: there are {}{}", command.what, fmt::join(known, ", "),
-                            near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
+                            did_you_mean(command.what, known)));
 }
 
 }  // namespace ksim::sim

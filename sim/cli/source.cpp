@@ -15,8 +15,8 @@ Result<Plan> Source::plan(uint64_t seed) const {
   const Vocabulary words = fault_vocabulary();
   TRY_ASSIGN(Plan plan, is_plan ? parse_plan(text, name, settings, words)
                                 : draw_plan(text, name, seed, settings, words));
-  if (const auto wrong = what_is_wrong(plan, plan.scenario != kPingScenario))
-    return fail(ErrorCode::INVALID_REQUEST, fmt::format("{}: {}", name, *wrong));
+  if (const auto wrong = what_is_wrong(plan, name, plan.scenario != kPingScenario))
+    return fail(ErrorCode::INVALID_REQUEST, *wrong);
   return plan;
 }
 
@@ -43,10 +43,9 @@ Result<Source> load_source(const host::ScenarioCommand& command) {
   } else {
     const std::vector<std::string> names = scenario_names();
     if (std::find(names.begin(), names.end(), wanted) == names.end()) {
-      const std::optional<std::string> near = nearest(wanted, names);
+      const std::string meant = did_you_mean(wanted, names);
       return fail(ErrorCode::INVALID_REQUEST, fmt::format("no scenario \"{}\"{}", wanted,
-                                                          near ? fmt::format("; did you mean \"{}\"?", *near)
-                                                               : "; see ksim list scenarios"));
+                                                          meant.empty() ? "; see ksim list scenarios" : meant));
     }
     path = scenario_path(wanted);
     source.name = wanted;

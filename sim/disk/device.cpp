@@ -62,13 +62,30 @@ Device::InFlight::~InFlight() {
 
 void Device::InFlight::fire() { device_.ground_.scheduler.wake(fiber_); }
 
-void Device::set_trouble(DiskTrouble trouble) {
-  trouble_ = std::move(trouble);
+void DiskTrouble::worsen(const DiskTrouble& other) {
+  stalled_until = std::max(stalled_until, other.stalled_until);
+  slow_per_mille = std::max(slow_per_mille, other.slow_per_mille);
+  capacity_bytes = std::min(capacity_bytes, other.capacity_bytes);
+  failing.insert(failing.end(), other.failing.begin(), other.failing.end());
+}
+
+uint64_t Device::add_trouble(DiskTrouble trouble) {
+  const uint64_t number = troubles_.add(std::move(trouble));
+  wake_all();
+  return number;
+}
+
+void Device::remove_trouble(uint64_t number) {
+  troubles_.remove(number);
+  wake_all();
+}
+
+void Device::wake_all() {
   for (InFlight* it = first_; it != nullptr; it = it->next_) ground_.scheduler.wake(it->fiber_);
 }
 
 uint64_t Device::capacity_bytes() const {
-  return std::min(profile_.capacity_bytes, trouble_.capacity_bytes);
+  return std::min(profile_.capacity_bytes, trouble().capacity_bytes);
 }
 
 uint64_t Device::free_bytes() const {
@@ -87,12 +104,15 @@ DiskToll Device::toll() const {
 
 bool Device::fails(DiskCall call, std::string_view path) {
   if (call == DiskCall::sync && failing_syncs_ > 0) return failing_syncs_-- > 0;
-  for (const DiskTrouble::Failing& failing : trouble_.failing) {
+  for (const DiskTrouble::Failing& failing : trouble().failing) {
     const bool kind = call == DiskCall::read    ? failing.reads
                       : call == DiskCall::write ? failing.writes
                       : call == DiskCall::sync  ? failing.syncs
                                                 : failing.writes;
-    if (kind && path.find(failing.path_part) != std::string_view::npos) return true;
+    if (kind && path.find(failing.path_part) != std::string_view::npos) {
+      ++toll_.failed;
+      return true;
+    }
   }
   return false;
 }
@@ -119,15 +139,15 @@ int64_t Device::service_ns(DiskCall call, uint64_t key, uint64_t n, uint64_t byt
       break;
   }
   // A device in trouble is met more often: its queue is full and its cache no longer hides it.
-  const bool stalled = ground_.now() < trouble_.stalled_until;
+  const bool stalled = ground_.now() < trouble().stalled_until;
   if (stalled && call != DiskCall::read) chance = 1000;
-  if (trouble_.slow_per_mille > 1000) chance = std::min<uint32_t>(1000, chance * 4);
+  if (trouble().slow_per_mille > 1000) chance = std::min<uint32_t>(1000, chance * 4);
   if (below(bits, 1000) >= chance) return 0;
   int64_t ns = table->sample_ns(mix64(bits, n));
   if (profile_.bytes_per_second > 0) {
     ns += static_cast<int64_t>(bytes * 1'000 / (profile_.bytes_per_second / 1'000'000 + 1));
   }
-  ns = scale_per_mille(ns, trouble_.slow_per_mille);
+  ns = scale_per_mille(ns, trouble().slow_per_mille);
   return stalled ? std::max<int64_t>(ns, 1) : ns;
 }
 
@@ -137,13 +157,13 @@ bool Device::wait(Life& life, InFlight& operation, int64_t ns, uint64_t bytes) {
   if (bytes > 0 && profile_.bytes_per_second > 0) {
     const auto transfer = static_cast<int64_t>(bytes * 1'000 / (profile_.bytes_per_second / 1'000'000 + 1));
     start = std::max(start, busy_until_);
-    busy_until_ = start + nanoseconds(scale_per_mille(transfer, trouble_.slow_per_mille));
+    busy_until_ = start + nanoseconds(scale_per_mille(transfer, trouble().slow_per_mille));
   }
   const Instant finish = start + nanoseconds(ns);
   operation.began_ = ground_.now();
   ++toll_.waits;
   for (;;) {
-    const Instant until = std::max(finish, trouble_.stalled_until);
+    const Instant until = std::max(finish, trouble().stalled_until);
     if (ground_.now() >= until) {
       toll_.waited_ns += (ground_.now() - operation.began_).ns;
       operation.began_ = Instant::never();

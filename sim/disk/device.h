@@ -12,6 +12,7 @@
 #include "sim/disk/image.h"
 #include "sim/ground.h"
 #include "sim/latency.h"
+#include "sim/troubles.h"
 
 namespace ksim::sim {
 
@@ -34,7 +35,7 @@ struct DiskProfile {
   static std::optional<DiskProfile> named(std::string_view name);
 };
 
-// What is wrong with the disk; faults set and heal it, the stored bytes stay as they are.
+// What is wrong with the disk; the stored bytes stay as they are.
 struct DiskTrouble {
   Instant stalled_until{0};        // nothing that needs the device ends before
   uint32_t slow_per_mille = 1000;  // scales every time of the device
@@ -46,6 +47,8 @@ struct DiskTrouble {
     bool syncs = false;
   };
   std::vector<Failing> failing;
+
+  void worsen(const DiskTrouble& other);
 };
 
 // What the machine has felt of its disk.
@@ -53,6 +56,7 @@ struct DiskToll {
   uint64_t waits = 0;  // operations that waited for the device
   int64_t waited_ns = 0;
   uint64_t refused = 0;  // for want of space
+  uint64_t failed = 0;   // because the device was broken
 };
 
 enum class DiskCall : uint8_t { read, write, sync, names };
@@ -64,9 +68,10 @@ class Device {
 
   Image& image() { return image_; }
   const DiskProfile& profile() const { return profile_; }
-  const DiskTrouble& trouble() const { return trouble_; }
-  // Sets what is wrong from now on; operations in flight feel it as well.
-  void set_trouble(DiskTrouble trouble);
+  const DiskTrouble& trouble() const { return troubles_.felt(); }
+  // Something more is wrong from now on; operations in flight feel it as well. Returns its number.
+  uint64_t add_trouble(DiskTrouble trouble);
+  void remove_trouble(uint64_t number);
   uint64_t capacity_bytes() const;
   uint64_t free_bytes() const;
   DiskToll toll() const;  // with what waits now
@@ -106,9 +111,11 @@ class Device {
   void power_lost(uint64_t occasion);
 
  private:
+  void wake_all();
+
   Ground& ground_;
   DiskProfile profile_;
-  DiskTrouble trouble_;
+  Troubles<DiskTrouble> troubles_;
   DiskToll toll_;
   Image image_;
   Instant busy_until_{0};

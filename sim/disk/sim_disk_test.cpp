@@ -233,14 +233,12 @@ TEST(SimDisk, AStalledDiskHoldsItsOperationsUntilItHeals) {
   }));
   world.run(milliseconds(50));
   const Instant stall = world.world().now() + seconds(10);
-  node.device().set_trouble([&] {
-    DiskTrouble trouble;
-    trouble.stalled_until = stall;
-    return trouble;
-  }());
+  DiskTrouble trouble;
+  trouble.stalled_until = stall;
+  const uint64_t stalled = node.device().add_trouble(trouble);
   world.run(seconds(5));
   EXPECT_EQ(synced, Instant{0});
-  node.device().set_trouble({});  // earlier than announced
+  node.device().remove_trouble(stalled);  // earlier than announced
   world.run(seconds(1));
   EXPECT_GT(synced, Instant{0});
   EXPECT_LT(synced, stall - seconds(4));

@@ -23,18 +23,9 @@ FaultKind latency_fault();
 FaultKind slow_disk_fault();
 FaultKind stall_disk_fault();
 FaultKind full_disk_fault();
-
-// What machines felt of their disks since it was made.
-class TollSince {
- public:
-  explicit TollSince(std::vector<SimNode*> nodes);
-  const std::vector<SimNode*>& nodes() const { return nodes_; }
-  // "37 operations waited 4.120 s, 2 found no space"
-  std::string text() const;
-
- private:
-  std::vector<SimNode*> nodes_;
-  DiskToll before_;
-};
+FaultKind disk_error_fault();
+FaultKind wipe_disk_fault();
+FaultKind clock_step_fault();
+FaultKind clock_drift_fault();
 
 }  // namespace ksim::sim

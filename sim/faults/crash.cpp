@@ -4,21 +4,10 @@
 #include <fmt/format.h>
 
 #include "sim/faults/all.h"
+#include "sim/faults/kept_down.h"
 
 namespace ksim::sim {
 namespace {
-
-class Crashed final : public ActiveFault {
- public:
-  explicit Crashed(std::vector<SimNode*> nodes) : nodes_(std::move(nodes)) {}
-  std::string end(FaultStage& stage) override {
-    for (SimNode* node : nodes_) stage.start(*node);
-    return "started " + join_names(nodes_);
-  }
-
- private:
-  std::vector<SimNode*> nodes_;
-};
 
 Began begin_crash(FaultStage& stage, const FaultPlan&, const std::vector<SimNode*>& targets, uint64_t) {
   std::vector<SimNode*> nodes;
@@ -29,8 +18,8 @@ Began begin_crash(FaultStage& stage, const FaultPlan&, const std::vector<SimNode
     stage.crash(*node);
     nodes.push_back(node);
   }
-  if (nodes.empty()) return {};
-  return {std::make_unique<Crashed>(std::move(nodes)), std::move(effect)};
+  if (nodes.empty()) return already_down(targets);
+  return {std::make_unique<KeptDown>(std::move(nodes)), std::move(effect)};
 }
 
 }  // namespace
@@ -39,7 +28,9 @@ FaultKind crash_fault() {
   return {"crash",
           "the process dies at once; what it wrote stays in the page cache; started again at the end",
           {},
-          begin_crash};
+          begin_crash,
+          false,
+          true};
 }
 
 }  // namespace ksim::sim

@@ -1,7 +1,12 @@
 #pragma once
 // Faults are a removable layer over a run. A kind is one file here and one line in all.cpp: it says what its
 // words mean, and begins and ends itself on the world through FaultStage.
+//
+// Faults overlap. What several of them do to one machine or way is stacked there (Troubles of a disk or a way,
+// pauses, those who keep a machine down): each takes only its own away, and the thing is well again when the
+// last one has ended.
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -22,10 +27,13 @@ class FaultStage {
   // "controller" (the active one), "any controller", "any broker", "brokers", "controllers", "all",
   // "rack a". `fault` keys the draw of "any ...". Empty: there is none now.
   virtual std::vector<SimNode*> resolve(const std::string& target, uint64_t fault) = 0;
-  // Starts the node's process, once the node is down.
+  // Starts the node's process as soon as it is down, unless something keeps it down. A client is another
+  // session then; one that has come to its end by itself is not started again.
   virtual void start(SimNode& node) = 0;
   virtual void crash(SimNode& node) = 0;
   virtual void power_loss(const std::vector<SimNode*>& nodes) = 0;
+  // The process dies, and the machine gets a new, empty disk.
+  virtual void wipe(SimNode& node) = 0;
   // Asks the process to stop in order.
   virtual void stop(SimNode& node) = 0;
   // Every other node of the cluster, brokers and controllers; with_clients adds the clients' nodes.
@@ -39,26 +47,39 @@ class ActiveFault {
  public:
   virtual ~ActiveFault() = default;
   virtual std::string end(FaultStage& stage) = 0;  // what healing did, may be empty
+  // A process has died: true if nothing of the fault is left by that.
+  virtual bool is_over_without(const SimNode& died) {
+    static_cast<void>(died);
+    return false;
+  }
+  // For faults that come to their end by themselves: they call it outside fibers, and are ended then.
+  std::function<void()> over;
 };
 
 struct Began {
-  std::unique_ptr<ActiveFault> active;  // null: it had no effect, or is over at once
-  std::string effect;                   // empty: it had none
+  std::unique_ptr<ActiveFault> active;  // null: it is over at once
+  std::string effect;                   // what it did; where it did nothing, why
+  bool took_effect = true;
 };
+inline Began no_effect(std::string why) { return {nullptr, std::move(why), false}; }
 
 struct FaultKind {
   std::string_view name;
   std::string_view text;
   std::vector<std::string_view> parameters;
+  // `targets` has at least one node.
   Began (*begin)(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNode*>& targets,
                  uint64_t key);
   // Must not begin in a fiber, as a fault that hangs on a mark else does.
   bool outside_fibers = false;
+  // May strike the machines of clients as well.
+  bool clients = false;
 };
 
 std::string join_names(const std::vector<SimNode*>& nodes);
 // A parameter of the plan as a duration or number; the default if it is missing or malformed.
 Duration parameter(const FaultPlan& plan, std::string_view name, Duration otherwise);
 uint64_t parameter(const FaultPlan& plan, std::string_view name, uint64_t otherwise);
+std::string parameter(const FaultPlan& plan, std::string_view name, const std::string& otherwise);
 
 }  // namespace ksim::sim

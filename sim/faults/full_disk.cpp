@@ -4,36 +4,18 @@
 #include <fmt/format.h>
 
 #include "sim/faults/all.h"
+#include "sim/faults/disk_trouble.h"
 
 namespace ksim::sim {
 namespace {
 
-class Troubled final : public ActiveFault {
- public:
-  explicit Troubled(std::vector<SimNode*> nodes) : toll_(std::move(nodes)) {}
-  std::string end(FaultStage& stage) override {
-    std::string what = toll_.text();
-    for (SimNode* node : toll_.nodes()) {
-      DiskTrouble trouble = node->device().trouble();
-      trouble.capacity_bytes = ~0ULL;
-      node->device().set_trouble(trouble);
-      if (!node->running()) stage.start(*node);
-    }
-    return what;
-  }
-
- private:
-  TollSince toll_;
-};
-
 Began begin_full_disk(FaultStage&, const FaultPlan&, const std::vector<SimNode*>& targets, uint64_t) {
-  if (targets.empty()) return {};
-  for (SimNode* node : targets) {
-    DiskTrouble trouble = node->device().trouble();
-    trouble.capacity_bytes = node->device().image().used_bytes();
-    node->device().set_trouble(trouble);
-  }
-  return {std::make_unique<Troubled>(targets), fmt::format("disk of {} is full", join_names(targets))};
+  const auto full = [](SimNode& node) {
+    DiskTrouble trouble;
+    trouble.capacity_bytes = node.device().image().used_bytes();
+    return trouble;
+  };
+  return {std::make_unique<DiskTroubled>(targets, full), fmt::format("disk of {} is full", join_names(targets))};
 }
 
 }  // namespace

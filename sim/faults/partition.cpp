@@ -1,5 +1,5 @@
 // partition: the targets and the rest of the cluster cannot reach each other; clients still reach both.
-// With `peer` only what that names is out of reach: "controllers", "leader(orders-0)".
+// With `peer` only what that names is out of reach: "controllers", "leader(orders-0)", "producer-1".
 // Nothing is refused: segments are held and sent again until their sender gives up.
 
 #include <algorithm>
@@ -7,27 +7,10 @@
 #include <fmt/format.h>
 
 #include "sim/faults/all.h"
+#include "sim/faults/way_trouble.h"
 
 namespace ksim::sim {
 namespace {
-
-struct Cut {
-  SimNode* from;
-  SimNode* to;
-};
-
-class Apart final : public ActiveFault {
- public:
-  explicit Apart(std::vector<Cut> cuts) : cuts_(std::move(cuts)) {}
-  std::string end(FaultStage& stage) override {
-    for (const Cut& cut : cuts_)
-      stage.world().fabric().trouble(cut.from->host(), cut.to->host()).blocked = false;
-    return fmt::format("{} ways open again", cuts_.size());
-  }
-
- private:
-  std::vector<Cut> cuts_;
-};
 
 bool has(const std::vector<SimNode*>& nodes, const SimNode* node) {
   return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
@@ -36,30 +19,32 @@ bool has(const std::vector<SimNode*>& nodes, const SimNode* node) {
 Began cut_off(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNode*>& targets, uint64_t key,
               bool in, bool out) {
   const auto named = plan.parameters.find("peer");
+  const bool all = named == plan.parameters.end();
   std::vector<SimNode*> peers;
-  if (named != plan.parameters.end()) peers = stage.resolve(named->second, key);
-  std::vector<Cut> cuts;
+  if (!all) peers = stage.resolve(named->second, key);
+  if (!all && peers.empty()) return no_effect(fmt::format("there was no {} then", named->second));
+  std::vector<Way> ways;
+  size_t already = 0;
+  const auto cut = [&](SimNode* from, SimNode* to) {
+    if (stage.world().fabric().trouble(from->host(), to->host()).blocked) ++already;
+    ways.push_back({from, to});
+  };
   for (SimNode* node : targets) {
-    for (SimNode* other : stage.others(*node, false)) {
-      if (has(targets, other)) continue;
-      if (named != plan.parameters.end() && !has(peers, other)) continue;
-      if (in) cuts.push_back({other, node});
-      if (out) cuts.push_back({node, other});
+    for (SimNode* other : stage.others(*node, !all)) {
+      if (has(targets, other) || (!all && !has(peers, other))) continue;
+      if (in) cut(other, node);
+      if (out) cut(node, other);
     }
   }
-  // A way that another fault has cut already is that fault's to open.
-  std::erase_if(cuts, [&](const Cut& cut) {
-    return stage.world().fabric().trouble(cut.from->host(), cut.to->host()).blocked;
-  });
-  if (cuts.empty()) return {};
-  for (const Cut& cut : cuts) stage.world().fabric().trouble(cut.from->host(), cut.to->host()).blocked = true;
-  std::string effect = fmt::format("{} cut off from {} ({}, {} ways)", join_names(targets),
-                                   named == plan.parameters.end() ? "the cluster" : join_names(peers),
-                                   in && out ? "both ways"
-                                   : in      ? "hears nothing"
-                                             : "is not heard",
-                                   cuts.size());
-  return {std::make_unique<Apart>(std::move(cuts)), std::move(effect)};
+  if (ways.empty()) return no_effect(join_names(targets) + ": there is nobody on the other side");
+  std::string effect =
+      fmt::format("{} cut off from {} ({}, {} ways)", join_names(targets), all ? "the cluster" : join_names(peers),
+                  in && out ? "both ways"
+                  : in      ? "hears nothing"
+                            : "is not heard",
+                  ways.size());
+  if (already > 0) effect += fmt::format(", {} of them were cut already", already);
+  return {std::make_unique<WaysTroubled>(stage.world(), ways, LinkTrouble{true, 0, 1000}), std::move(effect)};
 }
 
 Began begin_both(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNode*>& targets,
@@ -81,7 +66,9 @@ FaultKind partition_fault() {
       "partition",
       "the target and the rest of the cluster, or only `peer`, cannot reach each other; clients reach both",
       {"peer"},
-      begin_both};
+      begin_both,
+      false,
+      true};
 }
 
 FaultKind partition_one_way_fault() {
@@ -89,7 +76,9 @@ FaultKind partition_one_way_fault() {
           "only one direction is cut: direction = \"in\" (hears nothing) or \"out\"; from all or only from "
           "`peer`",
           {"direction", "peer"},
-          begin_one};
+          begin_one,
+          false,
+          true};
 }
 
 }  // namespace ksim::sim

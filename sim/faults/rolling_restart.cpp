@@ -18,19 +18,23 @@ struct Roll {
   Duration gap;
   uint64_t key;
   size_t next = 0;
+  size_t restarted = 0;
+  bool holding = false;  // keeps the next one down
   uint64_t events = 0;
-  bool cancelled = false;
+  ActiveFault* fault = nullptr;  // null: it has ended
 
   template <class Step>
   static void later(const std::shared_ptr<Roll>& roll, Duration delay, Step step) {
     World& world = roll->stage.world();
     world.at(world.now() + delay, mix64(roll->key, ++roll->events), [roll, step] {
-      if (!roll->cancelled) step(roll);
+      if (roll->fault != nullptr) step(roll);
     });
   }
   static void stop_next(const std::shared_ptr<Roll>& roll) {
-    if (roll->next == roll->nodes.size()) return;
+    if (roll->next == roll->nodes.size()) return roll->fault->over();
     SimNode& node = *roll->nodes[roll->next];
+    node.keep_down();
+    roll->holding = true;
     if (node.alive()) roll->stage.stop(node);
     await_exit(roll);
   }
@@ -40,27 +44,35 @@ struct Roll {
     later(roll, roll->down, start);
   }
   static void start(const std::shared_ptr<Roll>& roll) {
-    SimNode& node = *roll->nodes[roll->next++];
-    roll->stage.start(node);
+    roll->release();
+    ++roll->next;
     later(roll, roll->gap, stop_next);
+  }
+  void release() {
+    SimNode& node = *nodes[next];
+    holding = false;
+    node.let_go();
+    stage.start(node);
+    if (!node.kept_down()) ++restarted;
   }
 };
 
 class Rolling final : public ActiveFault {
  public:
-  explicit Rolling(std::shared_ptr<Roll> roll) : roll_(std::move(roll)) {}
-  // Whatever of the roll is still to come is dropped; the runner starts what is down.
+  explicit Rolling(std::shared_ptr<Roll> roll) : roll_(std::move(roll)) { roll_->fault = this; }
+  // Whatever of the roll is still to come is dropped; the one that is down comes up.
   std::string end(FaultStage&) override {
-    roll_->cancelled = true;
-    return fmt::format("{} of {} restarted", roll_->next, roll_->nodes.size());
+    roll_->fault = nullptr;
+    if (roll_->holding) roll_->release();
+    return fmt::format("{} of {} restarted", roll_->restarted, roll_->nodes.size());
   }
 
  private:
   std::shared_ptr<Roll> roll_;
 };
 
-Began begin_rolling_restart(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNode*>& targets, uint64_t key) {
-  if (targets.empty()) return {};
+Began begin_rolling_restart(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNode*>& targets,
+                            uint64_t key) {
   auto roll = std::make_shared<Roll>(
       Roll{stage, targets, parameter(plan, "down", seconds(2)), parameter(plan, "gap", seconds(5)), key});
   Roll::later(roll, Duration{0}, Roll::stop_next);

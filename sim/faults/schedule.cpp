@@ -28,6 +28,7 @@ FaultSchedule::FaultSchedule(FaultStage& stage, const std::vector<FaultPlan>& pl
 }
 
 void FaultSchedule::start() {
+  started_ = true;
   for (size_t i = 0; i < plans_.size(); ++i) {
     const FaultTrigger& trigger = plans_[i].trigger;
     if (trigger.at) stage_.world().at(Instant{} + *trigger.at, states_[i].key, [this, i] { begin(i); });
@@ -66,13 +67,15 @@ void FaultSchedule::begin(size_t i) {
   ENSURE(kind.has_value(), "a plan has only faults that are known");
   const std::vector<SimNode*> targets =
       plan.target == kHere ? std::vector<SimNode*>{state.here} : stage_.resolve(plan.target, state.key);
+  if (targets.empty()) return miss(i, plan.target, fmt::format("there was no {} then", plan.target));
   Began began = kind->begin(stage_, plan, targets, state.key);
-  if (began.effect.empty()) return;
+  if (!began.took_effect) return miss(i, join_names(targets), began.effect);
   World& world = stage_.world();
   world.digest().fold(Fold::fault, state.key, targets.size());
-  state.row = teller_.fault_began(plan, targets.empty() ? plan.target : join_names(targets),
-                                  cause(plan.trigger), began.effect);
+  state.row = teller_.fault_began(plan, join_names(targets), cause(plan.trigger), began.effect);
   state.active = std::move(began.active);
+  if (state.active == nullptr) return end(i);
+  state.active->over = [this, i] { end(i); };
   if (plan.lasts) world.at(world.now() + *plan.lasts, mix64(state.key, 1), [this, i] { end(i); });
 }
 
@@ -85,9 +88,33 @@ void FaultSchedule::end(size_t i) {
   teller_.fault_ended(state.row, what);
 }
 
+void FaultSchedule::miss(size_t i, const std::string& target, const std::string& why) {
+  states_[i].over = true;
+  teller_.fault_missed(plans_[i], target, cause(plans_[i].trigger), why);
+}
+
+void FaultSchedule::died(const SimNode& node) {
+  for (size_t i = 0; i < states_.size(); ++i) {
+    if (states_[i].active != nullptr && states_[i].active->is_over_without(node)) end(i);
+  }
+}
+
+std::string FaultSchedule::why_not_begun(size_t i) const {
+  const FaultTrigger& trigger = plans_[i].trigger;
+  const std::string healed = format_duration(stage_.world().now() - Instant{0});
+  if (trigger.at) return fmt::format("all was healed at {}, before it was due", healed);
+  const uint32_t seen = states_[i].seen;
+  if (seen >= trigger.nth) return fmt::format("all was healed at {}, before its delay was over", healed);
+  if (seen == 0) return fmt::format("{} was never reached", trigger.when);
+  return fmt::format("{} was reached {} times, it waited for the {}th", trigger.when, seen, trigger.nth);
+}
+
 void FaultSchedule::heal() {
   healing_ = true;
-  for (size_t i = 0; i < states_.size(); ++i) end(i);
+  for (size_t i = 0; started_ && i < states_.size(); ++i) {
+    if (!states_[i].begun) miss(i, plans_[i].target, why_not_begun(i));
+    end(i);
+  }
 }
 
 }  // namespace ksim::sim

@@ -17,6 +17,9 @@ class FaultTeller {
   virtual ~FaultTeller() = default;
   virtual int64_t fault_began(const FaultPlan& plan, const std::string& target, const std::string& cause,
                               const std::string& effect) = 0;
+  // It has come to nothing: `why` says what was missing.
+  virtual void fault_missed(const FaultPlan& plan, const std::string& target, const std::string& cause,
+                            const std::string& why) = 0;
   virtual void fault_ended(int64_t row, const std::string& what) = 0;
 };
 
@@ -29,7 +32,9 @@ class FaultSchedule {
   // A mark was reached at `node`, in a fiber. A fault without delay acts at once: before that fiber's next
   // operation on the seam.
   void reached(Mark mark, SimNode& node, std::string_view subject);
-  // Ends what is active; nothing begins any more.
+  // The process of a node has died: what was done to it alone may be over by that.
+  void died(const SimNode& node);
+  // Ends what is active; nothing begins any more. What never began is told as missed.
   void heal();
 
  private:
@@ -45,6 +50,8 @@ class FaultSchedule {
 
   void begin(size_t i);
   void end(size_t i);
+  void miss(size_t i, const std::string& target, const std::string& why);
+  std::string why_not_begun(size_t i) const;
   std::string cause(const FaultTrigger& trigger) const;
 
   FaultStage& stage_;
@@ -52,6 +59,7 @@ class FaultSchedule {
   FaultTeller& teller_;
   std::vector<State> states_;
   std::vector<bool> marked_;  // by mark: some fault hangs on it
+  bool started_ = false;
   bool healing_ = false;
 };
 

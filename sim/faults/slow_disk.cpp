@@ -3,36 +3,16 @@
 #include <fmt/format.h>
 
 #include "sim/faults/all.h"
+#include "sim/faults/disk_trouble.h"
 
 namespace ksim::sim {
 namespace {
 
-class Slowed final : public ActiveFault {
- public:
-  explicit Slowed(std::vector<SimNode*> nodes) : toll_(std::move(nodes)) {}
-  std::string end(FaultStage&) override {
-    std::string what = toll_.text();
-    for (SimNode* node : toll_.nodes()) {
-      DiskTrouble trouble = node->device().trouble();
-      trouble.slow_per_mille = 1000;
-      node->device().set_trouble(trouble);
-    }
-    return what;
-  }
-
- private:
-  TollSince toll_;
-};
-
 Began begin_slow_disk(FaultStage&, const FaultPlan& plan, const std::vector<SimNode*>& targets, uint64_t) {
-  if (targets.empty()) return {};
   const auto factor = static_cast<uint32_t>(parameter(plan, "factor", uint64_t{100}));
-  for (SimNode* node : targets) {
-    DiskTrouble trouble = node->device().trouble();
-    trouble.slow_per_mille = factor * 1000;
-    node->device().set_trouble(trouble);
-  }
-  return {std::make_unique<Slowed>(targets),
+  DiskTrouble trouble;
+  trouble.slow_per_mille = factor * 1000;
+  return {std::make_unique<DiskTroubled>(targets, [&](SimNode&) { return trouble; }),
           fmt::format("disk of {} {} times as slow", join_names(targets), factor)};
 }
 

@@ -3,21 +3,10 @@
 #include <fmt/format.h>
 
 #include "sim/faults/all.h"
+#include "sim/faults/kept_down.h"
 
 namespace ksim::sim {
 namespace {
-
-class Stopped final : public ActiveFault {
- public:
-  explicit Stopped(std::vector<SimNode*> nodes) : nodes_(std::move(nodes)) {}
-  std::string end(FaultStage& stage) override {
-    for (SimNode* node : nodes_) stage.start(*node);
-    return "started " + join_names(nodes_);
-  }
-
- private:
-  std::vector<SimNode*> nodes_;
-};
 
 Began begin_stop(FaultStage& stage, const FaultPlan&, const std::vector<SimNode*>& targets, uint64_t) {
   std::vector<SimNode*> nodes;
@@ -29,8 +18,8 @@ Began begin_stop(FaultStage& stage, const FaultPlan&, const std::vector<SimNode*
     stage.stop(*node);
     nodes.push_back(node);
   }
-  if (nodes.empty()) return {};
-  return {std::make_unique<Stopped>(std::move(nodes)), std::move(effect)};
+  if (nodes.empty()) return already_down(targets);
+  return {std::make_unique<KeptDown>(std::move(nodes)), std::move(effect)};
 }
 
 }  // namespace

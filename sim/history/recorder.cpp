@@ -42,14 +42,17 @@ struct JsonFields {
 };
 
 struct SubjectFields {
-  std::string_view log, topic;
+  std::string_view log, topic, directory;
   int32_t partition = -1;
+  int32_t broker = -1;
   void operator()(std::string_view field, std::string_view value) {
     if (field == "log") log = value;
     if (field == "topic") topic = value;
+    if (field == "directory") directory = value;
   }
   void operator()(std::string_view field, int32_t value) {
     if (field == "partition") partition = value;
+    if (field == "broker_id") broker = value;
   }
   template <class T>
   void operator()(std::string_view, const T&) {}
@@ -76,12 +79,17 @@ std::string event_json(const Event& event) {
   return out;
 }
 
-std::string event_subject(const Event& event) {
+std::string event_subject(const Event& event, int32_t node) {
   SubjectFields subject;
   std::visit([&subject](const auto& e) { e.fields(subject); }, event);
   if (!subject.log.empty()) return std::string(subject.log);
   if (!subject.topic.empty()) return fmt::format("{}-{}", subject.topic, subject.partition);
-  return {};
+  if (!subject.directory.empty()) return std::string(subject.directory);
+  const std::string_view name = event_name(event);
+  if (name == BrokerStateChanged::kName) subject.broker = node;
+  if (subject.broker >= 0) return fmt::format("broker-{}", subject.broker);
+  const bool quorum = name.starts_with("raft.") || name.starts_with("controller.") || name == MetadataPublished::kName;
+  return quorum ? "__cluster_metadata-0" : "";
 }
 
 void Recorder::config(std::string scope, std::string name, std::string value) {
@@ -105,7 +113,7 @@ int64_t Recorder::message(MessageRow row) {
 
 void Recorder::event(const NodeEvent& note) {
   events_.push_back({note.at, note.node, note.incarnation, event_name(*note.event),
-                     event_subject(*note.event), event_json(*note.event)});
+                     event_subject(*note.event, note.node), event_json(*note.event)});
   if (const auto* p = std::get_if<PartitionChanged>(note.event)) {
     partitions_.push_back({note.at, events_.back().subject, p->leader, p->leader_epoch, p->partition_epoch,
                            join_ids(p->isr), join_ids(p->elr), p->unclean});
@@ -155,9 +163,9 @@ Result<std::string> Recorder::image(const RunHeader& header) const {
     to.number(id).number(row.at.ns).number(row.node).number(row.incarnation).text(row.name);
     to.text_or_null(row.subject).text(row.detail);
   });
-  table("fault", 7, faults_, [](Insert& to, int64_t id, const FaultRow& row) {
+  table("fault", 8, faults_, [](Insert& to, int64_t id, const FaultRow& row) {
     to.number(id).text(row.kind).text(row.target).number(row.began.ns).number_or_null(ns(row.ended));
-    to.text(row.cause).text(row.effect);
+    to.text(row.cause).text(row.effect).number(row.took_effect);
   });
   table("partition_state", 8, partitions_, [](Insert& to, int64_t, const PartitionRow& row) {
     to.number(row.at.ns)

@@ -57,6 +57,7 @@ struct FaultRow {
   std::optional<Instant> ended;
   std::string cause;
   std::string effect;
+  bool took_effect = true;  // if not, `effect` says why, and it began and ended when that was found out
 };
 
 // A frame of Kafka's protocol on its way. The texts must live as long as the recorder.
@@ -149,8 +150,9 @@ class Recorder {
 
 // {"topic":"orders","partition":3,...}: the fields of an event.
 std::string event_json(const Event& event);
-// "orders-3" where the event is about a partition or log, else empty.
-std::string event_subject(const Event& event);
+// "orders-3" where the event, which node `node` told, is about a partition or log; "broker-2" where it is about
+// a broker; the metadata log where it is about the quorum or the controller; else empty.
+std::string event_subject(const Event& event, int32_t node);
 // "1,2,3"
 std::string join_ids(std::span<const int32_t> ids);
 

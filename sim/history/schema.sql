@@ -12,13 +12,14 @@ CREATE TABLE run (
 );
 CREATE TABLE config (scope TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL);  -- "broker-1", "topic orders"
 
--- Every call of a client: invoked, and completed unless completed_ns is null.
+-- Every call of a client, invoked, and completed unless completed_ns is null: send, poll, list_offsets, seek, and
+-- the admin client's, create_topics, delete_records, ... And every record that a poll handed out: read.
 CREATE TABLE op (
   id INTEGER PRIMARY KEY,
   client TEXT NOT NULL,
   session INTEGER,             -- producer session or consumer number
-  kind TEXT NOT NULL,          -- send, poll, list_offsets, seek, admin
-  partition TEXT,              -- "orders-3"
+  kind TEXT NOT NULL,
+  partition TEXT,              -- "orders-3", or what else it is about: a topic, a broker
   record TEXT,                 -- id of the record, hex
   acks INTEGER,
   invoked_ns INTEGER NOT NULL,
@@ -46,7 +47,7 @@ CREATE TABLE event (
   node INTEGER NOT NULL,
   incarnation INTEGER NOT NULL,
   name TEXT NOT NULL,          -- "replica.became_leader"
-  subject TEXT,                -- partition or log, where it is about one
+  subject TEXT,                -- partition or log, "broker-2", the metadata log for the quorum and the controller
   detail TEXT NOT NULL         -- JSON
 );
 CREATE TABLE fault (
@@ -56,7 +57,8 @@ CREATE TABLE fault (
   began_ns INTEGER NOT NULL,
   ended_ns INTEGER,
   cause TEXT NOT NULL,         -- "at 12s", "on isr.shrunk #1"
-  effect TEXT NOT NULL         -- what it really did
+  effect TEXT NOT NULL,        -- what it really did; "no effect: " and why
+  took_effect INTEGER NOT NULL -- 0: it began and ended when it was found that it had come to nothing
 );
 CREATE TABLE partition_state (  -- as the active controller committed it
   at_ns INTEGER NOT NULL,
@@ -114,7 +116,7 @@ CREATE VIEW record_story AS
     FROM record r JOIN op o ON o.id = r.sent_op WHERE o.completed_ns IS NOT NULL
   UNION ALL
   SELECT p.record, p.completed_ns, p.client || ' read it at offset ' || p.offset
-    FROM op p WHERE p.kind = 'poll' AND p.record IS NOT NULL
+    FROM op p WHERE p.kind = 'read' AND p.record IS NOT NULL
   UNION ALL
   SELECT r.id, s.at_ns, 'leader ' || s.leader || ' in epoch ' || s.leader_epoch || ', ISR ' || s.isr
          || CASE s.unclean WHEN 1 THEN ' by unclean election' ELSE '' END
@@ -137,7 +139,9 @@ CREATE VIEW acknowledged_but_lost AS
 -- Everything in order of time: faults, elections, violations.
 CREATE VIEW timeline AS
   SELECT began_ns AS at_ns, 'fault' AS what, kind || ' of ' || target AS subject, effect AS detail FROM fault
-  UNION ALL SELECT ended_ns, 'fault ends', kind || ' of ' || target, '' FROM fault WHERE ended_ns IS NOT NULL
+    WHERE took_effect
+  UNION ALL SELECT ended_ns, 'fault ends', kind || ' of ' || target, '' FROM fault
+    WHERE ended_ns IS NOT NULL AND took_effect
   UNION ALL SELECT at_ns, 'leader', partition,
     'broker ' || leader || ', epoch ' || leader_epoch || ', ISR ' || isr FROM partition_state
   UNION ALL SELECT at_ns, 'quorum', 'node ' || node, state || ' in epoch ' || epoch FROM raft_state

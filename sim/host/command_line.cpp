@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/base/nearest.h"
+
 namespace ksim::host {
 namespace {
 
@@ -25,6 +27,23 @@ std::vector<std::string> joined(const std::vector<std::string>& arguments) {
   return out;
 }
 
+// An option that there is not, and what may have been meant.
+std::optional<std::string> unknown_option(const CLI::App& app, const std::vector<std::string>& arguments) {
+  std::vector<std::string> known;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  }
+  for (size_t i = 1; i < arguments.size(); ++i) {
+    const std::string name = arguments[i].substr(0, arguments[i].find('='));
+    if (name == "--") return std::nullopt;
+    const bool value = i > 0 && (arguments[i - 1] == "--set" || arguments[i - 1] == "--record" ||
+                                 arguments[i - 1] == "--plan");
+    if (value || !name.starts_with("--") || std::find(known.begin(), known.end(), name) != known.end()) continue;
+    return "no option \"" + name + "\"" + did_you_mean(name, known);
+  }
+  return std::nullopt;
+}
+
 // The texts as they were typed; checked one by one for messages of our own.
 struct Typed {
   std::optional<std::string> seed, seeds, jobs;
@@ -40,7 +59,7 @@ Result<void> read_numbers(const Typed& typed, ScenarioCommand& into) {
   if (typed.seeds) {
     into.seeds = parse_seeds(*typed.seeds);
     if (!into.seeds) {
-      return bad("--seeds " + *typed.seeds + ": expected FIRST..LAST, two seeds, the smaller first");
+      return bad("--seeds " + *typed.seeds + ": expected FIRST..LAST, the smaller first, two seeds from 0 to 18446744073709551615");
     }
   }
   if (typed.jobs) {
@@ -66,6 +85,8 @@ Result<void> check_together(const ScenarioCommand& command) {
   if (planned && (command.seed || command.seeds))
     return bad("a plan has its seed: --plan goes without --seed");
   if (command.seeds && command.print_plan) return bad("--print-plan prints one plan: give --seed");
+  if (command.print_plan && (command.json || command.record || command.verify))
+    return bad("--print-plan runs nothing: it goes without --json, --record and --verify");
   if (command.seeds && command.record) return bad("--record keeps one run: give --seed");
   if (command.verify && command.record) return bad("--verify runs twice: record a run of its own");
   return {};
@@ -136,6 +157,8 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
     return bad("no command \"" + arguments[0] +
                "\": there are scenario, list, check and export (ksim --help)");
   }
+  if (const auto unknown = unknown_option(!arguments.empty() && arguments[0] == "list" ? *show : *run, arguments))
+    return bad(*unknown + " (ksim --help)");
   arguments = joined(arguments);
   std::reverse(arguments.begin(), arguments.end());
   Command command;

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 
 #include <fcntl.h>
 #include <sched.h>
@@ -13,11 +14,17 @@
 namespace ksim::host {
 namespace {
 
+int g_lost_because = 0;  // errno of the first write to standard output that failed
+
 void write_to(int descriptor, std::string_view text) {
   while (!text.empty()) {
     const ssize_t n = ::write(descriptor, text.data(), text.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return;  // nobody reads: there is nobody to tell
+    if (n <= 0) {
+      // Nobody reads: there is nobody to tell.
+      if (n < 0 && errno != EPIPE && descriptor == 1 && g_lost_because == 0) g_lost_because = errno;
+      return;
+    }
     text.remove_prefix(static_cast<size_t>(n));
   }
 }
@@ -39,6 +46,11 @@ size_t columns(int descriptor) {
 
 void write_out(std::string_view text) { write_to(1, text); }
 void write_error(std::string_view text) { write_to(2, text); }
+
+std::optional<std::string> lost_output() {
+  if (g_lost_because == 0) return std::nullopt;
+  return std::strerror(g_lost_because);
+}
 
 void prepare_streams() {
   for (int descriptor = 0; descriptor <= 2; ++descriptor) {

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 
 namespace ksim::host {
@@ -12,6 +14,8 @@ bool is_terminal(int descriptor);  // 1 standard output, 2 standard error
 bool wants_colour(int descriptor);
 size_t columns(int descriptor);
 void write_out(std::string_view text);
+// Why not all of what was written has arrived, for want of space, say; that nobody reads it is no reason.
+std::optional<std::string> lost_output();
 void write_error(std::string_view text);
 // Standard streams that were closed are opened on nothing, so that no other file takes their numbers; writing
 // to a pipe that nobody reads fails instead of ending the process.

@@ -142,6 +142,7 @@ void Conn::shake() {
   const size_t from = hello_ == Hello::syn || hello_ == Hello::open ? 0 : 1;
   if (hello_ == Hello::open ? ends_[0].forgotten() : ends_[0].gone()) return drop_embryo();
   const bool arrives = fabric_.open(*ends_[from].host, *ends_[1 - from].host);
+  if (!arrives) fabric_.held(*ends_[from].host, *ends_[1 - from].host);
   if (hello_ == Hello::open) {
     if (arrives) return greeting_arrived();
     Ground& ground = fabric_.ground();  // the server's kernel answers again, and is answered

@@ -75,6 +75,12 @@ void Fabric::add_host(Host& host) {
   links_ = std::move(links);
 }
 
+void LinkTrouble::worsen(const LinkTrouble& other) {
+  blocked = blocked || other.blocked;
+  extra_latency_ns = std::max(extra_latency_ns, other.extra_latency_ns);
+  slow_per_mille = std::max(slow_per_mille, other.slow_per_mille);
+}
+
 Host* Fabric::find(std::string_view name) const {
   for (Host* host : hosts_) {
     if (host->name == name) return host;
@@ -86,7 +92,7 @@ Host* Fabric::find(std::string_view name) const {
 Duration Fabric::transfer(Link& link, uint64_t bytes) const {
   if (profile_.bytes_per_second == 0 || bytes == 0) return {};
   const auto ns = static_cast<int64_t>(bytes * 1'000 / (profile_.bytes_per_second / 1'000'000 + 1));
-  const Duration busy = nanoseconds(scale_per_mille(ns, link.trouble.slow_per_mille));
+  const Duration busy = nanoseconds(scale_per_mille(ns, link.troubles.felt().slow_per_mille));
   link.free_at = std::max(ground_.now(), link.free_at) + busy;
   return busy;
 }
@@ -100,9 +106,10 @@ Instant Fabric::arrival(const Host& from, const Host& to, uint64_t key, uint64_t
   const Instant now = ground_.now();
   if (&from == &to) return now + nanoseconds(profile_.loopback.sample_ns(bits));
   Link& link = links_[place(from, to)];
+  if (link.troubles.felt().extra_latency_ns > 0 || link.troubles.felt().slow_per_mille > 1000) ++link.toll.delayed;
   int64_t latency = profile_.one_way.sample_ns(bits);
   if (transfer(link, bytes) > Duration{}) latency += (link.free_at - now).ns;
-  latency = scale_per_mille(latency, link.trouble.slow_per_mille) + link.trouble.extra_latency_ns;
+  latency = scale_per_mille(latency, link.troubles.felt().slow_per_mille) + link.troubles.felt().extra_latency_ns;
   return now + nanoseconds(latency);
 }
 

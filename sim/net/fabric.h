@@ -16,6 +16,7 @@
 #include "sim/ground.h"
 #include "sim/latency.h"
 #include "sim/net/byte_queue.h"
+#include "sim/troubles.h"
 
 namespace ksim::sim {
 
@@ -43,6 +44,14 @@ struct LinkTrouble {
   bool blocked = false;
   int64_t extra_latency_ns = 0;
   uint32_t slow_per_mille = 1000;  // scales latency and transfer time
+
+  void worsen(const LinkTrouble& other);
+};
+
+// What has felt the troubles of a way.
+struct LinkToll {
+  uint64_t held = 0;     // segments and connects that did not get through at once
+  uint64_t delayed = 0;  // that were slower than they would have been
 };
 
 class Fabric;
@@ -92,9 +101,19 @@ class Fabric {
   Host* find(std::string_view name) const;
   const std::vector<Host*>& hosts() const { return hosts_; }
 
-  LinkTrouble& trouble(const Host& from, const Host& to) { return links_[place(from, to)].trouble; }
+  // Something more is wrong with a way from now on. Returns its number.
+  uint64_t add_trouble(const Host& from, const Host& to, LinkTrouble trouble) {
+    return links_[place(from, to)].troubles.add(trouble);
+  }
+  void remove_trouble(const Host& from, const Host& to, uint64_t number) {
+    links_[place(from, to)].troubles.remove(number);
+  }
+  const LinkTrouble& trouble(const Host& from, const Host& to) const {
+    return links_[place(from, to)].troubles.felt();
+  }
+  LinkToll toll(const Host& from, const Host& to) const { return links_[place(from, to)].toll; }
   bool open(const Host& from, const Host& to) const {
-    return from.powered && to.powered && !links_[place(from, to)].trouble.blocked;
+    return from.powered && to.powered && !trouble(from, to).blocked;
   }
 
   // The process is gone, its kernel is not: it ends every connection and stops listening.
@@ -109,6 +128,10 @@ class Fabric {
   const NetProfile& profile() const { return profile_; }
   // When something that leaves now arrives; `n` counts what `key` sends.
   Instant arrival(const Host& from, const Host& to, uint64_t key, uint64_t n, uint64_t bytes);
+  // It has not got through.
+  void held(const Host& from, const Host& to) {
+    if (trouble(from, to).blocked) ++links_[place(from, to)].toll.held;
+  }
   // How much later it arrives for `bytes` more that leave with it.
   Duration more(const Host& from, const Host& to, uint64_t bytes);
   Conn* make(Host& client, Host& server, uint16_t port, std::string_view purpose, uint64_t life_key);
@@ -119,7 +142,8 @@ class Fabric {
 
  private:
   struct Link {
-    LinkTrouble trouble;
+    Troubles<LinkTrouble> troubles;
+    LinkToll toll;
     Instant free_at{0};
   };
   Duration transfer(Link& link, uint64_t bytes) const;

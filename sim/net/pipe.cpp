@@ -194,6 +194,7 @@ void Pipe::deliver() {
   while (first_ < segments_.size() && segments_[first_].arrive <= now) {
     if (!forward_open()) {
       stuck_ = true;
+      conn_.fabric().held(*conn_.end(from_).host, *conn_.end(1 - from_).host);
       break;
     }
     const bool lingers = now < receiver.lingers_until && !receiver.reset && !receiver.forgotten();

@@ -39,11 +39,34 @@ class SimNetworkTest : public testing::Test {
   static IoResult<ConnectionRef> dial(Env& env, Duration patience = seconds(30)) {
     return env.network.connect({"server", kPort}, "test", env.after(patience));
   }
-  LinkTrouble& to_server() { return trouble("client", "server"); }
-  LinkTrouble& to_client() { return trouble("server", "client"); }
-  LinkTrouble& trouble(std::string_view from, std::string_view to) {
-    return world.world().fabric().trouble(world.node(from).host(), world.node(to).host());
+  // What is wrong with a way, in place of what was.
+  struct Way {
+    Fabric& fabric;
+    Host& from;
+    Host& to;
+    uint64_t number = 0;
+    void set(LinkTrouble trouble) {
+      fabric.remove_trouble(from, to, number);
+      number = fabric.add_trouble(from, to, trouble);
+    }
+    void block(bool blocked) { set({blocked, 0, 1000}); }
+  };
+  Way way(std::string_view from, std::string_view to) {
+    return {world.world().fabric(), world.node(from).host(), world.node(to).host()};
   }
+  Way& to_server() {
+    if (!to_server_) to_server_.emplace(way("client", "server"));
+    return *to_server_;
+  }
+  Way& to_client() {
+    if (!to_client_) to_client_.emplace(way("server", "client"));
+    return *to_client_;
+  }
+  void block_both(bool blocked) {
+    to_server().block(blocked);
+    to_client().block(blocked);
+  }
+  std::optional<Way> to_server_, to_client_;
 
   TestWorld world{1};
   SimNode* server = nullptr;
@@ -60,11 +83,11 @@ TEST_F(SimNetworkTest, APartitionHoldsBytesAndDeliversThemAfterItHeals) {
     const ConnectionRef connection = *dial(env);
     ASSERT_TRUE(write_all(*connection, as_bytes("before "), Instant::never()).ok());
     env.sleep(milliseconds(100));
-    to_server().blocked = to_client().blocked = true;
+    block_both(true);
     ASSERT_TRUE(write_all(*connection, as_bytes("during"), Instant::never()).ok());
     env.sleep(seconds(10));
     EXPECT_EQ(received, "before ");
-    to_server().blocked = to_client().blocked = false;
+    block_both(false);
     env.sleep(seconds(15));
     EXPECT_EQ(received, "before during");
     EXPECT_EQ(last_error, IoError::ok);
@@ -80,11 +103,11 @@ TEST_F(SimNetworkTest, ASenderGivesUpAndItsPeerLearnsWhenItNextSends) {
     const ConnectionRef connection = *dial(env);
     ASSERT_TRUE(write_all(*connection, as_bytes("x"), Instant::never()).ok());
     env.sleep(milliseconds(100));
-    to_server().blocked = to_client().blocked = true;
+    block_both(true);
     ASSERT_TRUE(write_all(*connection, as_bytes("y"), Instant::never()).ok());
     uint8_t byte[1];
     client_error = connection->read_some(byte, env.after(seconds(600))).error();
-    to_server().blocked = to_client().blocked = false;
+    block_both(false);
     env.sleep(seconds(600));
     EXPECT_EQ(ended, 0) << "nobody has told the server";
     env.sleep(seconds(1));
@@ -100,7 +123,7 @@ TEST_F(SimNetworkTest, OneWayCutsStopAcknowledgementsToo) {
   Instant broke{0};
   client([&](Env& env) {
     const ConnectionRef connection = *dial(env);
-    to_client().blocked = true;
+    to_client().block(true);
     ASSERT_TRUE(write_all(*connection, as_bytes("heard"), Instant::never()).ok());
     uint8_t byte[1];
     EXPECT_EQ(connection->read_some(byte, env.after(seconds(600))).error(), IoError::reset);
@@ -175,11 +198,11 @@ TEST_F(SimNetworkTest, ConnectingToNobodyTellsWhy) {
     EXPECT_EQ(env.network.connect({"server", 1}, "test", env.after(seconds(5))).error(), IoError::refused);
     EXPECT_EQ(env.network.connect({"nowhere", 1}, "test", env.after(seconds(5))).error(),
               IoError::unreachable);
-    to_server().blocked = true;
+    to_server().block(true);
     const Instant before = env.now();
     EXPECT_EQ(dial(env, seconds(5)).error(), IoError::timed_out);
     EXPECT_GE((env.now() - before).ms(), 5000);
-    world.world().at(world.world().now() + seconds(4), 3, [&] { to_server().blocked = false; });
+    world.world().at(world.world().now() + seconds(4), 3, [&] { to_server().block(false); });
     EXPECT_TRUE(dial(env).ok());  // a later SYN gets through
   });
   world.run(seconds(100));
@@ -233,8 +256,8 @@ TEST_F(SimNetworkTest, BandwidthAndLatencyTakeTime) {
       return env.now() - before;
     };
     normal = round();
-    to_server().slow_per_mille = to_client().slow_per_mille = 50'000;
-    to_server().extra_latency_ns = milliseconds(40).ns;
+    to_server().set({false, milliseconds(40).ns, 50'000});
+    to_client().set({false, 0, 50'000});
     troubled = round();
     connection->close();
   });

@@ -124,6 +124,10 @@ void render_faults(std::string& out, const RunSummary& summary, const Paint& pai
   if (summary.faults.empty()) return;
   out += "\n" + paint.bold("Faults, and what each really did") + "\n";
   for (const FaultRow& fault : summary.faults) {
+    if (!fault.took_effect) {
+      out += paint.yellow(fmt::format("  {} {} ({}): {}", fault.kind, fault.target, fault.cause, fault.effect)) + "\n";
+      continue;
+    }
     out += fmt::format("  {} {} ({}): {} to {}{}{}\n", fault.kind, fault.target, fault.cause,
                        format_seconds(fault.began), fault.ended ? format_seconds(*fault.ended) : "the end",
                        fault.effect.empty() ? "" : "; ", fault.effect);
@@ -215,6 +219,7 @@ std::string render_report(const RunSummary& summary, const ReportStyle& style) {
       format_seconds(summary.real), summary.ended.ns / 1000 / real_us, summary.events,
       static_cast<uint64_t>(static_cast<double>(summary.events) * 1e6 / static_cast<double>(real_us)));
   out += fmt::format("repeat: {}\n", summary.repeat);
+  if (summary.verified) out += "verified: two processes did the same\n";
   out += fmt::format("digest {:016x}\n", summary.digest);
   return out;
 }
@@ -245,6 +250,7 @@ std::string render_json(const RunSummary& summary) {
                    {"isr_changes", c.isr_changes},
                    {"truncations", c.truncations},
                    {"forged", c.forged}};
+  if (summary.verified) out["verified"] = true;
   out["violations"] = json::array();
   for (const ViolationRow& v : summary.violations) {
     out["violations"].push_back({{"checker", v.checker},
@@ -267,6 +273,7 @@ std::string render_json(const RunSummary& summary) {
              {"target", f.target},
              {"began_ns", f.began.ns},
              {"cause", f.cause},
+             {"took_effect", f.took_effect},
              {"effect", f.effect}};
     row["ended_ns"] = f.ended ? json(f.ended->ns) : json(nullptr);
     out["faults"].push_back(row);

@@ -49,6 +49,10 @@ void RunObserver::note_timeline(const NodeEvent& note) {
   if (const auto* e = std::get_if<PartitionChanged>(&event)) {
     const PartitionId id = names_.id(e->topic, e->partition);
     PartitionClaim& known = claims_[id];
+    if (Uuid& topic_id = topic_ids_[id]; topic_id != e->topic_id) {  // re-created: another topic
+      topic_id = e->topic_id;
+      known = {};
+    }
     if (e->partition_epoch <= known.partition_epoch) return;
     const std::string subject = to_string(names_.name(id));
     if (e->leader_epoch > known.leader_epoch) {
@@ -118,6 +122,11 @@ int64_t RunObserver::on_fault(std::string kind, std::string target, Instant at, 
   faults_.push_back(
       {std::move(kind), std::move(target), at, std::nullopt, std::move(cause), std::move(effect)});
   return static_cast<int64_t>(faults_.size());
+}
+
+void RunObserver::on_fault_missed(std::string kind, std::string target, Instant at, std::string cause,
+                                  std::string why) {
+  faults_.push_back({std::move(kind), std::move(target), at, at, std::move(cause), "no effect: " + why, false});
 }
 
 void RunObserver::on_fault_ended(int64_t fault, Instant at, std::string effect) {
@@ -258,10 +267,15 @@ void RunObserver::on_unrest(std::string_view subject, std::string_view what, Ins
   for (const auto& checker : checkers_) checker->on_unrest(subject, what, at);
 }
 
+std::string RunObserver::reader_name(uint32_t number) const {
+  const auto known = readers_.find(number);
+  return known == readers_.end() ? fmt::format("reader {}", number) : known->second;
+}
+
 void RunObserver::on_consumed(const Consumed& record) {
   ++counts_.read;
   if (recorder_) {
-    recorder_->op({fmt::format("consumer-{}", record.consumer), record.consumer, "poll",
+    recorder_->op({reader_name(record.consumer), record.consumer, "read",
                    to_string(names_.name(record.partition)), record.record, std::nullopt, record.at,
                    record.at, Outcome::ok, ErrorCode::NONE, record.offset});
   }
@@ -270,19 +284,30 @@ void RunObserver::on_consumed(const Consumed& record) {
 
 void RunObserver::on_position(const PositionSet& set) {
   if (recorder_) {
-    recorder_->op({fmt::format("consumer-{}", set.consumer), set.consumer, "seek",
+    recorder_->op({reader_name(set.consumer), set.consumer, "seek",
                    to_string(names_.name(set.partition)), 0, std::nullopt, set.at, set.at, Outcome::ok,
                    ErrorCode::NONE, set.offset});
   }
   for (const auto& checker : checkers_) checker->on_position(set);
 }
 
+int64_t RunObserver::on_call_invoked(const std::string& client, std::string_view kind, std::string subject,
+                                     Instant at) {
+  if (!recorder_) return 0;
+  return recorder_->op({client, std::nullopt, kind, std::move(subject), 0, std::nullopt, at, std::nullopt,
+                        Outcome::pending, ErrorCode::NONE, -1});
+}
+
+void RunObserver::on_call_completed(int64_t number, Instant at, Outcome outcome, ErrorCode error, int64_t offset) {
+  if (!recorder_) return;
+  OpRow& row = recorder_->op_row(number);
+  row.completed = at;
+  row.outcome = outcome;
+  row.error = error;
+  row.offset = offset;
+}
+
 void RunObserver::on_latest(const LatestOffset& answer) {
-  if (recorder_) {
-    recorder_->op({fmt::format("client-{}", answer.client), answer.client, "list_offsets",
-                   to_string(names_.name(answer.partition)), 0, std::nullopt, answer.invoked,
-                   answer.completed, Outcome::ok, ErrorCode::NONE, answer.offset});
-  }
   for (const auto& checker : checkers_) checker->on_latest(answer);
 }
 

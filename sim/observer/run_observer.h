@@ -3,6 +3,7 @@
 // the checkers and, if asked, the recorder, and makes the summary. It observes only: nothing it does can
 // change a run.
 
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -38,6 +39,8 @@ class RunObserver {
   void on_node(int32_t node, NodeFault fault, Instant at);
   // A fault took effect; returns its number for on_fault_ended. `effect` tells what it really did.
   int64_t on_fault(std::string kind, std::string target, Instant at, std::string cause, std::string effect);
+  // A fault of the plan came to nothing: `why` says what was missing.
+  void on_fault_missed(std::string kind, std::string target, Instant at, std::string cause, std::string why);
   void on_fault_ended(int64_t fault, Instant at, std::string effect = {});
   void on_mark(Mark mark, Instant at);
   // An assertion in core, a livelock, a node that would not stop: violations that no checker finds.
@@ -47,15 +50,25 @@ class RunObserver {
 
   // ---- workloads ----
   void on_session(const ProducerSession& session);
+  // The name that the plan gives to a consumer of this number, or to a raw driver that reads.
+  void on_reader(uint32_t number, std::string name) { readers_[number] = std::move(name); }
   // The op's number, to complete it with.
   int64_t on_send_invoked(const SendOp& op);
   void on_send_completed(int64_t number, const SendOp& op);
+  // Any other call of a client, for the history. Returns the op's number, to complete it with.
+  int64_t on_call_invoked(const std::string& client, std::string_view kind, std::string subject, Instant at);
+  void on_call_completed(int64_t number, Instant at, Outcome outcome, ErrorCode error, int64_t offset = -1);
   void on_assigned(const ReaderAssigned& assigned);
   void on_reader_call(const ReaderCall& call);
   void on_consumed(const Consumed& record);
   void on_position(const PositionSet& set);
   void on_latest(const LatestOffset& answer);
   void on_time_lookup(const TimeLookup& lookup);
+  // What an administrator is about to delete on purpose (-1: all records there are).
+  void on_topic_deleted(const std::string& topic) { view_.deleting_topic(topic); }
+  void on_records_deleted(PartitionId partition, int64_t before) {
+    view_.on_delete_records(partition, before < 0 ? std::numeric_limits<int64_t>::max() : before);
+  }
   void on_forged(const ForgedRequest& forged);
   void on_belief(const LeaderBelief& belief);
 
@@ -88,6 +101,7 @@ class RunObserver {
     uint64_t lagging = 0;
   };
 
+  std::string reader_name(uint32_t number) const;
   void note_timeline(const NodeEvent& note);
   void note_throughput(const NodeEvent& note);
   uint64_t holders_of(PartitionId id, int64_t offset) const;
@@ -109,8 +123,10 @@ class RunObserver {
   std::map<int32_t, std::vector<uint32_t>> throughput_;
   std::map<PartitionId, Pressure> pressure_;
   std::map<PartitionId, PartitionClaim> claims_;
+  std::map<PartitionId, Uuid> topic_ids_;
   std::map<RecordId, Sent> sent_;
   std::map<uint32_t, ProducerSession> sessions_;
+  std::map<uint32_t, std::string> readers_;
   std::vector<MarkRow> marks_;
   uint64_t open_sends_ = 0;
   Story story_{view_};

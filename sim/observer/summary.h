@@ -62,6 +62,7 @@ struct RunSummary {
   uint64_t seed = 0;
   std::string repeat;  // the command that repeats the run
   uint64_t digest = 0;
+  bool verified = false;  // two processes did the same
   Instant ended;
   Duration real{0};
   uint64_t events = 0;  // resumes, deliveries and timers of the simulator

@@ -1,6 +1,7 @@
 #include "sim/ping/ping_run.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -77,7 +78,12 @@ class PingRun final : private FaultStage, private FaultTeller, private WorldWatc
     return node == nullptr ? std::vector<SimNode*>{} : std::vector<SimNode*>{node};
   }
   void start(SimNode& node) override {
-    if (node.alive()) return;
+    if (node.kept_down()) return;
+    if (node.alive()) {
+      // As soon as it has stopped; exited() asks again.
+      if (node.state() == SimNode::State::stopping) wanted_.insert(node.name());
+      return;
+    }
     // Its old process may not be buried yet, and this may be called from a fiber.
     world_.later(mix64(node.key(), node.incarnation()), [this, &node] {
       if (!node.running()) {
@@ -87,9 +93,18 @@ class PingRun final : private FaultStage, private FaultTeller, private WorldWatc
       }
     });
   }
-  void crash(SimNode& node) override { node.crash(); }
+  void crash(SimNode& node) override {
+    node.crash();
+    faults_.died(node);
+  }
   void power_loss(const std::vector<SimNode*>& nodes) override {
     for (SimNode* node : nodes) node->power_loss();
+    for (SimNode* node : nodes) faults_.died(*node);
+  }
+  void wipe(SimNode& node) override {
+    node.power_loss();
+    node.replace_disk();
+    faults_.died(node);
   }
   void stop(SimNode& node) override { node.stop(); }
   std::vector<SimNode*> others(const SimNode& node, bool) override {
@@ -106,6 +121,11 @@ class PingRun final : private FaultStage, private FaultTeller, private WorldWatc
     summary_.timeline.push_back({world_.now(), "fault", plan.kind + " " + target, effect});
     summary_.faults.push_back({plan.kind, target, world_.now(), std::nullopt, cause, effect});
     return static_cast<int64_t>(summary_.faults.size());
+  }
+  void fault_missed(const FaultPlan& plan, const std::string& target, const std::string& cause,
+                    const std::string& why) override {
+    summary_.faults.push_back(
+        {plan.kind, target, world_.now(), world_.now(), cause, "no effect: " + why, false});
   }
   void fault_ended(int64_t row, const std::string& what) override {
     FaultRow& fault = summary_.faults[static_cast<size_t>(row - 1)];
@@ -128,7 +148,9 @@ class PingRun final : private FaultStage, private FaultTeller, private WorldWatc
       violation("ASSERT", node.name(), fmt::format("{}: {}", fiber, what));
     }
   }
-  void exited(SimNode&) override {}
+  void exited(SimNode& node) override {
+    if (wanted_.erase(node.name()) > 0) start(node);
+  }
 
   void violation(std::string code, std::string subject, std::string message) {
     summary_.violations.push_back({std::move(code), world_.now(), std::move(subject), std::move(message)});
@@ -224,6 +246,7 @@ class PingRun final : private FaultStage, private FaultTeller, private WorldWatc
   World world_;
   std::vector<SimNode*> nodes_;
   FaultSchedule faults_;
+  std::set<std::string> wanted_;  // to be started as soon as they have stopped
   Instant healed_{0};
 };
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <limits>
 #include <set>
 
@@ -27,6 +28,11 @@ class Complaint {
     text_ = where.begin.line > 0
                 ? fmt::format("{}:{}:{}: {}", file_, where.begin.line, where.begin.column, what)
                 : fmt::format("{}: {}", file_, what);
+  }
+  void at(const Place& where, std::string what) {
+    toml::source_region region;
+    region.begin = {where.line, where.column};
+    at(region, std::move(what));
   }
   bool any() const { return !text_.empty(); }
   const std::string& text() const { return text_; }
@@ -65,8 +71,12 @@ class Section {
     const toml::node* node = get(key);
     if (node == nullptr) return;
     const auto value = node->value_exact<int64_t>();
-    if (!value || *value < least || *value > std::min<int64_t>(most, static_cast<int64_t>(limit<T>()))) {
-      wrong(*node, key, fmt::format("a whole number, at least {}", least));
+    const int64_t highest = std::min<int64_t>(most, static_cast<int64_t>(limit<T>()));
+    if (!value || *value < least || *value > highest) {
+      wrong(*node, key,
+            highest == std::numeric_limits<int64_t>::max()
+                ? fmt::format("a whole number, at least {}", least)
+                : fmt::format("a whole number from {} to {}", least, highest));
     } else {
       into = static_cast<T>(*value);
     }
@@ -132,6 +142,7 @@ class Section {
       }
     }
   }
+  const std::string& path() const { return path_; }
   // `each` is called for each table of the array [[key]].
   template <class F>
   void tables(std::string_view key, F each) {
@@ -139,13 +150,14 @@ class Section {
     if (node == nullptr) return;
     const toml::array* array = node->as_array();
     if (array == nullptr) return wrong(*node, key, fmt::format("an array of tables, [[{}]]", name_of(key)));
+    size_t n = 0;
     for (const toml::node& element : *array) {
       const toml::table* table = element.as_table();
       if (table == nullptr) {
         wrong(element, key, "a table");
         continue;
       }
-      Section section(*table, name_of(key), complaint_);
+      Section section(*table, fmt::format("{}.{}", name_of(key), n++), complaint_);
       each(section);
       section.finish();
     }
@@ -179,10 +191,9 @@ class Section {
     for (const auto& [name, value] : table_) {
       const std::string key(name.str());
       if (asked_.contains(key)) continue;
-      const auto near = nearest(key, std::vector<std::string>(asked_.begin(), asked_.end()));
       complaint_.at(name.source(),
                     fmt::format("unknown key \"{}\"{}{}", key, path_.empty() ? "" : " in " + path_,
-                                near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
+                                did_you_mean(key, std::vector<std::string>(asked_.begin(), asked_.end()))));
     }
   }
   void wrong(const toml::node& node, std::string_view key, std::string_view expected) {
@@ -217,6 +228,17 @@ class Section {
   Complaint& complaint_;
   std::set<std::string> asked_;
 };
+
+void note_places(const toml::node& node, const std::string& path, std::map<std::string, Place>& places) {
+  const toml::source_position at = node.source().begin;
+  if (at.line > 0 && !path.empty()) places[path] = {at.line, at.column};
+  const std::string within = path.empty() ? path : path + ".";
+  if (const toml::table* table = node.as_table()) {
+    for (const auto& [key, value] : *table) note_places(value, within + std::string(key.str()), places);
+  } else if (const toml::array* array = node.as_array()) {
+    for (size_t i = 0; i < array->size(); ++i) note_places((*array)[i], within + std::to_string(i), places);
+  }
+}
 
 uint64_t draw_below(uint64_t seed, const std::string& path, uint64_t bound) {
   __extension__ using Wide = unsigned __int128;
@@ -408,7 +430,7 @@ void read_cluster(Section& from, Plan& plan, Complaint& complaint) {
   from.texts("racks", racks);
   from.properties("config", cluster.config);
   const auto add = [&](int32_t id, bool broker, bool controller, size_t nth) {
-    NodePlan node{id, broker, controller, shards_of(from, id, plan.seed, complaint), {}, {}};
+    NodePlan node{id, broker, controller, shards_of(from, id, plan.seed, complaint), {}, {}, from.path()};
     if (broker && !racks.empty()) node.rack = racks[nth % racks.size()];
     cluster.nodes.push_back(std::move(node));
   };
@@ -418,14 +440,19 @@ void read_cluster(Section& from, Plan& plan, Complaint& complaint) {
     add(static_cast<int32_t>(i + 101), false, true, i);
   from.tables("node", [&](Section& section) {
     NodePlan node;
+    node.path = section.path();
     read_node(section, node);
     cluster.nodes.push_back(std::move(node));
   });
 }
 
+// Of one kind; check_whole() looks at their sum.
+constexpr size_t kMostClients = 10'000;
+constexpr int64_t kMostRecordBytes = 64LL << 20;
+
 template <class T>
 void add_counted(std::vector<T>& into, const T& one, uint32_t count) {
-  for (uint32_t i = 1; i <= count; ++i) {
+  for (uint32_t i = 1; i <= count && into.size() <= kMostClients; ++i) {
     into.push_back(one);
     if (count > 1) into.back().name += "-" + std::to_string(i);
   }
@@ -434,6 +461,7 @@ void add_counted(std::vector<T>& into, const T& one, uint32_t count) {
 void read_workload(Section& from, Plan& plan) {
   from.tables("topic", [&](Section& section) {
     TopicPlan topic;
+    topic.path = section.path();
     section.text("name", topic.name);
     section.number("partitions", topic.partitions, 1, 100'000);
     section.number("replication", topic.replication, 1, 1000);
@@ -442,7 +470,7 @@ void read_workload(Section& from, Plan& plan) {
     plan.topics.push_back(std::move(topic));
   });
   from.tables("producer", [&](Section& section) {
-    ProducerPlan producer{"producer", {}, {}, {}, milliseconds(10), 1, 0, 100, false};
+    ProducerPlan producer{"producer", {}, {}, {}, milliseconds(10), 1, 0, 100, false, section.path()};
     uint32_t count = 1;
     section.text("name", producer.name);
     section.text("topic", producer.topic);
@@ -451,13 +479,13 @@ void read_workload(Section& from, Plan& plan) {
     section.duration("interval", producer.interval);
     section.number("burst", producer.burst, 1, 10'000);
     section.number("records", producer.records, 0);
-    section.number("record_bytes", producer.record_bytes, 8);
+    section.number("record_bytes", producer.record_bytes, 8, kMostRecordBytes);
     section.flag("keyed", producer.keyed);
     section.properties("config", producer.config);
     add_counted(plan.producers, producer, count);
   });
   from.tables("consumer", [&](Section& section) {
-    ConsumerPlan consumer{"consumer", {}, {}, {}, milliseconds(50), 10};
+    ConsumerPlan consumer{"consumer", {}, {}, {}, milliseconds(50), 10, section.path()};
     uint32_t count = 1;
     section.text("name", consumer.name);
     section.text("topic", consumer.topic);
@@ -469,7 +497,7 @@ void read_workload(Section& from, Plan& plan) {
     add_counted(plan.consumers, consumer, count);
   });
   from.tables("raw_driver", [&](Section& section) {
-    RawDriverPlan driver{"raw-driver", {}, {}, milliseconds(50)};
+    RawDriverPlan driver{"raw-driver", {}, {}, milliseconds(50), section.path()};
     uint32_t count = 1;
     section.text("name", driver.name);
     section.text("topic", driver.topic);
@@ -480,19 +508,39 @@ void read_workload(Section& from, Plan& plan) {
   });
 }
 
+void read_admins(Section& from, Plan& plan) {
+  const std::vector<std::string> known(std::begin(kAdminCalls), std::end(kAdminCalls));
+  from.tables("admin", [&](Section& section) {
+    AdminPlan admin{"administrator", {}, {}, seconds(1), known, section.path()};
+    uint32_t count = 1;
+    section.text("name", admin.name);
+    section.text("topic", admin.topic);
+    section.number("count", count, 0, 10'000);
+    section.duration("starts", admin.starts);
+    section.duration("interval", admin.interval);
+    section.texts("calls", admin.calls);
+    if (admin.calls.empty()) section.complain("calls", "admin.calls: there are none");
+    for (const std::string& call : admin.calls) {
+      if (std::find(known.begin(), known.end(), call) == known.end())
+        section.complain("calls", fmt::format("admin.calls: no call \"{}\"{}", call, did_you_mean(call, known)));
+    }
+    add_counted(plan.admins, admin, count);
+  });
+}
+
 void check_mark(Section& section, const FaultTrigger& trigger) {
   if (trigger.when.empty()) return;
   std::vector<std::string> marks;
   for (size_t i = 0; i < kMarkCount; ++i) marks.emplace_back(mark_name(static_cast<Mark>(i)));
   if (std::find(marks.begin(), marks.end(), trigger.when) != marks.end()) return;
-  const auto near = nearest(trigger.when, marks);
-  section.complain(
-      "when", fmt::format("fault.when: no mark \"{}\"{}", trigger.when,
-                          near ? fmt::format("; did you mean \"{}\"?", *near) : "; see ksim list marks"));
+  const std::string meant = did_you_mean(trigger.when, marks);
+  section.complain("when", fmt::format("fault.when: no mark \"{}\"{}", trigger.when,
+                                       meant.empty() ? "; see ksim list marks" : meant));
 }
 
 void read_fault(Section& section, Plan& plan, const Vocabulary& words) {
   FaultPlan fault;
+  fault.path = section.path();
   section.text("kind", fault.kind);
   section.text("target", fault.target);
   if (section.has("at")) {
@@ -522,10 +570,9 @@ void read_fault(Section& section, Plan& plan, const Vocabulary& words) {
   if (word == words.faults.end()) {
     std::vector<std::string> kinds;
     for (const FaultWord& known : words.faults) kinds.emplace_back(known.kind);
-    const auto near = nearest(fault.kind, kinds);
-    section.complain(
-        "kind", fmt::format("fault.kind: no fault \"{}\"{}", fault.kind,
-                            near ? fmt::format("; did you mean \"{}\"?", *near) : "; see ksim list faults"));
+    const std::string meant = did_you_mean(fault.kind, kinds);
+    section.complain("kind", fmt::format("fault.kind: no fault \"{}\"{}", fault.kind,
+                                         meant.empty() ? "; see ksim list faults" : meant));
     static_cast<void>(section.rest());
     return;
   }
@@ -564,35 +611,78 @@ void read_buggify(Section& from, Plan& plan) {
   from.texts("buggify", plan.buggify);
 }
 
-void check_whole(Section& root, const Plan& plan) {
+using Complain = std::function<void(const std::string& path, std::string what)>;
+
+// What is well by itself and too much together.
+void check_sizes(const Plan& plan, const Complain& complain) {
+  constexpr int64_t kMostReplicas = 200'000;
+  constexpr uint64_t kMostBurstBytes = 1ULL << 30;
+  const size_t clients = plan.producers.size() + plan.consumers.size() + plan.raw_drivers.size() +
+                         plan.admins.size();
+  if (clients > kMostClients) complain("", fmt::format("at most {} clients, all together", kMostClients));
+  int64_t replicas = 0;
+  for (const TopicPlan& topic : plan.topics) {
+    replicas += int64_t{topic.partitions} * topic.replication;
+    if (replicas > kMostReplicas)
+      complain(topic.path, fmt::format("more than {} replicas of partitions, all together", kMostReplicas));
+  }
+  for (const ProducerPlan& producer : plan.producers) {
+    if (uint64_t{producer.burst} * producer.record_bytes > kMostBurstBytes)
+      complain(producer.path, fmt::format("{}: a burst of {} records of {} bytes: at most 1 GiB", producer.name,
+                                          producer.burst, producer.record_bytes));
+  }
+}
+
+// Names stand in reports and in the history as they are.
+void check_names(const Plan& plan, const Complain& complain) {
+  const auto check = [&](const std::string& path, const std::string& name) {
+    if (!is_plain_name(name))
+      complain(path, path + ": a name has 1 to 200 letters, digits and \"._-\"");
+  };
+  check("scenario", plan.scenario);
+  for (const ProducerPlan& producer : plan.producers) check(producer.path + ".name", producer.name);
+  for (const ConsumerPlan& consumer : plan.consumers) check(consumer.path + ".name", consumer.name);
+  for (const RawDriverPlan& driver : plan.raw_drivers) check(driver.path + ".name", driver.name);
+  for (const AdminPlan& admin : plan.admins) check(admin.path + ".name", admin.name);
+  for (const NodePlan& node : plan.cluster.nodes) {
+    if (!node.rack.empty()) check(node.path == "cluster" ? "cluster.racks" : node.path + ".rack", node.rack);
+  }
+}
+
+void check_whole(const Plan& plan, const Complain& complain) {
+  check_names(plan, complain);
+  check_sizes(plan, complain);
   std::set<int32_t> ids;
   int32_t brokers = 0;
   for (const NodePlan& node : plan.cluster.nodes) {
     if (!ids.insert(node.id).second)
-      root.complain("cluster", fmt::format("cluster: two nodes have the id {}", node.id));
+      complain(node.path + ".id", fmt::format("cluster: two nodes have the id {}", node.id));
     if (node.broker) ++brokers;
   }
-  std::set<std::string> topics;
+  std::vector<std::string> topics;
   for (const TopicPlan& topic : plan.topics) {
-    topics.insert(topic.name);
+    topics.push_back(topic.name);
     if (topic.replication > brokers) {
-      root.complain("topic", fmt::format("topic {}: replication {} needs as many brokers, there are {}",
-                                         topic.name, topic.replication, brokers));
+      complain(topic.path + ".replication",
+               fmt::format("topic {}: replication {} needs as many brokers, there are {}", topic.name,
+                           topic.replication, brokers));
     }
   }
-  const auto check = [&](std::string_view what, const std::string& name, const std::string& topic) {
-    if (!topics.contains(topic))
-      root.complain(what, fmt::format("{} {}: no topic \"{}\"", what, name, topic));
+  const auto check = [&](const std::string& path, const std::string& name, const std::string& topic) {
+    if (std::find(topics.begin(), topics.end(), topic) != topics.end()) return;
+    complain(path + ".topic", fmt::format("{}: no topic \"{}\"{}", name, topic, did_you_mean(topic, topics)));
   };
-  for (const ProducerPlan& producer : plan.producers) check("producer", producer.name, producer.topic);
-  for (const ConsumerPlan& consumer : plan.consumers) check("consumer", consumer.name, consumer.topic);
-  for (const RawDriverPlan& driver : plan.raw_drivers) check("raw_driver", driver.name, driver.topic);
+  for (const ProducerPlan& producer : plan.producers) check(producer.path, producer.name, producer.topic);
+  for (const ConsumerPlan& consumer : plan.consumers) check(consumer.path, consumer.name, consumer.topic);
+  for (const RawDriverPlan& driver : plan.raw_drivers) check(driver.path, driver.name, driver.topic);
+  for (const AdminPlan& admin : plan.admins) check(admin.path, admin.name, admin.topic);
 }
 
 // Without `draw` the text is a plan's, and says everything itself.
 Plan read_plan(const toml::table& table, bool draw, uint64_t seed, const std::string& name,
-               const Vocabulary& words, Complaint& complaint) {
+               const Vocabulary& words, std::map<std::string, Place> places, Complaint& complaint) {
   Plan plan;
+  plan.places = std::move(places);
   plan.seed = seed;
   plan.scenario = name;
   plan.explore.micro_seed = mix64(seed, hash_text("explore.micro_seed"));
@@ -611,6 +701,7 @@ Plan read_plan(const toml::table& table, bool draw, uint64_t seed, const std::st
   read_buggify(root, plan);
   root.table("cluster", [&](Section& section) { read_cluster(section, plan, complaint); });
   read_workload(root, plan);
+  read_admins(root, plan);
   root.tables("fault", [&](Section& section) { read_fault(section, plan, words); });
   root.table("network", [&](Section& section) {
     section.text("latency", plan.network.latency);
@@ -630,7 +721,9 @@ Plan read_plan(const toml::table& table, bool draw, uint64_t seed, const std::st
   });
   root.finish();
   if (draw && plan.limits == "tiny") add_tiny_settings(plan.seed, plan.cluster.config);
-  check_whole(root, plan);
+  check_whole(plan, [&](const std::string& path, std::string what) {
+    complaint.at(plan.place_of(path), std::move(what));
+  });
   return plan;
 }
 
@@ -651,17 +744,33 @@ Result<Plan> make(std::string_view text, const std::string& name, std::optional<
     complaint.at(table.get("seed")->source(),
                  "seed: a scenario is drawn with the seed of the command line (--seed)");
   }
+  std::map<std::string, Place> places;
+  note_places(table, {}, places);
   if (seed) resolve(table, {}, *seed, complaint);
   std::string scenario = name;
   if (const size_t slash = scenario.rfind('/'); slash != std::string::npos)
     scenario = scenario.substr(slash + 1);
   if (scenario.ends_with(".toml")) scenario.resize(scenario.size() - 5);
-  Plan plan = read_plan(table, seed.has_value(), seed.value_or(1), scenario, words, complaint);
+  for (char& c : scenario) {
+    if (!is_plain_name({&c, 1})) c = '_';
+  }
+  if (scenario.empty()) scenario = "_";
+  scenario.resize(std::min<size_t>(scenario.size(), 200));
+  Plan plan = read_plan(table, seed.has_value(), seed.value_or(1), scenario, words, std::move(places), complaint);
   if (complaint.any()) return fail(ErrorCode::INVALID_REQUEST, complaint.text());
   return plan;
 }
 
 }  // namespace
+
+Place Plan::place_of(std::string path) const {
+  for (;;) {
+    if (const auto found = places.find(path); found != places.end()) return found->second;
+    const size_t dot = path.rfind('.');
+    if (dot == std::string::npos) return {};
+    path.resize(dot);
+  }
+}
 
 Result<Plan> draw_plan(std::string_view text, const std::string& name, uint64_t seed,
                        const std::vector<Setting>& settings, const Vocabulary& words) {

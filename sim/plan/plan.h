@@ -18,6 +18,12 @@ namespace ksim::sim {
 
 using Properties = std::map<std::string, std::string>;  // Kafka's keys
 
+// Where something of a plan stands in its text: of the table "fault.0", say, and of its keys, "fault.0.at".
+struct Place {
+  uint32_t line = 0;  // 0: nowhere, it was given by --set
+  uint32_t column = 0;
+};
+
 struct NodePlan {
   int32_t id = 0;
   bool broker = true;
@@ -25,6 +31,7 @@ struct NodePlan {
   uint32_t shards = 1;
   std::string rack;   // empty: none
   Properties config;  // over the cluster's
+  std::string path;   // of its table
 };
 
 struct ClusterPlan {
@@ -37,6 +44,7 @@ struct TopicPlan {
   int32_t partitions = 1;
   int32_t replication = 1;
   Properties config;
+  std::string path;
 };
 
 struct ProducerPlan {
@@ -49,6 +57,7 @@ struct ProducerPlan {
   uint32_t records = 0;  // 0: until the workload's end
   uint32_t record_bytes = 100;
   bool keyed = false;
+  std::string path;
 };
 
 struct ConsumerPlan {
@@ -59,6 +68,7 @@ struct ConsumerPlan {
   Duration interval{0};  // between two polls
   // Every n-th poll asks ListOffsets(latest) of one partition as well; 0: never.
   uint32_t latest_every = 10;
+  std::string path;
 };
 
 // A client that speaks the wire by itself and says what no good client says (sim/workloads/raw_driver.h).
@@ -67,6 +77,21 @@ struct RawDriverPlan {
   std::string topic;
   Duration starts{0};
   Duration interval{0};  // mean time between two of its deeds
+  std::string path;
+};
+
+// What an administrator may do (sim/workloads/admin_churn.cpp).
+constexpr std::string_view kAdminCalls[] = {"delete_records", "create_partitions", "alter_configs",
+                                            "elect_leaders", "delete_topics"};
+
+// An administrator that does one of its calls after the other, drawn by its dice.
+struct AdminPlan {
+  std::string name;
+  std::string topic;
+  Duration starts{0};
+  Duration interval{0};            // mean time between two calls
+  std::vector<std::string> calls;  // of kAdminCalls; one that comes twice is drawn twice as often
+  std::string path;
 };
 
 // A fault's target: the node that reached the mark on which it hangs.
@@ -87,6 +112,7 @@ struct FaultPlan {
   FaultTrigger trigger;
   std::optional<Duration> lasts;  // none: until the run heals everything
   std::map<std::string, std::string> parameters;
+  std::string path;
 };
 
 struct NetworkPlan {
@@ -119,10 +145,15 @@ struct Plan {
   std::vector<ProducerPlan> producers;
   std::vector<ConsumerPlan> consumers;
   std::vector<RawDriverPlan> raw_drivers;
+  std::vector<AdminPlan> admins;
   std::vector<FaultPlan> faults;
   NetworkPlan network;
   DiskPlan disk;
   ExplorePlan explore;
+
+  std::map<std::string, Place> places;
+  // Of a path, or of the innermost table around it that stands somewhere.
+  Place place_of(std::string path) const;
 };
 
 // The words that a plan may use and that are defined elsewhere.

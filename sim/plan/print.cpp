@@ -41,6 +41,11 @@ class Lines {
   void table(std::string_view key, const std::map<std::string, std::string>& entries) {
     if (!entries.empty()) line(key, inline_table(entries));
   }
+  void texts(std::string_view key, const std::vector<std::string>& values) {
+    std::string list;
+    for (const std::string& value : values) list += (list.empty() ? "" : ", ") + quoted(value);
+    line(key, "[" + list + "]");
+  }
   void header(std::string_view name) { out += fmt::format("\n{}\n", name); }
   void line(std::string_view key, std::string_view value) { out += fmt::format("{} = {}\n", key, value); }
   std::string out;
@@ -72,9 +77,7 @@ std::string print_plan(const Plan& plan) {
   to.duration("duration", plan.duration);
   to.duration("settle", plan.settle);
   to.text("limits", plan.limits);
-  std::string sites;
-  for (const std::string& site : plan.buggify) sites += (sites.empty() ? "" : ", ") + quoted(site);
-  to.line("buggify", "[" + sites + "]");
+  to.texts("buggify", plan.buggify);
   if (plan.limits != "production") {
     to.header("[sizes]");
     plan.sizes.fields(
@@ -128,6 +131,14 @@ std::string print_plan(const Plan& plan) {
     to.text("topic", driver.topic);
     to.duration("starts", driver.starts);
     to.duration("interval", driver.interval);
+  }
+  for (const AdminPlan& admin : plan.admins) {
+    to.header("[[admin]]");
+    to.text("name", admin.name);
+    to.text("topic", admin.topic);
+    to.duration("starts", admin.starts);
+    to.duration("interval", admin.interval);
+    to.texts("calls", admin.calls);
   }
   for (const FaultPlan& fault : plan.faults) print_fault(to, fault);
   to.header("[network]");

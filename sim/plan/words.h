@@ -1,11 +1,11 @@
 #pragma once
-// Durations and near misses in what people type.
+// Durations and names as people type them.
 
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "core/base/nearest.h"
 #include "core/base/units.h"
 
 namespace ksim::sim {
@@ -14,8 +14,7 @@ namespace ksim::sim {
 std::optional<Duration> parse_duration(std::string_view text);
 // The shortest of the above that is exact.
 std::string format_duration(Duration d);
-
-// The candidate that is fewest edits away, if it is near enough to be meant.
-std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates);
+// A name that can stand in a report and in a file's name as it is: letters, digits and ._- .
+bool is_plain_name(std::string_view text);
 
 }  // namespace ksim::sim

@@ -11,6 +11,7 @@
 #include "core/metadata/config.h"
 #include "core/metadata/config_def.h"
 #include "core/metadata/server_config.h"
+#include "sim/faults/all.h"
 #include "sim/plan/words.h"
 #include "sim/runner/cluster.h"
 #include "sim/workloads/client_config.h"
@@ -18,28 +19,35 @@
 namespace ksim::sim {
 namespace {
 
-using Wrong = std::optional<std::string>;
-
-std::string meant(std::string_view word, const std::vector<std::string>& known) {
-  const auto near = nearest(word, known);
-  return near ? fmt::format("; did you mean \"{}\"?", *near) : std::string();
-}
+// What is wrong, and with which part of the plan.
+struct Finding {
+  std::string path;
+  std::string text;
+};
+using Wrong = std::optional<Finding>;
 
 Wrong wrong_names(const Plan& plan) {
   std::set<std::string> names = {"admin"};
-  const auto add = [&](const std::string& name) -> Wrong {
+  const auto add = [&](const std::string& path, const std::string& name) -> Wrong {
     if (names.insert(name).second) return std::nullopt;
-    return fmt::format(
-        "two machines have the name \"{}\" (nodes, producers, consumers and \"admin\" are machines)", name);
+    return Finding{path + ".name", fmt::format("two machines have the name \"{}\" (nodes, producers, consumers, raw "
+                                               "drivers and \"admin\" are machines)",
+                                               name)};
   };
   for (const NodePlan& node : plan.cluster.nodes) {
-    if (const Wrong wrong = add(machine_name(node))) return wrong;
+    if (Wrong wrong = add(node.path, machine_name(node))) return wrong;
   }
   for (const ProducerPlan& producer : plan.producers) {
-    if (const Wrong wrong = add(producer.name)) return wrong;
+    if (Wrong wrong = add(producer.path, producer.name)) return wrong;
   }
   for (const ConsumerPlan& consumer : plan.consumers) {
-    if (const Wrong wrong = add(consumer.name)) return wrong;
+    if (Wrong wrong = add(consumer.path, consumer.name)) return wrong;
+  }
+  for (const RawDriverPlan& driver : plan.raw_drivers) {
+    if (Wrong wrong = add(driver.path, driver.name)) return wrong;
+  }
+  for (const AdminPlan& admin : plan.admins) {
+    if (Wrong wrong = add(admin.path, admin.name)) return wrong;
   }
   return std::nullopt;
 }
@@ -49,20 +57,32 @@ Wrong wrong_sites(const Plan& plan) {
   for (size_t i = 0; i < kSiteCount; ++i) sites.emplace_back(site_name(static_cast<Site>(i)));
   for (const std::string& site : plan.buggify) {
     if (std::find(sites.begin(), sites.end(), site) == sites.end())
-      return fmt::format("buggify: no site \"{}\"{}", site, meant(site, sites));
+      return Finding{"buggify", fmt::format("buggify: no site \"{}\"{}", site, did_you_mean(site, sites))};
   }
   return std::nullopt;
 }
 
 // ---- faults ----
 
-Wrong wrong_parameter(const FaultPlan& fault, const std::string& name, const std::string& value) {
-  if (name == "direction" && value != "in" && value != "out")
-    return fmt::format("fault {}: direction: expected \"in\" or \"out\"", fault.kind);
+using Words = std::optional<std::string>;
+
+Words one_of(const std::string& value, std::initializer_list<std::string_view> allowed) {
+  if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return std::nullopt;
+  return fmt::format("expected one of {}", fmt::join(allowed, ", "));
+}
+
+Words wrong_value(const std::string& name, const std::string& value) {
+  if (name == "direction") return one_of(value, {"in", "out"});
+  if (name == "what") return one_of(value, {"read", "write", "sync"});
   if ((name == "extra" || name == "down" || name == "gap") && !parse_duration(value))
-    return fmt::format("fault {}: {}: expected a duration such as \"250ms\" or \"10s\"", fault.kind, name);
-  if (name == "factor" && !parse_int(value, 1, 1'000'000))
-    return fmt::format("fault {}: factor: expected a number from 1 to 1000000", fault.kind);
+    return "expected a duration such as \"250ms\" or \"10s\"";
+  if (name == "by") {
+    const auto by = parse_duration(value.starts_with("-") ? value.substr(1) : value);
+    if (!by || *by > seconds(10LL * 365 * 24 * 3600))
+      return "expected how far to jump, such as \"1h\" or \"-10s\", at most 10 years";
+  }
+  if (name == "factor" && !parse_int(value, 1, 1'000'000)) return "expected a number from 1 to 1000000";
+  if (name == "ppm" && !parse_int(value, -50'000, 50'000)) return "expected a number from -50000 to 50000";
   return std::nullopt;
 }
 
@@ -73,39 +93,55 @@ std::optional<std::string> within(const std::string& target, std::string_view wo
   return target.substr(word.size() + 1, target.size() - word.size() - 2);
 }
 
-Wrong wrong_partition(const Plan& plan, const std::string& name) {
+Words wrong_partition(const Plan& plan, const std::string& name) {
   const auto split = split_log_name(name);
+  std::vector<std::string> known;
   for (const TopicPlan& topic : plan.topics) {
+    known.push_back(topic.name + "-0");
     if (!split || topic.name != split->first) continue;
     if (split->second >= 0 && split->second < topic.partitions) return std::nullopt;
     return fmt::format("topic {} has the partitions 0 to {}", topic.name, topic.partitions - 1);
   }
-  return fmt::format("no partition \"{}\"", name);
+  return fmt::format("no partition \"{}\"{}", name, did_you_mean(name, known));
 }
 
-Wrong wrong_target(const Plan& plan, const FaultPlan& fault) {
-  const std::string& target = fault.target;
+// A target, or a peer: `clients` may be meant where the fault can strike them.
+Words wrong_target(const Plan& plan, const std::string& target, bool clients, bool here) {
   for (std::string_view word : {"leader", "follower"}) {
     if (const auto name = within(target, word)) return wrong_partition(plan, *name);
   }
-  std::vector<std::string> known = {"controller", "all",        "brokers",        "controllers",
-                                    "any",        "any broker", "any controller", std::string(kHere)};
+  std::vector<std::string> known = {"controller", "all",        "brokers",       "controllers",
+                                    "any",        "any broker", "any controller"};
+  if (here) known.emplace_back(kHere);
   for (const NodePlan& node : plan.cluster.nodes) {
     known.push_back(machine_name(node));
     if (!node.rack.empty()) known.push_back("rack " + node.rack);
   }
-  for (const ProducerPlan& producer : plan.producers) known.push_back(producer.name);
-  for (const ConsumerPlan& consumer : plan.consumers) known.push_back(consumer.name);
+  std::vector<std::string> machines;
+  for (const ProducerPlan& producer : plan.producers) machines.push_back(producer.name);
+  for (const ConsumerPlan& consumer : plan.consumers) machines.push_back(consumer.name);
+  for (const RawDriverPlan& driver : plan.raw_drivers) machines.push_back(driver.name);
+  for (const AdminPlan& admin : plan.admins) machines.push_back(admin.name);
+  if (!clients && std::find(machines.begin(), machines.end(), target) != machines.end())
+    return fmt::format("\"{}\" is a client: this cannot be done to its machine", target);
+  if (clients) known.insert(known.end(), machines.begin(), machines.end());
   if (std::find(known.begin(), known.end(), target) != known.end()) return std::nullopt;
-  return fmt::format("no target \"{}\"{}", target, meant(target, known));
+  return fmt::format("no target \"{}\"{}", target, did_you_mean(target, known));
 }
 
 Wrong wrong_fault(const Plan& plan) {
   for (const FaultPlan& fault : plan.faults) {
+    const auto wrong = [&](const std::string& key, const std::string& text) {
+      return Finding{fault.path + "." + key, fmt::format("fault {}: {}: {}", fault.kind, key, text)};
+    };
+    const std::optional<FaultKind> kind = find_fault(fault.kind);
+    const bool clients = kind && kind->clients;
     for (const auto& [name, value] : fault.parameters) {
-      if (const Wrong wrong = wrong_parameter(fault, name, value)) return wrong;
+      if (const Words words = wrong_value(name, value)) return wrong(name, *words);
+      if (name != "peer") continue;
+      if (const Words words = wrong_target(plan, value, true, false)) return wrong(name, *words);
     }
-    if (const Wrong wrong = wrong_target(plan, fault)) return fmt::format("fault {}: {}", fault.kind, *wrong);
+    if (const Words words = wrong_target(plan, fault.target, clients, true)) return wrong("target", *words);
   }
   return std::nullopt;
 }
@@ -115,87 +151,122 @@ Wrong wrong_fault(const Plan& plan) {
 Wrong wrong_node(const Plan& plan) {
   std::vector<std::string> known;
   for (const ConfigDef& def : broker_config_defs()) known.emplace_back(def.name);
-  const auto unknown = [&](const Properties& config) -> Wrong {
+  const auto unknown = [&](const std::string& path, const Properties& config) -> Wrong {
     for (const auto& [key, value] : config) {
       if (key.starts_with("listener.name.") || std::find(known.begin(), known.end(), key) != known.end())
         continue;
-      return fmt::format("cluster: no configuration \"{}\"{}", key, meant(key, known));
+      return Finding{fmt::format("{}.config.{}", path, key),
+                     fmt::format("cluster: no configuration \"{}\"{}", key, did_you_mean(key, known))};
     }
     return std::nullopt;
   };
-  if (const Wrong wrong = unknown(plan.cluster.config)) return wrong;
+  if (Wrong wrong = unknown("cluster", plan.cluster.config)) return wrong;
   for (const NodePlan& node : plan.cluster.nodes) {
-    if (const Wrong wrong = unknown(node.config)) return wrong;
+    if (Wrong wrong = unknown(node.path, node.config)) return wrong;
     std::vector<std::string> warnings;
     const Result<ServerConfig> config = ServerConfig::parse_text(server_properties(plan, node), warnings);
-    if (!config.ok()) return fmt::format("{}: {}", machine_name(node), config.error().message);
+    if (!config.ok())
+      return Finding{node.path, fmt::format("{}: {}", machine_name(node), config.error().message)};
   }
   return std::nullopt;
 }
 
 Wrong wrong_topic(const Plan& plan) {
+  std::vector<std::string> known;
+  for (const ConfigDef& def : topic_config_defs()) known.emplace_back(def.name);
   std::set<std::string> names;
   for (const TopicPlan& topic : plan.topics) {
-    if (!names.insert(topic.name).second) return fmt::format("two topics have the name \"{}\"", topic.name);
+    if (!names.insert(topic.name).second)
+      return Finding{topic.path + ".name", fmt::format("two topics have the name \"{}\"", topic.name)};
     if (const Result<void> good = check_topic_name(topic.name); !good.ok())
-      return fmt::format("topic \"{}\": {}", topic.name, good.error().message);
+      return Finding{topic.path + ".name", fmt::format("topic \"{}\": {}", topic.name, good.error().message)};
     ConfigMap settings;
-    for (const auto& [key, value] : topic.config) settings[key] = value;
+    for (const auto& [key, value] : topic.config) {
+      if (std::find(known.begin(), known.end(), key) == known.end()) {
+        return Finding{fmt::format("{}.config.{}", topic.path, key),
+                       fmt::format("topic {}: no configuration \"{}\"{}", topic.name, key,
+                                   did_you_mean(key, known))};
+      }
+      settings[key] = value;
+    }
     if (const Result<void> good = check_topic_configs(settings); !good.ok())
-      return fmt::format("topic {}: {}", topic.name, good.error().message);
+      return Finding{topic.path + ".config", fmt::format("topic {}: {}", topic.name, good.error().message)};
   }
   return std::nullopt;
 }
 
 template <class Config>
-Wrong refused(const std::string& name, const Result<Config>& config) {
-  if (!config.ok()) return fmt::format("{}: {}", name, config.error().message);
+Wrong refused(const std::string& path, const std::string& name, const Properties& properties,
+              const std::vector<std::string>& known, Config make) {
+  for (const auto& [key, value] : properties) {
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    return Finding{fmt::format("{}.config.{}", path, key),
+                   fmt::format("{}: no configuration \"{}\" of this client{}", name, key, did_you_mean(key, known))};
+  }
+  constexpr std::string_view kAnyServer = "broker-1:9092";
+  const auto config = make(properties, std::string(kAnyServer));
+  if (!config.ok()) return Finding{path + ".config", fmt::format("{}: {}", name, config.error().message)};
   const Result<void> good = config->validate();
-  if (!good.ok()) return fmt::format("{}: {}", name, good.error().message);
+  if (!good.ok()) return Finding{path + ".config", fmt::format("{}: {}", name, good.error().message)};
   return std::nullopt;
 }
 
 Wrong wrong_client(const Plan& plan) {
-  constexpr std::string_view kAnyServer = "broker-1:9092";
   for (const ProducerPlan& producer : plan.producers) {
-    if (const Wrong wrong = refused(producer.name, producer_config(producer.config, std::string(kAnyServer))))
+    if (Wrong wrong = refused(producer.path, producer.name, producer.config, producer_keys(), producer_config))
       return wrong;
   }
   for (const ConsumerPlan& consumer : plan.consumers) {
-    if (const Wrong wrong = refused(consumer.name, consumer_config(consumer.config, std::string(kAnyServer))))
+    if (Wrong wrong = refused(consumer.path, consumer.name, consumer.config, consumer_keys(), consumer_config))
       return wrong;
   }
   return std::nullopt;
 }
 
 Wrong wrong_cluster(const Plan& plan) {
-  if (plan.cluster.nodes.empty()) return "cluster: there are no nodes";
+  if (plan.cluster.nodes.empty()) return Finding{"cluster", "cluster: there are no nodes"};
   const bool any = std::any_of(plan.cluster.nodes.begin(), plan.cluster.nodes.end(),
                                [](const NodePlan& node) { return node.controller; });
-  if (!any) return "cluster: no node is a controller";
+  if (!any) return Finding{"cluster", "cluster: no node is a controller"};
   return std::nullopt;
 }
 
 Wrong wrong_time(const Plan& plan) {
   constexpr Duration kMost = seconds(30LL * 24 * 3600);
-  if (plan.duration > kMost || plan.settle > kMost) return "duration and settle: at most 30 days";
+  for (const auto& [key, value] : {std::pair("duration", plan.duration), {"settle", plan.settle}}) {
+    if (value > kMost) return Finding{key, fmt::format("{}: at most 30 days", key)};
+  }
+  return std::nullopt;
+}
+
+// What is no cluster of Kafka has none of Kafka's parts.
+Wrong wrong_parts(const Plan& plan) {
+  const auto wrong = [&](const char* what) {
+    return Finding{"scenario", fmt::format("scenario \"{}\" is no cluster of Kafka: it has no {}", plan.scenario, what)};
+  };
+  if (!plan.topics.empty()) return wrong("topics");
+  if (!plan.producers.empty() || !plan.consumers.empty() || !plan.raw_drivers.empty() || !plan.admins.empty())
+    return wrong("clients");
   return std::nullopt;
 }
 
 }  // namespace
 
-Wrong what_is_wrong(const Plan& plan, bool for_kafka) {
+std::optional<std::string> what_is_wrong(const Plan& plan, const std::string& name, bool for_kafka) {
   using Check = Wrong (*)(const Plan&);
-  constexpr Check kAlways[] = {wrong_time, wrong_names, wrong_sites, wrong_fault};
   constexpr Check kKafka[] = {wrong_cluster, wrong_node, wrong_topic, wrong_client};
-  for (const Check check : kAlways) {
-    if (Wrong wrong = check(plan)) return wrong;
-  }
+  constexpr Check kAlways[] = {wrong_time, wrong_names, wrong_sites, wrong_fault};
+  Wrong wrong = for_kafka ? std::nullopt : wrong_parts(plan);
   for (const Check check : kKafka) {
-    if (!for_kafka) break;
-    if (Wrong wrong = check(plan)) return wrong;
+    if (for_kafka && !wrong) wrong = check(plan);
   }
-  return std::nullopt;
+  for (const Check check : kAlways) {
+    if (!wrong) wrong = check(plan);
+  }
+  if (!wrong) return std::nullopt;
+  const Place place = plan.place_of(wrong->path);
+  return place.line == 0 ? fmt::format("{}: {}", name, wrong->text)
+                         : fmt::format("{}:{}:{}: {}", name, place.line, place.column, wrong->text);
 }
 
 }  // namespace ksim::sim

@@ -9,8 +9,8 @@
 
 namespace ksim::sim {
 
-// One line that says what is wrong; nothing if the plan can run. `for_kafka` is false for plans whose nodes
-// run something else.
-std::optional<std::string> what_is_wrong(const Plan& plan, bool for_kafka);
+// One line that says what is wrong, and where in the text of this name it stands; nothing if the plan can
+// run. `for_kafka` is false for plans whose nodes run something else.
+std::optional<std::string> what_is_wrong(const Plan& plan, const std::string& name, bool for_kafka);
 
 }  // namespace ksim::sim

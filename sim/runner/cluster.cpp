@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "core/base/hash.h"
+#include "core/metadata/server_config.h"
 
 namespace ksim::sim {
 namespace {
@@ -17,6 +18,18 @@ DiskProfile disk_profile(const DiskPlan& plan) {
   DiskProfile profile = DiskProfile::named(plan.latency).value_or(DiskProfile::ssd());
   if (plan.capacity_bytes != 0) profile.capacity_bytes = plan.capacity_bytes;
   return profile;
+}
+
+// Where a node keeps its logs, by its server.properties.
+std::vector<std::string> log_directories(const std::string& properties) {
+  std::vector<std::string> warnings;
+  const Result<ServerConfig> config = ServerConfig::parse_text(properties, warnings);
+  if (!config.ok()) return {};  // it will not start
+  std::vector<std::string> directories = config->log_dirs();
+  const std::string metadata = config->metadata_log_dir();
+  if (std::find(directories.begin(), directories.end(), metadata) == directories.end())
+    directories.push_back(metadata);
+  return directories;
 }
 
 // "leader(orders-0)" -> "orders-0" if the word is "leader".
@@ -42,7 +55,7 @@ Cluster::Cluster(World& world, const Plan& plan, RunObserver& observer, WorldPee
     SimNode& machine = world_.add_node(setup);
     machines_.emplace(node.id, Machine{node, &machine, properties_of(node), false});
     peek.add(node.id, machine);
-    observer_.view().add_node(node.id, {std::string(kDataDirectory)});
+    observer_.view().add_node(node.id, log_directories(properties_of(node)));
     if (node.controller) observer_.view().add_voter(node.id);
   }
 }
@@ -85,7 +98,7 @@ std::string server_properties(const Plan& plan, const NodePlan& node) {
 }
 
 void Cluster::start_all() {
-  for (auto& [id, machine] : machines_) launch(machine);
+  for (auto& [id, machine] : machines_) launch(*machine.node);
 }
 
 SimNode& Cluster::add_client(const std::string& name) {
@@ -93,8 +106,13 @@ SimNode& Cluster::add_client(const std::string& name) {
   setup.name = name;
   setup.disk = DiskProfile::instant();
   SimNode& node = world_.add_node(setup);
-  clients_.push_back(&node);
+  clients_.push_back({&node, {}, false});
   return node;
+}
+
+void Cluster::start_client(SimNode& node, ProcessFactory factory) {
+  client(node)->factory = std::move(factory);
+  launch(node);
 }
 
 std::string Cluster::bootstrap() const {
@@ -126,6 +144,9 @@ void Cluster::revive() {
   for (auto& [id, machine] : machines_) {
     if (!machine.node->alive()) start(*machine.node);
   }
+  for (const Client& one : clients_) {
+    if (!one.node->alive()) start(*one.node);
+  }
 }
 
 Cluster::Machine* Cluster::machine(const SimNode& node) {
@@ -134,40 +155,65 @@ Cluster::Machine* Cluster::machine(const SimNode& node) {
   return found == machines_.end() ? nullptr : &found->second;
 }
 
-void Cluster::launch(Machine& machine) {
-  machine.wanted = false;
-  observer_.on_node(machine.plan.id, NodeFault::started, world_.now());
-  machine.node->start([this, &machine](const std::vector<Env*>& shards) {
-    return maker_(machine.properties, plan_.sizes, shards);
-  });
+Cluster::Client* Cluster::client(const SimNode& node) {
+  const auto found =
+      std::find_if(clients_.begin(), clients_.end(), [&](const Client& one) { return one.node == &node; });
+  return found == clients_.end() ? nullptr : &*found;
+}
+
+bool* Cluster::wanted(const SimNode& node) {
+  if (Machine* found = machine(node)) return &found->wanted;
+  Client* found = client(node);
+  return found == nullptr || !found->factory ? nullptr : &found->wanted;
+}
+
+void Cluster::launch(SimNode& node) {
+  *wanted(node) = false;
+  if (const Machine* found = machine(node)) {
+    observer_.on_node(found->plan.id, NodeFault::started, world_.now());
+    node.start([this, found](const std::vector<Env*>& shards) {
+      return maker_(found->properties, plan_.sizes, shards);
+    });
+  } else {
+    node.start(client(node)->factory);
+  }
 }
 
 void Cluster::start(SimNode& node) {
-  Machine* found = machine(node);
-  if (found == nullptr || node.alive()) return;
-  if (node.running()) {  // its old process is not buried yet
-    found->wanted = true;
+  bool* const found = wanted(node);
+  if (found == nullptr || node.kept_down()) return;
+  if (node.alive()) {
+    *found = node.state() == SimNode::State::stopping;  // as soon as it has stopped
+  } else if (node.running()) {                          // its old process is not buried yet
+    *found = true;
     world_.later(mix64(node.key(), node.incarnation()), [this, &node] {
-      Machine* again = machine(node);
-      if (again->wanted) start(node);
+      const bool* const again = wanted(node);
+      if (again != nullptr && *again) start(node);
     });
-    return;
+  } else {
+    launch(node);
   }
-  launch(*found);
+}
+
+void Cluster::died(SimNode& node, NodeFault fault) {
+  if (const Machine* found = machine(node)) observer_.on_node(found->plan.id, fault, world_.now());
+  if (on_death) on_death(node);
 }
 
 void Cluster::crash(SimNode& node) {
   node.crash();
-  if (const Machine* found = machine(node))
-    observer_.on_node(found->plan.id, NodeFault::crashed, world_.now());
+  died(node, NodeFault::crashed);
 }
 
 void Cluster::power_loss(const std::vector<SimNode*>& nodes) {
   for (SimNode* node : nodes) node->power_loss();
-  for (SimNode* node : nodes) {
-    if (const Machine* found = machine(*node))
-      observer_.on_node(found->plan.id, NodeFault::power_lost, world_.now());
-  }
+  for (SimNode* node : nodes) died(*node, NodeFault::power_lost);
+}
+
+void Cluster::wipe(SimNode& node) {
+  node.power_loss();
+  node.replace_disk();
+  died(node, NodeFault::wiped);
 }
 
 void Cluster::stop(SimNode& node) { node.stop(); }
@@ -177,7 +223,9 @@ std::vector<SimNode*> Cluster::others(const SimNode& node, bool with_clients) {
   for (auto& [id, machine] : machines_) {
     if (machine.node != &node) nodes.push_back(machine.node);
   }
-  if (with_clients) nodes.insert(nodes.end(), clients_.begin(), clients_.end());
+  for (const Client& one : clients_) {
+    if (with_clients && one.node != &node) nodes.push_back(one.node);
+  }
   return nodes;
 }
 
@@ -278,17 +326,18 @@ void Cluster::failed(SimNode& node, std::string_view fiber, std::string_view wha
   } else {
     observer_.on_violation("ASSERT", world_.now(), node.name(), fmt::format("{}: {}", fiber, what));
   }
-  if (const Machine* found = machine(node))
-    observer_.on_node(found->plan.id, NodeFault::crashed, world_.now());
+  died(node, NodeFault::crashed);
 }
 
 void Cluster::exited(SimNode& node) {
-  Machine* found = machine(node);
-  if (found == nullptr) {
+  if (Client* const found = client(node)) {
+    found->factory = {};
     if (on_exit) on_exit(node);
     return;
   }
+  Machine* const found = machine(node);
   observer_.on_node(found->plan.id, NodeFault::stopped, world_.now());
+  if (found->wanted) start(node);
 }
 
 }  // namespace ksim::sim

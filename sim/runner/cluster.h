@@ -34,15 +34,19 @@ class Cluster final : public FaultStage, private WorldWatcher {
   std::string properties_of(const NodePlan& node) const { return server_properties(plan_, node); }
   void start_all();
   SimNode& add_client(const std::string& name);
+  // Once; when it dies and is started again, `factory` makes another process.
+  void start_client(SimNode& node, ProcessFactory factory);
   std::string bootstrap() const;    // "broker-1:9092,broker-2:9092"
   std::string controllers() const;  // "controller-101:9093,..."
-  std::string first_down() const;  // a node's name; empty: all are up
+  std::string first_down() const;  // the name of a broker or controller; empty: all are up
   // Starts whatever is down and should not be.
   void revive();
   // Called on marks, after the observer was told.
   std::function<void(Mark, SimNode&, std::string_view)> on_mark;
   // Client machines whose process has come to its end by itself.
   std::function<void(SimNode&)> on_exit;
+  // Machines whose process has died.
+  std::function<void(SimNode&)> on_death;
 
   // ---- FaultStage ----
   World& world() override { return world_; }
@@ -50,6 +54,7 @@ class Cluster final : public FaultStage, private WorldWatcher {
   void start(SimNode& node) override;
   void crash(SimNode& node) override;
   void power_loss(const std::vector<SimNode*>& nodes) override;
+  void wipe(SimNode& node) override;
   void stop(SimNode& node) override;
   std::vector<SimNode*> others(const SimNode& node, bool with_clients) override;
   std::string role_of(const SimNode& node) override;
@@ -61,6 +66,11 @@ class Cluster final : public FaultStage, private WorldWatcher {
     std::string properties;
     bool wanted = false;  // to be started as soon as it is down
   };
+  struct Client {
+    SimNode* node;
+    ProcessFactory factory;  // none before its first start, and after it has come to its end
+    bool wanted = false;
+  };
 
   // ---- WorldWatcher ----
   void event(SimNode& node, const Event& event) override;
@@ -69,7 +79,10 @@ class Cluster final : public FaultStage, private WorldWatcher {
   void exited(SimNode& node) override;
 
   Machine* machine(const SimNode& node);
-  void launch(Machine& machine);
+  Client* client(const SimNode& node);
+  bool* wanted(const SimNode& node);  // null: it cannot be started
+  void launch(SimNode& node);
+  void died(SimNode& node, NodeFault fault);
   std::vector<SimNode*> by_role(bool broker, bool controller);
   SimNode* by_id(int32_t id);
   std::vector<SimNode*> of_partition(const std::string& inside, bool leader);
@@ -79,7 +92,7 @@ class Cluster final : public FaultStage, private WorldWatcher {
   RunObserver& observer_;
   NodeProcessMaker maker_;
   std::map<int32_t, Machine> machines_;
-  std::vector<SimNode*> clients_;
+  std::vector<Client> clients_;
   int32_t controller_ = -1;  // leads the quorum
   int32_t controller_epoch_ = -1;
 };

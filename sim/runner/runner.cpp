@@ -72,6 +72,10 @@ class Run final : private FaultTeller {
       world_.fabric().tap(&*tap_);
     }
     for (const TopicPlan& topic : plan_.topics) observer_.view().promise(topic.name, promise_of(plan_, topic));
+    cluster_.on_death = [this](SimNode& node) {
+      workload_.died(node);
+      faults_.died(node);
+    };
     cluster_.on_mark = [this](Mark mark, SimNode& node, std::string_view subject) {
       if (options_.faults) faults_.reached(mark, node, subject);
     };
@@ -96,6 +100,10 @@ class Run final : private FaultTeller {
   int64_t fault_began(const FaultPlan& plan, const std::string& target, const std::string& cause,
                       const std::string& effect) override {
     return observer_.on_fault(plan.kind, target, world_.now(), cause, effect);
+  }
+  void fault_missed(const FaultPlan& plan, const std::string& target, const std::string& cause,
+                    const std::string& why) override {
+    observer_.on_fault_missed(plan.kind, target, world_.now(), cause, why);
   }
   void fault_ended(int64_t row, const std::string& what) override {
     observer_.on_fault_ended(row, world_.now(), what);

@@ -59,8 +59,16 @@ const PartitionTruth* ClusterView::partition(PartitionId id) const {
 
 std::vector<PartitionId> ClusterView::partitions() const {
   std::vector<PartitionId> ids;
-  for (const auto& [id, truth] : partitions_) ids.push_back(id);
+  for (const auto& [id, truth] : partitions_) {
+    if (!deleted_topics_.contains(truth->topic_id)) ids.push_back(id);
+  }
   return ids;
+}
+
+void ClusterView::deleting_topic(const std::string& topic) {
+  for (const auto& [id, truth] : partitions_) {
+    if (names_.name(id).topic == topic && !truth->topic_id.is_zero()) deleted_topics_.insert(truth->topic_id);
+  }
 }
 
 std::vector<int32_t> ClusterView::nodes() const {

@@ -135,10 +135,13 @@ class ClusterView {
   // What a node's wall clock shows; by default a right one.
   std::function<int64_t(int32_t node)> wall_ms;
 
+  // An administrator is about to delete a topic on purpose.
+  void deleting_topic(const std::string& topic);
+
   // ---- asking ----
   const PartitionNames& names() const { return names_; }
   const PartitionTruth* partition(PartitionId id) const;
-  std::vector<PartitionId> partitions() const;
+  std::vector<PartitionId> partitions() const;  // without those of deleted topics
   const NodeState& node(int32_t id) const { return nodes_.at(id).state; }
   bool has_node(int32_t id) const { return nodes_.contains(id); }
   std::vector<int32_t> nodes() const;
@@ -201,6 +204,7 @@ class ClusterView {
   std::map<int32_t, Node> nodes_;
   std::map<PartitionId, std::unique_ptr<PartitionTruth>> partitions_;
   std::map<std::string, TopicPromise> promises_;
+  std::set<Uuid> deleted_topics_;
   std::vector<int32_t> voters_;
   BatchContents metadata_contents_;
 };

@@ -53,7 +53,17 @@ class AdminProcess final : public Process {
     wire::CreateTopicsRequest request;
     request.topics = topics;
     request.timeout_ms = 10'000;
+    RunObserver& observer = state_.observer;
+    const int64_t call = observer.on_call_invoked("admin", "create_topics", {}, state_.world.now());
     const auto reply = connection.call(request, env_.after(seconds(12)));
+    ErrorCode first = reply.ok() ? ErrorCode::NONE : reply.error().code;
+    for (size_t i = 0; reply.ok() && first == ErrorCode::NONE && i < (*reply)->topics.size(); ++i)
+      first = error_code_of((*reply)->topics[i].error_code);
+    observer.on_call_completed(call, state_.world.now(),
+                               !reply.ok()                ? Outcome::unknown
+                               : first == ErrorCode::NONE ? Outcome::ok
+                                                          : Outcome::failed,
+                               first);
     if (!reply.ok()) return false;
     for (const auto& topic : (*reply)->topics) {
       const ErrorCode error = error_code_of(topic.error_code);

@@ -115,7 +115,27 @@ Result<void> consumer_key(client::ConsumerConfig& config, const std::string& key
   return {};
 }
 
+std::vector<std::string> with_common(std::vector<std::string> keys) {
+  for (const char* key :
+       {"request.timeout.ms", "retry.backoff.ms", "retry.backoff.max.ms", "reconnect.backoff.ms",
+        "reconnect.backoff.max.ms", "metadata.max.age.ms", "connections.max.idle.ms", "client.id"})
+    keys.emplace_back(key);
+  return keys;
+}
+
 }  // namespace
+
+std::vector<std::string> producer_keys() {
+  return with_common({"acks", "enable.idempotence", "retries", "max.in.flight.requests.per.connection",
+                      "batch.size", "linger.ms", "buffer.memory", "max.block.ms", "max.request.size",
+                      "delivery.timeout.ms", "compression.type"});
+}
+
+std::vector<std::string> consumer_keys() {
+  return with_common({"auto.offset.reset", "isolation.level", "check.crcs", "fetch.min.bytes",
+                      "fetch.max.bytes", "fetch.max.wait.ms", "max.partition.fetch.bytes", "max.poll.records",
+                      "client.rack"});
+}
 
 std::vector<Endpoint> parse_endpoints(std::string_view text) {
   std::vector<Endpoint> endpoints;

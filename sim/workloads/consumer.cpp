@@ -9,6 +9,28 @@
 namespace ksim::sim {
 namespace {
 
+// The history names errors as the protocol does.
+ErrorCode error_of(const Error& error) { return error.code; }
+ErrorCode error_of(const client::ConsumerError& error) {
+  switch (error.fault) {
+    case client::ConsumerFault::no_offset:
+      return ErrorCode::OFFSET_NOT_AVAILABLE;
+    case client::ConsumerFault::offset_out_of_range:
+      return ErrorCode::OFFSET_OUT_OF_RANGE;
+    case client::ConsumerFault::log_truncation:
+      return ErrorCode::OFFSET_OUT_OF_RANGE;
+    case client::ConsumerFault::corrupt_record:
+      return ErrorCode::CORRUPT_MESSAGE;
+    case client::ConsumerFault::unauthorized:
+      return ErrorCode::TOPIC_AUTHORIZATION_FAILED;
+    case client::ConsumerFault::wakeup:
+    case client::ConsumerFault::closed:
+    case client::ConsumerFault::unexpected:
+      break;
+  }
+  return ErrorCode::UNKNOWN_SERVER_ERROR;
+}
+
 class ConsumerProcess final : public Process {
  public:
   ConsumerProcess(WorkloadState& state, const ConsumerPlan& plan, uint32_t number, Env& env)
@@ -49,18 +71,22 @@ class ConsumerProcess final : public Process {
  private:
   // Makes a call that may wait for the cluster, and notes it.
   template <class Call>
-  auto noted(std::string_view what, Call call) {
+  auto noted(std::string_view what, std::string subject, Call call) {
+    RunObserver& observer = state_.observer;
     ReaderCall fact{number_, what, state_.world.now(), {}, {}};
-    state_.observer.on_reader_call(fact);
+    const int64_t op = observer.on_call_invoked(plan_.name, what, std::move(subject), fact.invoked);
+    observer.on_reader_call(fact);
     auto result = call();
     fact.completed = state_.world.now();
     if (!result.ok()) fact.error = result.error().message;
-    state_.observer.on_reader_call(fact);
+    observer.on_reader_call(fact);
+    observer.on_call_completed(op, *fact.completed, result.ok() ? Outcome::ok : Outcome::failed,
+                               result.ok() ? ErrorCode::NONE : error_of(result.error()));
     return result;
   }
 
   void poll(client::Consumer& consumer) {
-    const auto records = noted("poll", [&] { return consumer.poll(milliseconds(200)); });
+    const auto records = noted("poll", plan_.topic, [&] { return consumer.poll(milliseconds(200)); });
     // What was returned was taken all at once, so the positions were set before.
     note_jumps(consumer);
     if (!records.ok()) return;
@@ -104,8 +130,8 @@ class ConsumerProcess final : public Process {
   void ask_latest(client::Consumer& consumer, const std::vector<TopicPartition>& partitions) {
     const TopicPartition& partition = partitions[dice_.below(partitions.size())];
     const Instant asked = state_.world.now();
-    const auto ends =
-        noted("list_offsets", [&] { return consumer.end_offsets({partition}, env_.after(seconds(5))); });
+    const auto ends = noted("list_offsets", to_string({partition.topic, partition.partition}),
+                            [&] { return consumer.end_offsets({partition}, env_.after(seconds(5))); });
     if (!ends.ok()) return;
     const auto end = ends->find(partition);
     if (end == ends->end()) return;
@@ -123,7 +149,7 @@ class ConsumerProcess final : public Process {
     lookup.target_ms = env_.clock.wall().ms() - static_cast<int64_t>(dice_.below(1 + static_cast<uint64_t>(asked.ms())));
     lookup.invoked = asked;
     state_.observer.on_time_lookup(lookup);
-    const auto found = noted("offsets_for_times", [&] {
+    const auto found = noted("offsets_for_times", to_string({partition.topic, partition.partition}), [&] {
       return consumer.offsets_for_times({{partition, lookup.target_ms}}, env_.after(seconds(5)));
     });
     if (!found.ok()) return;
@@ -146,9 +172,9 @@ class ConsumerProcess final : public Process {
 
 }  // namespace
 
-ProcessFactory consumer_process(WorkloadState& state, const ConsumerPlan& plan, uint32_t number) {
-  return [&state, &plan, number](const std::vector<Env*>& shards) {
-    return std::make_unique<ConsumerProcess>(state, plan, number, *shards[0]);
+ProcessFactory consumer_process(WorkloadState& state, const ConsumerPlan& plan) {
+  return [&state, &plan](const std::vector<Env*>& shards) {
+    return std::make_unique<ConsumerProcess>(state, plan, state.new_reader(plan.name), *shards[0]);
   };
 }
 

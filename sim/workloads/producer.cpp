@@ -96,7 +96,7 @@ class ProducerProcess final : public Process {
     op.invoked = state_.world.now();
     op.content_hash = content_hash(record.key, record.value, record.headers);
     if (!state_.observer.view().promise_of(op.partition).append_time) op.timestamp_ms = *record.timestamp_ms;
-    const int64_t number = state_.observer.on_send_invoked(op);
+    const int64_t number = state_.send_invoked(plan_.name, op);
     static_cast<void>(producer.send(record, [this, op, number](const client::SendResult& result) mutable {
       op.completed = state_.world.now();
       op.outcome = outcome_of(result.outcome);
@@ -106,7 +106,7 @@ class ProducerProcess final : public Process {
         told_ = true;
         env_.emit(LogLine{2, "producer", result.message});
       }
-      state_.observer.on_send_completed(number, op);
+      state_.send_completed(plan_.name, number, op);
     }));
     look(producer, topic, partition);
   }

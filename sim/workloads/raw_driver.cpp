@@ -19,7 +19,9 @@ class RawDriverProcess final : public Process {
         wire_(state, plan, number, env),
         producer_(wire_),
         reader_(wire_, kFirstReader + number),
-        intruder_(wire_) {}
+        intruder_(wire_) {
+    state.observer.on_reader(kFirstReader + number, plan.name);
+  }
 
   void run(size_t) override {
     env_.sleep(plan_.starts);
@@ -53,9 +55,9 @@ class RawDriverProcess final : public Process {
 
 }  // namespace
 
-ProcessFactory raw_driver_process(WorkloadState& state, const RawDriverPlan& plan, uint32_t number) {
-  return [&state, &plan, number](const std::vector<Env*>& shards) {
-    return std::make_unique<RawDriverProcess>(state, plan, number, *shards[0]);
+ProcessFactory raw_driver_process(WorkloadState& state, const RawDriverPlan& plan) {
+  return [&state, &plan](const std::vector<Env*>& shards) {
+    return std::make_unique<RawDriverProcess>(state, plan, state.new_driver(), *shards[0]);
   };
 }
 

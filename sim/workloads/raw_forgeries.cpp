@@ -56,7 +56,6 @@ void RawProducer::forge(Lane& lane) {
 
 void RawProducer::try_forged(const Lane& lane, const Where& where, const std::vector<RecordId>& ids,
                              ByteBuffer bytes, int16_t acks, ForgedRequest forged) {
-  RunObserver& observer = wire_.state().observer;
   std::vector<SendOp> ops;
   std::vector<int64_t> numbers;
   for (RecordId id : ids) {
@@ -68,7 +67,7 @@ void RawProducer::try_forged(const Lane& lane, const Where& where, const std::ve
                    Outcome::pending,
                    ErrorCode::NONE,
                    -1});
-    numbers.push_back(observer.on_send_invoked(ops.back()));
+    numbers.push_back(wire_.state().send_invoked(wire_.client(), ops.back()));
   }
   std::optional<Answer> answer;
   bool sent = false;
@@ -96,7 +95,7 @@ void RawProducer::try_forged(const Lane& lane, const Where& where, const std::ve
     ops[i].outcome = outcome;
     if (answer) ops[i].error = answer->error;
     if (offset >= 0) ops[i].offset = offset + static_cast<int64_t>(i);
-    observer.on_send_completed(numbers[i], ops[i]);
+    wire_.state().send_completed(wire_.client(), numbers[i], ops[i]);
   }
 }
 

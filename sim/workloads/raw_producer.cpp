@@ -155,7 +155,7 @@ void RawProducer::send_next(Lane& lane) {
                       -1};
       batch.ids.push_back(id);
       batch.ops.push_back(op);
-      batch.numbers.push_back(wire_.state().observer.on_send_invoked(op));
+      batch.numbers.push_back(wire_.state().send_invoked(wire_.client(), op));
     }
     batch.bytes = build(lane, lane.epoch, batch.first_sequence, batch.ids, wall_ms());
     lane.open = std::move(batch);
@@ -196,7 +196,7 @@ void RawProducer::settle(Batch& batch, Outcome outcome, ErrorCode error, int64_t
     op.outcome = outcome;
     op.error = error;
     op.offset = offset < 0 ? -1 : offset + static_cast<int64_t>(i);
-    wire_.state().observer.on_send_completed(batch.numbers[i], op);
+    wire_.state().send_completed(wire_.client(), batch.numbers[i], op);
   }
 }
 

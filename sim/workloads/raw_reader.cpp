@@ -358,12 +358,18 @@ void RawReader::honest_read() {
   Ask ask;
   ask.offset = static_cast<int64_t>(wire_.dice().below(static_cast<uint64_t>(end->value) + 1));
   ask.version = wire_.any_version<wire::FetchRequest>();
-  const auto reply = send_fetch(*where, ask);
-  if (!reply || (*reply)->responses.empty() || (*reply)->responses[0].partitions.empty()) return;
-  const wire::FetchResponsePartitionData& data = (*reply)->responses[0].partitions[0];
-  if (data.error_code != 0) return;
   RunObserver& observer = wire_.state().observer;
   const PartitionId id = wire_.partition_id(where->target.partition);
+  const int64_t call = observer.on_call_invoked(wire_.client(), "poll", to_string(observer.names().name(id)),
+                                                wire_.state().world.now());
+  const auto reply = send_fetch(*where, ask);
+  const bool answered = reply && !(*reply)->responses.empty() && !(*reply)->responses[0].partitions.empty();
+  const ErrorCode error = !answered ? ErrorCode::NETWORK_EXCEPTION
+                                    : error_code_of((*reply)->responses[0].partitions[0].error_code);
+  observer.on_call_completed(call, wire_.state().world.now(),
+                             error == ErrorCode::NONE ? Outcome::ok : Outcome::failed, error, ask.offset);
+  if (error != ErrorCode::NONE) return;
+  const wire::FetchResponsePartitionData& data = (*reply)->responses[0].partitions[0];
   observer.on_position({reader_, id, ask.offset, "seek", wire_.state().world.now()});
   BatchCursor batches(data.records.bytes);
   BatchView batch;
@@ -386,13 +392,19 @@ void RawReader::honest_latest() {
   const auto where = pick(true);
   if (!where) return;
   const Instant asked = wire_.state().world.now();
-  const auto end = list_offsets(*where, where->target.epoch, kLatest, false);
-  if (!end || end->error != ErrorCode::NONE) return;
-  // A leader that is deposed and does not know it answers as it did before; nobody can blame it.
   const PartitionId id = wire_.partition_id(where->target.partition);
-  const PartitionTruth* truth = wire_.state().observer.view().partition(id);
+  RunObserver& observer = wire_.state().observer;
+  const int64_t call =
+      observer.on_call_invoked(wire_.client(), "list_offsets", to_string(observer.names().name(id)), asked);
+  const auto end = list_offsets(*where, where->target.epoch, kLatest, false);
+  const bool known = end && end->error == ErrorCode::NONE;
+  observer.on_call_completed(call, wire_.state().world.now(), known ? Outcome::ok : Outcome::failed,
+                             end ? end->error : ErrorCode::NETWORK_EXCEPTION, known ? end->value : -1);
+  if (!known) return;
+  // A leader that is deposed and does not know it answers as it did before; nobody can blame it.
+  const PartitionTruth* truth = observer.view().partition(id);
   if (truth == nullptr || truth->claim.leader_epoch != where->target.epoch) return;
-  wire_.state().observer.on_latest({reader_, id, end->value, asked, wire_.state().world.now()});
+  observer.on_latest({reader_, id, end->value, asked, wire_.state().world.now()});
 }
 
 }  // namespace ksim::sim

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 
 #include "sim/observer/run_observer.h"
 #include "sim/plan/plan.h"
@@ -24,6 +25,33 @@ struct WorkloadState {
   bool readers_stop = false;
   uint32_t producers_open = 0;
   uint32_t next_session = 1;
+  // A client that starts, for the first time or again after it died, has a number that no other one had.
+  uint32_t new_reader(const std::string& name) {
+    const uint32_t number = ++readers_started_;
+    observer.on_reader(number, name);
+    return readers[name] = number;
+  }
+  uint32_t new_driver() { return ++drivers_started_; }
+  std::map<std::string, uint32_t> readers;  // the number that each consumer has now
+
+  // Every send of a client goes through here, so that what is open when its machine dies can be closed.
+  int64_t send_invoked(const std::string& client, const SendOp& op) {
+    const int64_t number = observer.on_send_invoked(op);
+    open_sends_[client].emplace(op.record, std::make_pair(number, op));
+    return number;
+  }
+  void send_completed(const std::string& client, int64_t number, const SendOp& op) {
+    if (open_sends_[client].erase(op.record) > 0) observer.on_send_completed(number, op);
+  }
+  // Nobody will ever know what became of its open sends.
+  void client_died(const std::string& client) {
+    for (auto& [record, send] : std::exchange(open_sends_[client], {})) {
+      send.second.completed = world.now();
+      send.second.outcome = Outcome::unknown;
+      observer.on_send_completed(send.first, send.second);
+    }
+  }
+
   // How far each reader has come: (consumer, partition) -> next offset.
   std::map<std::pair<uint32_t, PartitionId>, int64_t> positions;
 
@@ -33,12 +61,18 @@ struct WorkloadState {
     }
     return nullptr;
   }
+
+ private:
+  std::map<std::string, std::map<RecordId, std::pair<int64_t, SendOp>>> open_sends_;
+  uint32_t readers_started_ = 0;
+  uint32_t drivers_started_ = 0;
 };
 
 ProcessFactory admin_process(WorkloadState& state);
 ProcessFactory producer_process(WorkloadState& state, const ProducerPlan& plan);
-ProcessFactory consumer_process(WorkloadState& state, const ConsumerPlan& plan, uint32_t number);
-ProcessFactory raw_driver_process(WorkloadState& state, const RawDriverPlan& plan, uint32_t number);
+ProcessFactory consumer_process(WorkloadState& state, const ConsumerPlan& plan);
+ProcessFactory churn_process(WorkloadState& state, const AdminPlan& plan);
+ProcessFactory raw_driver_process(WorkloadState& state, const RawDriverPlan& plan);
 
 // Reports the leader epochs a client believes in, as they change (K2).
 class BeliefWatch {

@@ -26,33 +26,35 @@ void Workload::start() {
     consumers_.push_back(&cluster_.add_client(consumer.name));
   for (const RawDriverPlan& driver : plan.raw_drivers)
     raw_drivers_.push_back(&cluster_.add_client(driver.name));
-  state_.producers_open = static_cast<uint32_t>(producers_.size() + raw_drivers_.size());
+  for (const AdminPlan& admin : plan.admins) admins_.push_back(&cluster_.add_client(admin.name));
+  state_.producers_open = static_cast<uint32_t>(producers_.size() + raw_drivers_.size() + admins_.size());
   cluster_.on_exit = [this](SimNode& node) {
     if (&node == admin_) state_.world.later(hash_text("workload.start"), [this] { start_clients(); });
   };
-  admin_->start(admin_process(state_));
+  cluster_.start_client(*admin_, admin_process(state_));
 }
 
 void Workload::start_clients() {
   const Plan& plan = state_.plan;
   for (size_t i = 0; i < producers_.size(); ++i)
-    producers_[i]->start(producer_process(state_, plan.producers[i]));
-  for (size_t i = 0; i < consumers_.size(); ++i) {
-    consumers_[i]->start(consumer_process(state_, plan.consumers[i], static_cast<uint32_t>(i + 1)));
-  }
-  for (size_t i = 0; i < raw_drivers_.size(); ++i) {
-    raw_drivers_[i]->start(raw_driver_process(state_, plan.raw_drivers[i], static_cast<uint32_t>(i + 1)));
-  }
+    cluster_.start_client(*producers_[i], producer_process(state_, plan.producers[i]));
+  for (size_t i = 0; i < consumers_.size(); ++i)
+    cluster_.start_client(*consumers_[i], consumer_process(state_, plan.consumers[i]));
+  for (size_t i = 0; i < raw_drivers_.size(); ++i)
+    cluster_.start_client(*raw_drivers_[i], raw_driver_process(state_, plan.raw_drivers[i]));
+  for (size_t i = 0; i < admins_.size(); ++i)
+    cluster_.start_client(*admins_[i], churn_process(state_, plan.admins[i]));
 }
 
 std::optional<Workload::Behind> Workload::reader_behind(bool for_good) const {
   for (size_t i = 0; i < state_.plan.consumers.size(); ++i) {
     const TopicPlan* topic = state_.topic(state_.plan.consumers[i].topic);
+    const auto reader = state_.readers.find(state_.plan.consumers[i].name);
     for (int32_t p = 0; p < topic->partitions; ++p) {
       const auto id = state_.observer.names().find(topic->name, p);
       const PartitionTruth* truth = id ? state_.observer.view().partition(*id) : nullptr;
       if (truth == nullptr || truth->committed.empty()) continue;
-      const auto position = state_.positions.find({static_cast<uint32_t>(i + 1), *id});
+      const auto position = state_.positions.find({reader == state_.readers.end() ? 0 : reader->second, *id});
       const bool begun = position != state_.positions.end();
       if (begun && position->second >= truth->committed_end()) continue;
       if (for_good && state_.observer.view().offline_permitted(*id)) continue;

@@ -1,6 +1,6 @@
 #pragma once
-// The clients of a run: one creates the topics, producers send, consumers read, raw drivers forge. Each lives
-// on a machine of its own, and notes every call when it begins and when it ended, outside core/client.
+// The clients of a run: one creates the topics, producers send, consumers read, raw drivers forge, administrators
+// change what they find. Each lives on a machine of its own, and notes every call when it begins and when it ended, outside core/client.
 
 #include <memory>
 #include <optional>
@@ -33,6 +33,8 @@ class Workload {
   };
   std::optional<Behind> reader_behind(bool for_good) const;
   void stop_readers() { state_.readers_stop = true; }
+  // The process of a machine has died; other machines than clients' are none of its business.
+  void died(const SimNode& node) { state_.client_died(node.name()); }
 
  private:
   void start_clients();
@@ -43,6 +45,7 @@ class Workload {
   std::vector<SimNode*> producers_;
   std::vector<SimNode*> consumers_;
   std::vector<SimNode*> raw_drivers_;
+  std::vector<SimNode*> admins_;
 };
 
 }  // namespace ksim::sim

@@ -1,0 +1,32 @@
+// disk_error: every read, write or sync fails with EIO. A failed sync has dropped the dirty pages of its file:
+// they still show in the page cache and never reach the disk.
+
+#include <fmt/format.h>
+
+#include "sim/faults/all.h"
+#include "sim/faults/disk_trouble.h"
+
+namespace ksim::sim {
+namespace {
+
+Began begin_disk_error(FaultStage&, const FaultPlan& plan, const std::vector<SimNode*>& targets, uint64_t) {
+  const std::string what = parameter(plan, "what", std::string("sync"));
+  const std::string path = parameter(plan, "path", std::string());
+  DiskTrouble trouble;
+  trouble.failing.push_back({path, what == "read", what == "write", what == "sync"});
+  return {std::make_unique<DiskTroubled>(targets, [&](SimNode&) { return trouble; }),
+          fmt::format("disk of {} fails at every {}{}", join_names(targets), what,
+                      path.empty() ? "" : fmt::format(" of paths with \"{}\"", path))};
+}
+
+}  // namespace
+
+FaultKind disk_error_fault() {
+  return {"disk_error",
+          "the disk fails with EIO: what = \"read\", \"write\" or \"sync\" (dirty pages are dropped), at paths "
+          "that contain `path`",
+          {"what", "path"},
+          begin_disk_error};
+}
+
+}  // namespace ksim::sim

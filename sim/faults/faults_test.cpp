@@ -1,0 +1,283 @@
+#include <map>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "sim/faults/all.h"
+#include "sim/faults/schedule.h"
+#include "sim/test_world.h"
+
+namespace ksim::sim {
+namespace {
+
+struct Row {
+  std::string kind;
+  Instant began;
+  std::optional<Instant> ended;
+  std::string effect;
+  bool took_effect = true;
+};
+
+// Three machines that write and sync a file and count how often they could.
+class FaultsTest : public testing::Test, public FaultStage, public FaultTeller {
+ protected:
+  struct Life {
+    uint64_t rounds = 0;
+    uint64_t errors = 0;
+    uint32_t starts = 0;
+    bool found_file = false;
+    WallTime wall{0};
+    Instant local{0};
+  };
+
+  FaultsTest() {
+    for (const char* name : {"a", "b", "c"}) nodes.push_back(&test.node(name));
+  }
+
+  FaultPlan fault(std::string kind, std::string target, Duration at, std::optional<Duration> lasts,
+                  std::map<std::string, std::string> parameters = {}) {
+    FaultPlan plan;
+    plan.kind = std::move(kind);
+    plan.target = std::move(target);
+    plan.trigger.at = at;
+    plan.lasts = lasts;
+    plan.parameters = std::move(parameters);
+    return plan;
+  }
+  void begin(std::vector<FaultPlan> of) {
+    plans = std::move(of);
+    schedule.emplace(*this, plans, *this);
+    for (SimNode* node : nodes) start(*node);
+    schedule->start();
+  }
+  void until(Duration at) { test.world().run_until(Instant{} + at); }
+  void heal() { schedule->heal(); }
+  uint64_t rounds(const char* name) { return lives[name].rounds; }
+
+  void live(Env& env, Life& life) {
+    ++life.starts;
+    life.found_file = env.disk.stat("f").ok();
+    const auto file = env.disk.open("f", Open::create);
+    for (uint64_t at = 0;; at += 8) {
+      env.sleep(milliseconds(10));
+      life.wall = env.clock.wall();
+      life.local = env.clock.now();
+      uint8_t into[8];
+      const bool good = file.ok() && write_fully(**file, at, as_bytes("12345678")).ok() &&
+                        read_fully(**file, at, into).ok() && (*file)->sync(SyncMode::all).ok();
+      ++(good ? life.rounds : life.errors);
+    }
+  }
+
+  // ---- FaultStage ----
+  World& world() override { return test.world(); }
+  std::vector<SimNode*> resolve(const std::string& target, uint64_t) override {
+    if (target == "all") return nodes;
+    SimNode* node = test.world().find(target);
+    return node == nullptr ? std::vector<SimNode*>{} : std::vector<SimNode*>{node};
+  }
+  void start(SimNode& node) override {
+    if (node.kept_down() || node.alive()) return;
+    if (node.running()) return test.world().later(node.key(), [this, &node] { start(node); });
+    Life& life = lives[node.name()];
+    node.start(FunctionProcess::factory([this, &life](Env& env) { live(env, life); }));
+  }
+  void crash(SimNode& node) override {
+    node.crash();
+    schedule->died(node);
+  }
+  void power_loss(const std::vector<SimNode*>& lost) override {
+    for (SimNode* node : lost) node->power_loss();
+  }
+  void wipe(SimNode& node) override {
+    node.power_loss();
+    node.replace_disk();
+  }
+  void stop(SimNode& node) override { node.stop(); }
+  std::vector<SimNode*> others(const SimNode& node, bool) override {
+    std::vector<SimNode*> rest = nodes;
+    std::erase(rest, &node);
+    return rest;
+  }
+  std::string role_of(const SimNode&) override { return {}; }
+
+  // ---- FaultTeller ----
+  int64_t fault_began(const FaultPlan& plan, const std::string&, const std::string&,
+                      const std::string& effect) override {
+    rows.push_back({plan.kind, test.world().now(), std::nullopt, effect, true});
+    return static_cast<int64_t>(rows.size());
+  }
+  void fault_missed(const FaultPlan& plan, const std::string&, const std::string&,
+                    const std::string& why) override {
+    rows.push_back({plan.kind, test.world().now(), test.world().now(), why, false});
+  }
+  void fault_ended(int64_t row, const std::string& what) override {
+    Row& ended = rows[static_cast<size_t>(row - 1)];
+    ended.ended = test.world().now();
+    ended.effect += "; " + what;
+  }
+
+  TestWorld test;
+  std::vector<SimNode*> nodes;
+  std::map<std::string, Life> lives;
+  std::vector<FaultPlan> plans;
+  std::vector<Row> rows;
+  std::optional<FaultSchedule> schedule;
+};
+
+Instant at(Duration d) { return Instant{} + d; }
+bool says(const Row& row, std::string_view words) { return row.effect.find(words) != std::string::npos; }
+
+TEST_F(FaultsTest, TheLastOfSeveralStallsEndsThem) {
+  begin({fault("stall_disk", "a", seconds(1), seconds(5)), fault("stall_disk", "a", seconds(2), seconds(1))});
+  until(seconds(2));
+  const uint64_t before = rounds("a");
+  EXPECT_GT(before, 5U);
+  until(milliseconds(5990));
+  EXPECT_EQ(rounds("a"), before);
+  until(seconds(8));
+  EXPECT_GT(rounds("a"), before + 50);
+  EXPECT_EQ(rows.at(0).ended, at(seconds(6)));
+  EXPECT_TRUE(says(rows.at(0), "waited")) << rows.at(0).effect;
+  EXPECT_EQ(rows.at(1).ended, at(seconds(3)));
+}
+
+TEST_F(FaultsTest, ADiskIsFullUntilTheLastFaultThatFillsItEnds) {
+  begin({fault("full_disk", "a", seconds(1), seconds(5)), fault("full_disk", "a", seconds(2), seconds(1)),
+         fault("slow_disk", "b", seconds(1), seconds(9), {{"factor", "1000"}}),
+         fault("slow_disk", "b", seconds(2), seconds(1), {{"factor", "2"}})});
+  until(seconds(4));
+  const uint64_t slow = rounds("b");
+  until(seconds(5));
+  EXPECT_LT(rounds("b") - slow, 20U);
+  EXPECT_NE(test.node("a").device().trouble().capacity_bytes, ~0ULL);
+  until(seconds(7));
+  EXPECT_EQ(test.node("a").device().trouble().capacity_bytes, ~0ULL);
+  EXPECT_EQ(test.node("b").device().trouble().slow_per_mille, 1'000'000U);
+}
+
+TEST_F(FaultsTest, AMachineIsDownUntilTheLastFaultThatKeepsItDownEnds) {
+  begin({fault("power_loss", "a", seconds(1), seconds(5)), fault("crash", "a", seconds(2), seconds(1)),
+         fault("crash", "b", seconds(1), seconds(2)), fault("power_loss", "b", seconds(2), seconds(4))});
+  until(seconds(4));
+  EXPECT_FALSE(test.node("a").alive());
+  EXPECT_FALSE(test.node("b").alive());
+  until(seconds(7));
+  EXPECT_EQ(lives["a"].starts, 2U);
+  EXPECT_EQ(lives["b"].starts, 2U);
+  ASSERT_EQ(rows.size(), 4U);
+  EXPECT_FALSE(rows[2].took_effect);
+  EXPECT_EQ(rows[2].effect, "a is down already");
+  EXPECT_TRUE(says(rows[1], "b stays down for another fault")) << rows[1].effect;
+  EXPECT_TRUE(says(rows[3], "b, whose process was down, lost power")) << rows[3].effect;
+  EXPECT_TRUE(says(rows[3], "started b")) << rows[3].effect;
+}
+
+TEST_F(FaultsTest, APauseIsOverWhenItsProcessDies) {
+  begin({fault("pause", "a", seconds(1), seconds(8)), fault("pause", "a", seconds(2), seconds(1)),
+         fault("crash", "a", seconds(5), seconds(1))});
+  until(seconds(2));
+  const uint64_t before = rounds("a");
+  until(milliseconds(4900));
+  EXPECT_EQ(rounds("a"), before);
+  until(seconds(8));
+  EXPECT_GT(rounds("a"), before + 50);  // the new process is not frozen
+  EXPECT_EQ(rows.at(0).ended, at(seconds(5)));
+  EXPECT_TRUE(says(rows.at(0), "a died frozen")) << rows.at(0).effect;
+  EXPECT_TRUE(says(rows.at(1), "a stays frozen for another fault")) << rows.at(1).effect;
+}
+
+TEST_F(FaultsTest, WaysAreTroubledUntilTheLastFaultEnds) {
+  begin({fault("partition", "a", seconds(1), seconds(5)),
+         fault("partition", "b", seconds(2), seconds(1), {{"peer", "a"}}),
+         fault("latency", "c", seconds(1), seconds(5), {{"factor", "10"}}),
+         fault("latency", "b", seconds(2), seconds(1), {{"factor", "20"}})});
+  const auto way = [&](const char* from, const char* to) {
+    return test.world().fabric().trouble(test.node(from).host(), test.node(to).host());
+  };
+  until(milliseconds(2500));
+  EXPECT_TRUE(way("b", "a").blocked);
+  EXPECT_EQ(way("b", "c").slow_per_mille, 20'000U);
+  until(seconds(4));
+  EXPECT_TRUE(way("b", "a").blocked);
+  EXPECT_EQ(way("b", "c").slow_per_mille, 10'000U);
+  until(seconds(7));
+  EXPECT_FALSE(way("b", "a").blocked);
+  EXPECT_EQ(way("b", "c").slow_per_mille, 1000U);
+  EXPECT_TRUE(says(rows.at(2), "2 of them were cut already")) << rows.at(2).effect;
+  EXPECT_TRUE(says(rows.at(0), "nothing was on these ways")) << rows.at(0).effect;
+}
+
+TEST_F(FaultsTest, WhatComesToNothingIsToldWithItsReason) {
+  FaultPlan marked = fault("crash", "a", {}, std::nullopt);
+  marked.trigger = {};
+  marked.trigger.when = std::string(mark_name(static_cast<Mark>(0)));
+  marked.trigger.nth = 3;
+  begin({fault("crash", "a", seconds(100), std::nullopt), marked, fault("crash", "nobody", seconds(1), std::nullopt),
+         fault("partition", "a", seconds(1), std::nullopt, {{"peer", "a"}})});
+  schedule->reached(static_cast<Mark>(0), test.node("a"), "");
+  until(seconds(10));
+  heal();
+  ASSERT_EQ(rows.size(), 4U);
+  for (const Row& row : rows) EXPECT_FALSE(row.took_effect) << row.effect;
+  EXPECT_EQ(rows[0].effect, "there was no nobody then");
+  EXPECT_EQ(rows[1].effect, "a: there is nobody on the other side");
+  EXPECT_EQ(rows[2].effect, "all was healed at 10s, before it was due");
+  EXPECT_EQ(rows[3].effect, marked.trigger.when + " was reached 1 times, it waited for the 3th");
+}
+
+TEST_F(FaultsTest, AWallClockStepsAndIsPutRight) {
+  begin({fault("clock_step", "a", seconds(1), seconds(3), {{"by", "-1h"}}),
+         fault("clock_step", "a", seconds(2), seconds(5), {{"by", "10s"}})});
+  const auto off = [&] {
+    return static_cast<double>(lives["a"].wall.ns - kWallEpochNs - (test.world().now() - Instant{}).ns) / 1e9;
+  };
+  until(milliseconds(1500));
+  EXPECT_NEAR(off(), -3600, 0.1);
+  until(seconds(3));
+  EXPECT_NEAR(off(), -3590, 0.1);
+  until(seconds(5));
+  EXPECT_NEAR(off(), 10, 0.1);
+  until(seconds(8));
+  EXPECT_NEAR(off(), 0, 0.1);
+}
+
+TEST_F(FaultsTest, AClockDriftsAndIsPutRight) {
+  begin({fault("clock_drift", "a", seconds(10), seconds(100), {{"ppm", "50000"}}),
+         fault("clock_drift", "b", seconds(10), seconds(100), {{"ppm", "-20000"}}),
+         fault("clock_drift", "a", seconds(20), seconds(10), {{"ppm", "50000"}})});
+  const auto gained = [&](const char* name) {
+    return static_cast<double>((lives[name].local - lives["c"].local).ns) / 1e9;
+  };
+  until(seconds(110));
+  EXPECT_NEAR(gained("a"), 5, 0.1);
+  EXPECT_NEAR(gained("b"), -2, 0.1);
+  until(seconds(200));
+  EXPECT_NEAR(gained("a"), 5, 0.1);
+  EXPECT_EQ(test.node("a").clock().drift_ppb(), 0);
+}
+
+TEST_F(FaultsTest, ADiskFailsAtWhatIsAskedFor) {
+  begin({fault("disk_error", "a", seconds(1), seconds(1), {{"what", "read"}}),
+         fault("disk_error", "b", seconds(1), seconds(1), {{"what", "write"}, {"path", "f"}}),
+         fault("disk_error", "c", seconds(1), seconds(1), {{"what", "sync"}})});
+  until(seconds(3));
+  for (const char* name : {"a", "b", "c"}) EXPECT_GT(lives[name].errors, 50U) << name;
+  for (const Row& row : rows) EXPECT_TRUE(says(row, " failed")) << row.effect;
+  const uint64_t read = rounds("a");
+  const uint64_t synced = rounds("c");
+  until(seconds(4));
+  EXPECT_GT(rounds("a"), read + 50);
+  EXPECT_EQ(rounds("c"), synced);  // a file whose sync has failed stays failed
+}
+
+TEST_F(FaultsTest, AReplacedMachineHasAnEmptyDisk) {
+  begin({fault("wipe_disk", "a", seconds(1), seconds(1)), fault("crash", "b", seconds(1), seconds(1))});
+  until(seconds(3));
+  EXPECT_EQ(lives["a"].starts, 2U);
+  EXPECT_FALSE(lives["a"].found_file);
+  EXPECT_TRUE(lives["b"].found_file);
+}
+
+}  // namespace
+}  // namespace ksim::sim

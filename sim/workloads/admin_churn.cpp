@@ -1,0 +1,195 @@
+// An administrator without rest: deletes records of a topic, adds partitions to it, changes its configuration,
+// has leaders elected, and deletes and re-creates a topic of its own. Every call is noted; what was deleted on
+// purpose the observer is told.
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "core/client/admin.h"
+#include "sim/workloads/client_config.h"
+#include "sim/workloads/state.h"
+
+namespace ksim::sim {
+namespace {
+
+constexpr Duration kPatience = seconds(15);
+constexpr int32_t kMostNewPartitions = 4;
+
+class ChurnProcess final : public Process {
+ public:
+  ChurnProcess(WorkloadState& state, const AdminPlan& plan, uint32_t number, Env& env)
+      : state_(state),
+        plan_(plan),
+        env_(env),
+        dice_(env.random, Stream::workload, mix64(number, 4)),
+        topic_(*state.topic(plan.topic)),
+        own_topic_(plan.name + "-own") {}
+
+  void run(size_t) override {
+    client::AdminConfig config;
+    config.bootstrap_servers = parse_endpoints(state_.bootstrap);
+    config.client_id = plan_.name;
+    auto admin = client::Admin::create(env_, config);
+    if (!admin.ok()) {
+      state_.observer.on_violation("PLAN", now(), plan_.name, admin.error().message);
+    } else {
+      admin_ = admin->get();
+      env_.sleep(plan_.starts);
+      while (!state_.finishing) {
+        act();
+        // Half to one and a half times the interval.
+        env_.sleep({plan_.interval.ns / 2 +
+                    static_cast<int64_t>(dice_.below(static_cast<uint64_t>(plan_.interval.ns) + 1))});
+      }
+      while (own_topic_may_exist_ && !delete_own_topic()) env_.sleep(milliseconds(500));
+      admin_->close();
+    }
+    --state_.producers_open;
+  }
+  void stop() override {}
+
+ private:
+  Instant now() const { return state_.world.now(); }
+
+  void act() {
+    const std::string& call = plan_.calls[dice_.below(plan_.calls.size())];
+    if (call == "delete_records") delete_records();
+    if (call == "create_partitions") create_partitions();
+    if (call == "alter_configs") alter_configs();
+    if (call == "elect_leaders") elect_leaders();
+    if (call == "delete_topics") {
+      if (own_topic_may_exist_) {
+        static_cast<void>(delete_own_topic());
+      } else {
+        create_own_topic();
+      }
+    }
+  }
+
+  static Outcome outcome_of(const client::ChangeResult& result) {
+    if (result.ok()) return Outcome::ok;
+    return result.may_have_happened ? Outcome::unknown : Outcome::failed;
+  }
+  // Notes a call that changes one thing.
+  template <class Call>
+  client::ChangeResult change(std::string_view kind, const std::string& subject, int64_t offset, Call call) {
+    const int64_t number = state_.observer.on_call_invoked(plan_.name, kind, subject, now());
+    const client::ChangeResult result = call();
+    state_.observer.on_call_completed(number, now(), outcome_of(result), result.error, offset);
+    return result;
+  }
+  template <class Key>
+  static client::ChangeResult one(const std::map<Key, client::ChangeResult>& results, const Key& key) {
+    const auto found = results.find(key);
+    if (found != results.end()) return found->second;
+    return {ErrorCode::UNKNOWN_SERVER_ERROR, "the call does not speak of it", true};
+  }
+
+  void delete_records() {
+    const auto index = static_cast<int32_t>(dice_.below(static_cast<uint64_t>(topic_.partitions)));
+    const TopicPartition partition{topic_.name, index};
+    const std::string subject = to_string({topic_.name, index});
+    const int64_t asked = state_.observer.on_call_invoked(plan_.name, "list_offsets", subject, now());
+    const auto ends = admin_->list_offsets({{partition, client::kLatestOffset}},
+                                           client::IsolationLevel::read_uncommitted, env_.after(kPatience));
+    const bool known = ends.ok() && ends->contains(partition);
+    const int64_t end = known ? ends->at(partition).offset : -1;
+    state_.observer.on_call_completed(asked, now(), known ? Outcome::ok : Outcome::failed,
+                                      ends.ok() ? ErrorCode::NONE : ends.error().code, end);
+    if (end <= 0) return;
+    // Mostly the older half, now and then everything.
+    const bool all = dice_.below(8) == 0;
+    const int64_t before = all ? -1 : static_cast<int64_t>(dice_.below(static_cast<uint64_t>(end / 2) + 1));
+    state_.observer.on_records_deleted(state_.observer.names().id(topic_.name, index), before);
+    change("delete_records", subject, before,
+           [&] { return one(admin_->delete_records({{partition, before}}, env_.after(kPatience)), partition); });
+  }
+
+  void create_partitions() {
+    const int64_t asked = state_.observer.on_call_invoked(plan_.name, "describe_topics", topic_.name, now());
+    const auto described = admin_->describe_topics({topic_.name}, env_.after(kPatience));
+    state_.observer.on_call_completed(asked, now(), described.ok() ? Outcome::ok : Outcome::failed,
+                                      described.ok() ? ErrorCode::NONE : described.error().code);
+    if (!described.ok()) return;
+    const auto count = static_cast<int32_t>(described->at(topic_.name).partitions.size());
+    if (count >= topic_.partitions + kMostNewPartitions) return;
+    change("create_partitions", topic_.name, count + 1, [&] {
+      return one(admin_->create_partitions({{topic_.name, count + 1}}, env_.after(kPatience)), topic_.name);
+    });
+  }
+
+  // Of the topic, such that nothing that was promised of it changes.
+  void alter_configs() {
+    struct Choice {
+      const char* key;
+      std::vector<const char*> values;
+    };
+    static const Choice kChoices[] = {{"segment.ms", {"1000", "10000", "604800000"}},
+                                      {"index.interval.bytes", {"100", "4096"}},
+                                      {"flush.messages", {"10", "9223372036854775807"}},
+                                      {"flush.ms", {"500", "9223372036854775807"}},
+                                      {"max.message.bytes", {"1048588", "2097152"}}};
+    const Choice& choice = kChoices[dice_.below(std::size(kChoices))];
+    client::ConfigChange wanted{choice.key, client::ConfigOperation::remove, std::nullopt};
+    if (const uint64_t n = dice_.below(choice.values.size() + 1); n < choice.values.size()) {
+      wanted.operation = client::ConfigOperation::set;
+      wanted.value = choice.values[n];
+    }
+    change("alter_configs", topic_.name, -1, [&] {
+      return admin_->incremental_alter_configs({client::ConfigResourceType::topic, topic_.name}, {wanted},
+                                               env_.after(kPatience));
+    });
+  }
+
+  void elect_leaders() {
+    const int64_t number = state_.observer.on_call_invoked(plan_.name, "elect_leaders", {}, now());
+    const auto elected = admin_->elect_leaders(client::ElectionType::preferred, {}, env_.after(kPatience));
+    state_.observer.on_call_completed(number, now(), elected.ok() ? Outcome::ok : Outcome::unknown,
+                                      elected.ok() ? ErrorCode::NONE : elected.error().code);
+  }
+
+  void create_own_topic() {
+    client::NewTopic topic;
+    topic.name = own_topic_;
+    topic.partitions = topic_.partitions;
+    topic.replication_factor = static_cast<int16_t>(topic_.replication);
+    own_topic_may_exist_ = true;
+    state_.observer.view().promise(own_topic_, {topic_.replication, 1, false});
+    const auto result = change("create_topics", own_topic_, -1, [&] {
+      return one(admin_->create_topics({topic}, env_.after(kPatience)), own_topic_);
+    });
+    if (!result.ok() && !result.may_have_happened && result.error != ErrorCode::TOPIC_ALREADY_EXISTS)
+      own_topic_may_exist_ = false;
+  }
+
+  // True: it is certain that it is gone.
+  bool delete_own_topic() {
+    state_.observer.on_topic_deleted(own_topic_);
+    const auto result = change("delete_topics", own_topic_, -1, [&] {
+      return one(admin_->delete_topics({own_topic_}, env_.after(kPatience)), own_topic_);
+    });
+    const bool gone = result.ok() || result.error == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+    if (gone) own_topic_may_exist_ = false;
+    return gone;
+  }
+
+  WorkloadState& state_;
+  const AdminPlan& plan_;
+  Env& env_;
+  Dice dice_;
+  const TopicPlan& topic_;
+  std::string own_topic_;
+  client::Admin* admin_ = nullptr;
+  bool own_topic_may_exist_ = true;  // one that died may have left it
+};
+
+}  // namespace
+
+ProcessFactory churn_process(WorkloadState& state, const AdminPlan& plan) {
+  return [&state, &plan](const std::vector<Env*>& shards) {
+    return std::make_unique<ChurnProcess>(state, plan, state.new_driver(), *shards[0]);
+  };
+}
+
+}  // namespace ksim::sim
