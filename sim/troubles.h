@@ -23,6 +23,7 @@ class Troubles {
     sum_up();
   }
   const Trouble& felt() const { return felt_; }
+  bool any() const { return !own_.empty(); }
 
  private:
   void sum_up() {

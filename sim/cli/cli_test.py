@@ -159,7 +159,7 @@ class CommandLine(unittest.TestCase):
         row = {fault["cause"] if fault["kind"] != "pause" else "pause": fault for fault in rows}
         self.assertEqual(len(row), 7)
         for cause, words in [("at 1000s", "before it was due"), ("on records.deleted #1", "never reached"),
-                             ("on leader.became #999", "it waited for the 999th")]:
+                             ("on leader.became #999", "and not 999")]:
             self.assertFalse(row[cause]["took_effect"])
             self.assertIn(words, row[cause]["effect"])
         self.assertEqual(row["at 6s"]["effect"], "producer-1 died; started producer-1")

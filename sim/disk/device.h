@@ -69,6 +69,7 @@ class Device {
   Image& image() { return image_; }
   const DiskProfile& profile() const { return profile_; }
   const DiskTrouble& trouble() const { return troubles_.felt(); }
+  bool in_trouble() const { return troubles_.any(); }
   // Something more is wrong from now on; operations in flight feel it as well. Returns its number.
   uint64_t add_trouble(DiskTrouble trouble);
   void remove_trouble(uint64_t number);

@@ -31,7 +31,8 @@ std::string DiskTroubled::end(FaultStage& stage) {
   if (now.failed > before_.failed) what += fmt::format(", {} failed", now.failed - before_.failed);
   for (const Troubled& troubled : nodes_) {
     troubled.node->device().remove_trouble(troubled.number);
-    if (troubled.node->running() || troubled.node->kept_down()) continue;
+    const bool well = !troubled.node->device().in_trouble() && !troubled.node->kept_down();
+    if (troubled.node->running() || !well) continue;
     stage.start(*troubled.node);
     what += fmt::format("; started {}, which had stopped", troubled.node->name());
   }

@@ -53,6 +53,14 @@ class FaultsTest : public testing::Test, public FaultStage, public FaultTeller {
   void until(Duration at) { test.world().run_until(Instant{} + at); }
   void heal() { schedule->heal(); }
   uint64_t rounds(const char* name) { return lives[name].rounds; }
+  // The row of a kind whose words have this.
+  Row row_with(std::string_view words) const {
+    for (const Row& row : rows) {
+      if (row.effect.find(words) != std::string::npos) return row;
+    }
+    ADD_FAILURE() << "no fault says: " << words;
+    return {};
+  }
 
   void live(Env& env, Life& life) {
     ++life.starts;
@@ -132,7 +140,7 @@ TEST_F(FaultsTest, TheLastOfSeveralStallsEndsThem) {
   begin({fault("stall_disk", "a", seconds(1), seconds(5)), fault("stall_disk", "a", seconds(2), seconds(1))});
   until(seconds(2));
   const uint64_t before = rounds("a");
-  EXPECT_GT(before, 5U);
+  EXPECT_GT(before, 5U) << lives["a"].starts << " " << lives["a"].errors << " " << lives["b"].rounds << " " << lives["b"].starts;
   until(milliseconds(5990));
   EXPECT_EQ(rounds("a"), before);
   until(seconds(8));
@@ -165,12 +173,9 @@ TEST_F(FaultsTest, AMachineIsDownUntilTheLastFaultThatKeepsItDownEnds) {
   until(seconds(7));
   EXPECT_EQ(lives["a"].starts, 2U);
   EXPECT_EQ(lives["b"].starts, 2U);
-  ASSERT_EQ(rows.size(), 4U);
-  EXPECT_FALSE(rows[2].took_effect);
-  EXPECT_EQ(rows[2].effect, "a is down already");
-  EXPECT_TRUE(says(rows[1], "b stays down for another fault")) << rows[1].effect;
-  EXPECT_TRUE(says(rows[3], "b, whose process was down, lost power")) << rows[3].effect;
-  EXPECT_TRUE(says(rows[3], "started b")) << rows[3].effect;
+  EXPECT_FALSE(row_with("a is down already").took_effect);
+  EXPECT_EQ(row_with("b stays down for another fault").kind, "crash");
+  EXPECT_TRUE(says(row_with("b, whose process was down, lost power"), "started b"));
 }
 
 TEST_F(FaultsTest, APauseIsOverWhenItsProcessDies) {
@@ -220,10 +225,10 @@ TEST_F(FaultsTest, WhatComesToNothingIsToldWithItsReason) {
   heal();
   ASSERT_EQ(rows.size(), 4U);
   for (const Row& row : rows) EXPECT_FALSE(row.took_effect) << row.effect;
-  EXPECT_EQ(rows[0].effect, "there was no nobody then");
-  EXPECT_EQ(rows[1].effect, "a: there is nobody on the other side");
-  EXPECT_EQ(rows[2].effect, "all was healed at 10s, before it was due");
-  EXPECT_EQ(rows[3].effect, marked.trigger.when + " was reached 1 times, it waited for the 3th");
+  row_with("there was no nobody then");
+  row_with("a: there is nobody on the other side");
+  row_with("all was healed at 10s, before it was due");
+  row_with(marked.trigger.when + " was reached 1 times, and not 3");
 }
 
 TEST_F(FaultsTest, AWallClockStepsAndIsPutRight) {

@@ -106,7 +106,7 @@ std::string FaultSchedule::why_not_begun(size_t i) const {
   const uint32_t seen = states_[i].seen;
   if (seen >= trigger.nth) return fmt::format("all was healed at {}, before its delay was over", healed);
   if (seen == 0) return fmt::format("{} was never reached", trigger.when);
-  return fmt::format("{} was reached {} times, it waited for the {}th", trigger.when, seen, trigger.nth);
+  return fmt::format("{} was reached {} times, and not {}", trigger.when, seen, trigger.nth);
 }
 
 void FaultSchedule::heal() {
