@@ -150,15 +150,16 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
   write->add_option("--history", exported.history, "RUN.sqlite: what its clients saw, as ksim check reads it")
       ->required();
 
-  const auto is_command = [&](const std::string& word) {
-    return app.get_subcommand_no_throw(word) != nullptr;
-  };
-  if (!arguments.empty() && !arguments[0].starts_with("-") && !is_command(arguments[0])) {
+  const CLI::App* chosen = nullptr;
+  for (const CLI::App* command : {run, show, judge, write}) {
+    if (!arguments.empty() && command->get_name() == arguments[0]) chosen = command;
+  }
+  if (!arguments.empty() && !arguments[0].starts_with("-") && chosen == nullptr) {
     return bad("no command \"" + arguments[0] +
                "\": there are scenario, list, check and export (ksim --help)");
   }
-  if (const auto unknown = unknown_option(!arguments.empty() && arguments[0] == "list" ? *show : *run, arguments))
-    return bad(*unknown + " (ksim --help)");
+  const auto unknown = chosen == nullptr ? std::nullopt : unknown_option(*chosen, arguments);
+  if (unknown) return bad(*unknown + " (ksim --help)");
   arguments = joined(arguments);
   std::reverse(arguments.begin(), arguments.end());
   Command command;
