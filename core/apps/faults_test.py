@@ -185,11 +185,10 @@ def kill_all(cluster, clients):
 def fill_disk(cluster, clients):
     """The node of the small disk fails, the others go on; with room again it comes back."""
     filler = os.path.join(cluster.directory(3), "filler")
-    with open(filler, "wb") as file:
+    with open(filler, "wb", buffering=0) as file:
         try:
             while True:
                 file.write(b"\0" * 65536)
-                file.flush()
         except OSError:
             pass
     until("the node gives up its only directory", lambda: cluster.processes[3].poll() is not None)

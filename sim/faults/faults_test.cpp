@@ -212,8 +212,12 @@ TEST_F(FaultsTest, WaysAreTroubledUntilTheLastFaultEnds) {
   until(seconds(7));
   EXPECT_FALSE(way("b", "a").blocked);
   EXPECT_EQ(way("b", "c").slow_per_mille, 1000U);
-  EXPECT_TRUE(says(rows.at(2), "2 of them were cut already")) << rows.at(2).effect;
-  EXPECT_TRUE(says(rows.at(0), "nothing was on these ways")) << rows.at(0).effect;
+  // Which of two faults of one instant comes first is up to the seed.
+  const auto some_row_says = [&](std::string_view what) {
+    return std::any_of(rows.begin(), rows.end(), [&](const auto& row) { return says(row, what); });
+  };
+  EXPECT_TRUE(some_row_says("2 of them were cut already"));
+  EXPECT_TRUE(some_row_says("nothing was on these ways"));
 }
 
 TEST_F(FaultsTest, WhatComesToNothingIsToldWithItsReason) {

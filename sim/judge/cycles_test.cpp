@@ -17,7 +17,7 @@ Json one(const std::string& code, std::initializer_list<int64_t> ops) {
   return {{code, Json::array({Json{{"ops", ops}}})}};
 }
 
-const std::string kTxn = R"({"txn":true})";
+const std::string kTransactions = R"({"txn":true})";
 const std::string kWrites = R"({"txn":true,"ww_deps":true})";
 
 TEST(Cycles, OfWrites) {
@@ -32,7 +32,7 @@ TEST(Cycles, OfWrites) {
   };
   EXPECT_EQ(cycles(kWrites, two(1, 0)), one("G0", {2, 3}));
   EXPECT_EQ(cycles(kWrites, two(0, 1)), Json::object());
-  EXPECT_EQ(cycles(kTxn, two(1, 0)), Json::object());                   // without ww_deps
+  EXPECT_EQ(cycles(kTransactions, two(1, 0)), Json::object());                   // without ww_deps
   EXPECT_EQ(cycles(R"({"ww_deps":true})", two(1, 0)), Json::object());  // each micro-op on its own
   EXPECT_EQ(verdict_of(HistoryText(kWrites).lines(two(1, 0)).text())["valid"], true);
   EXPECT_EQ(verdict_of(HistoryText(R"({"ww_deps":true,"unclean_elections":true,"txn":true})")
@@ -103,7 +103,7 @@ TEST(Cycles, WithoutTransactionsMicroOpsAreOnTheirOwn) {
     1 txn -ok [["send","x",1,0],["poll",{"y":[[0,2]]}]]
     2 txn -ok [["send","y",2,0],["poll",{"x":[[0,1]]}]])";
   EXPECT_EQ(cycles("{}", both), Json::object());
-  EXPECT_EQ(cycles(kTxn, both), one("G1c", {2, 3}));
+  EXPECT_EQ(cycles(kTransactions, both), one("G1c", {2, 3}));
   // Micro-ops of one op have its times: the first is not before the second.
   EXPECT_EQ(cycles(R"({"ww_deps":true})", R"(1 send ok [["send","x",1,5],["send","x",2,3]])"),
             Json::object());
@@ -172,7 +172,7 @@ TEST(Cycles, AShortestOneIsShown) {
     done += process + " txn -ok [[\"send\",\"k" + process + "\",1,0],[\"poll\",{" + polled((i + 11) % 12) +
             (i == 3 ? "," + polled(5) : "") + "}]]\n";
   }
-  EXPECT_EQ(cycles(kTxn, lines + done), one("G1c", {15, 16, 17}));
+  EXPECT_EQ(cycles(kTransactions, lines + done), one("G1c", {15, 16, 17}));
 }
 
 }  // namespace

@@ -176,7 +176,10 @@ void RawProducer::refused_sequence(Lane& lane, const Where& where, Forgery kind)
 
 // Batches that are wrong in themselves (rules D7, D8, D11, D12). But for the fault they could be written.
 void RawProducer::spoilt(Lane& lane, const Where& where, Forgery kind) {
-  const int64_t timestamp = wall_ms() + (kind == Forgery::far_future ? kThreeDaysMs : 0);
+  // With timestamps of its own a batch may claim append time: Apache Kafka looks at those.
+  const int64_t timestamp = kind == Forgery::append_time
+                                ? kNoTimestamp
+                                : wall_ms() + (kind == Forgery::far_future ? kThreeDaysMs : 0);
   const std::vector<RecordId> ids = forged_ids(kind == Forgery::nothing ? 0 : 2);
   ByteBuffer bytes;
   if (!ids.empty()) bytes = build(lane, lane.epoch, lane.next_sequence, ids, timestamp);
@@ -206,7 +209,7 @@ void RawProducer::spoilt(Lane& lane, const Where& where, Forgery kind) {
       break;
     case Forgery::append_time:
       set_attribute(bytes, BatchAttributes::log_append_time);
-      forged = demand("a batch that claims append time", "D12", ErrorCode::INVALID_TIMESTAMP);
+      forged = demand("a batch without timestamps that claims append time", "D12", ErrorCode::INVALID_TIMESTAMP);
       break;
     case Forgery::far_future:
       forged = demand("a record of the day after tomorrow", "D12", ErrorCode::INVALID_TIMESTAMP);
