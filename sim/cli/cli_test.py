@@ -101,7 +101,7 @@ class CommandLine(unittest.TestCase):
         producer = '[[producer]]\ntopic = "t"\n'
         for text, place, words in [
                 (ONE_BROKER + producer.replace('"t"', '"T"'), "7:9", 'did you mean "t"'),
-                (ONE_BROKER + producer + 'config = { "akcs" = 1 }\n', "8:19", 'did you mean "acks"'),
+                (ONE_BROKER + producer + 'config = { "akcs" = 1 }\n', "8:21", 'did you mean "acks"'),
                 (ONE_BROKER + '[[consumer]]\ntopic = "t"\nconfig = { "auto.ofset.reset" = "latest" }\n', "8:33",
                  'did you mean "auto.offset.reset"'),
                 (ONE_BROKER + 'config = { "min.insync.replica" = 1 }\n', "6:35", 'did you mean "min.insync.replicas"'),
