@@ -15,7 +15,8 @@ class IsrHoldsCommitted final : public Checker {
   using Checker::Checker;
   std::string_view code() const override { return "R6"; }
   std::string_view text() const override {
-    return "every recorded member of the ISR and the ELR holds all committed records, and leaders come from them";
+    return "every recorded member of the ISR and the ELR holds all committed records, and leaders come from "
+           "them";
   }
 
   void on_event(const NodeEvent& note) override {
@@ -61,8 +62,8 @@ class IsrHoldsCommitted final : public Checker {
     if (!view_.has_node(member) || view_.node(member).suspect) return;
     const auto it = truth.replicas.find(member);
     const ReplicaTruth* log = it == truth.replicas.end() ? nullptr : it->second.get();
-    static const std::vector<TruthBatch> kNone;
-    const std::vector<TruthBatch>& held = log == nullptr ? kNone : log->batches();
+    const std::vector<TruthBatch> none;
+    const std::vector<TruthBatch>& held = log == nullptr ? none : log->batches();
     Seen& seen = seen_[{member, id}];
     if (!still_committed(truth, seen)) seen = {};
     size_t at = log == nullptr ? 0 : log->find(seen.upto);
@@ -71,12 +72,13 @@ class IsrHoldsCommitted final : public Checker {
       while (at < held.size() && held[at].last_offset < batch.base_offset) ++at;
       const bool holds = at < held.size() && held[at].same(batch);
       if (!holds && batch.last_offset >= truth.first_kept() && !view_.loss_permitted(id, batch)) {
-        return cry(at_time, to_string(view_.names().name(id)),
-                   fmt::format("{}: broker {} is in the ISR or ELR [{}], but its log ends at {} and lacks the "
-                               "committed {}",
-                               when, member, fmt::join(truth.claim.isr, ","),
-                               log == nullptr ? 0 : log->end_offset(), to_string(batch)),
-                   0, batch.base_offset);
+        return cry(
+            at_time, to_string(view_.names().name(id)),
+            fmt::format("{}: broker {} is in the ISR or ELR [{}], but its log ends at {} and lacks the "
+                        "committed {}",
+                        when, member, fmt::join(truth.claim.isr, ","), log == nullptr ? 0 : log->end_offset(),
+                        to_string(batch)),
+            0, batch.base_offset);
       }
       seen = {batch.last_offset + 1, batch};
     }

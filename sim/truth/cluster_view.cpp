@@ -140,7 +140,8 @@ bool ClusterView::may_elect_unclean(const PartitionTruth& truth, const TopicProm
   // Who registers after an unclean stop leaves ISR and ELR (rule C11) in the same change that elects.
   const auto left = [&](int32_t member) {
     const auto node = nodes_.find(member);
-    return node != nodes_.end() && node->second.state.unclean_since && *node->second.state.unclean_since >= before.at;
+    return node != nodes_.end() && node->second.state.unclean_since &&
+           *node->second.state.unclean_since >= before.at;
   };
   return std::all_of(before.isr.begin(), before.isr.end(), left) &&
          (!before.elr_known || std::all_of(before.elr.begin(), before.elr.end(), left));
@@ -152,7 +153,8 @@ bool contains(const std::vector<int32_t>& nodes, int32_t node) {
   return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
 }
 
-// Who leads now was in neither set before. Where the state before is not known whole, the controller is believed.
+// Who leads now was in neither set before. Where the state before is not known whole, the controller is
+// believed.
 bool is_unclean(const PartitionClaim& before, const PartitionChanged& now) {
   if (now.leader < 0 || before.leader_epoch < 0 || now.leader_epoch <= before.leader_epoch) return false;
   if (!before.elr_known || now.partition_epoch != before.partition_epoch + 1) return now.unclean;
@@ -346,9 +348,10 @@ std::string ClusterView::unfounded(const PartitionTruth& truth, PartitionId id, 
     const bool too_old = promise.retention_ms >= 0 && now_ms - part.newest_ms > promise.retention_ms;
     const bool asked = part.end <= truth.deletion_asked;
     if (!too_much && !too_old && !asked) {
-      return fmt::format("segment {} goes, whose newest record is {} ms old (retention.ms {}), where {} bytes are left "
-                         "(retention.bytes {})",
-                         base, now_ms - part.newest_ms, promise.retention_ms, left, promise.retention_bytes);
+      return fmt::format(
+          "segment {} goes, whose newest record is {} ms old (retention.ms {}), where {} bytes are left "
+          "(retention.bytes {})",
+          base, now_ms - part.newest_ms, promise.retention_ms, left, promise.retention_bytes);
     }
     left -= part.bytes;
   }
@@ -458,7 +461,8 @@ bool ClusterView::loss_permitted(PartitionId id, int64_t offset, int32_t acks, I
     if (unclean.at >= since) return true;
     // Who was deposed by it and does not know it yet goes on for nothing.
     for (const Reign& reign : truth->reigns) {
-      if (reign.leader != unclean.leader && reign.from <= unclean.at && (!reign.until || *reign.until >= since))
+      if (reign.leader != unclean.leader && reign.from <= unclean.at &&
+          (!reign.until || *reign.until >= since))
         return true;
     }
   }
@@ -466,7 +470,8 @@ bool ClusterView::loss_permitted(PartitionId id, int64_t offset, int32_t acks, I
   const bool flush_each = promise_of(id).flush_each;
   for (const Destroyed& copy : truth->destroyed) {
     if (flush_each && !copy.wiped) continue;
-    if (copy.from_offset <= offset && offset < copy.end_offset && copy.at >= since) destroyed.insert(copy.node);
+    if (copy.from_offset <= offset && offset < copy.end_offset && copy.at >= since)
+      destroyed.insert(copy.node);
   }
   if (acks == 1) {
     // Which leader acknowledged it is not known if there were several, but then one of them was deposed.
@@ -501,9 +506,9 @@ const TruthBatch* ClusterView::first_missing(PartitionId id, int32_t node) const
   const PartitionTruth* truth = partition(id);
   if (truth == nullptr || truth->committed.empty()) return nullptr;
   const auto replica = truth->replicas.find(node);
-  static const std::vector<TruthBatch> kNone;
+  const std::vector<TruthBatch> none;
   const std::vector<TruthBatch>& held =
-      replica == truth->replicas.end() || replica->second == nullptr ? kNone : replica->second->batches();
+      replica == truth->replicas.end() || replica->second == nullptr ? none : replica->second->batches();
   const int64_t from = truth->first_kept();
   size_t at = 0;
   for (size_t i = truth->find_committed(from); i < truth->committed.size(); ++i) {

@@ -1,6 +1,6 @@
-// An administrator without rest: deletes records of a topic, adds partitions to it, changes its configuration,
-// has leaders elected, and deletes and re-creates a topic of its own. Every call is noted; what was deleted on
-// purpose the observer is told.
+// An administrator without rest: deletes records of a topic, adds partitions to it, changes its
+// configuration, has leaders elected, and deletes and re-creates a topic of its own. Every call is noted;
+// what was deleted on purpose the observer is told.
 
 #include <algorithm>
 
@@ -102,8 +102,9 @@ class ChurnProcess final : public Process {
     const bool all = dice_.below(8) == 0;
     const int64_t before = all ? -1 : static_cast<int64_t>(dice_.below(static_cast<uint64_t>(end / 2) + 1));
     state_.observer.on_records_deleted(state_.observer.names().id(topic_.name, index), before);
-    change("delete_records", subject, before,
-           [&] { return one(admin_->delete_records({{partition, before}}, env_.after(kPatience)), partition); });
+    change("delete_records", subject, before, [&] {
+      return one(admin_->delete_records({{partition, before}}, env_.after(kPatience)), partition);
+    });
   }
 
   void create_partitions() {
@@ -125,12 +126,12 @@ class ChurnProcess final : public Process {
       const char* key;
       std::vector<const char*> values;
     };
-    static const Choice kChoices[] = {{"segment.ms", {"1000", "10000", "604800000"}},
-                                      {"index.interval.bytes", {"100", "4096"}},
-                                      {"flush.messages", {"10", "9223372036854775807"}},
-                                      {"flush.ms", {"500", "9223372036854775807"}},
-                                      {"max.message.bytes", {"1048588", "2097152"}}};
-    const Choice& choice = kChoices[dice_.below(std::size(kChoices))];
+    const Choice choices[] = {{"segment.ms", {"1000", "10000", "604800000"}},
+                              {"index.interval.bytes", {"100", "4096"}},
+                              {"flush.messages", {"10", "9223372036854775807"}},
+                              {"flush.ms", {"500", "9223372036854775807"}},
+                              {"max.message.bytes", {"1048588", "2097152"}}};
+    const Choice& choice = choices[dice_.below(std::size(choices))];
     client::ConfigChange wanted{choice.key, client::ConfigOperation::remove, std::nullopt};
     if (const uint64_t n = dice_.below(choice.values.size() + 1); n < choice.values.size()) {
       wanted.operation = client::ConfigOperation::set;
