@@ -32,7 +32,7 @@ void expect_bad(const std::string& text, size_t line, const std::string& word) {
   EXPECT_NE(why.find(word), std::string::npos) << why << "\n" << text.substr(0, 500);
   EXPECT_EQ(why.find('\n'), std::string::npos);
   if (text.size() > 10'000) return;
-  for (const size_t block : {1, 7}) EXPECT_EQ(complaint(text, block), why);
+  for (const size_t block : {size_t{1}, size_t{7}}) EXPECT_EQ(complaint(text, block), why);
 }
 
 TEST(HistoryReader, GoodHeaders) {
