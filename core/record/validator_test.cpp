@@ -137,7 +137,8 @@ TEST(Validator, log_append_time_is_set_in_place) {
   sets_it.timestamp_type = TimestampType::log_append_time;
   sets_it.log_append_time_ms = kNow;
   EXPECT_EQ(rejected(batch_of({record(kNow)}, sets_it), rules), ErrorCode::INVALID_TIMESTAMP);
-  // Where records have times of their own, the batch's time is that of its records, and its type is put right.
+  // Where records have times of their own, the batch's time is that of its records, and its type is put
+  // right.
   ByteBuffer in_create_time = batch_of({record(kNow)}, sets_it);
   auto taken = validate_batch(in_create_time, {}, kNow);
   ASSERT_TRUE(taken.ok());

@@ -158,6 +158,8 @@ def produce_and_consume():
 
 
 def perf():
+    # Small segments: an index is on the disk once its segment is closed.
+    at_broker("kafka-topics", "--create", "--topic", "perf", "--config", "segment.bytes=1048576")
     for acks, size in (("1", 100), ("all", 1000)):
         seen = tool(
             "kafka-producer-perf-test",

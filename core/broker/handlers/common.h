@@ -22,8 +22,8 @@ constexpr int32_t kClusterOperations =
 
 bool is_internal_topic(std::string_view topic);
 
-// The partition's key if it exists: UNKNOWN_TOPIC_OR_PARTITION or UNKNOWN_TOPIC_ID otherwise. Waits while this
-// broker is about to lead it.
+// The partition's key if it exists: UNKNOWN_TOPIC_OR_PARTITION or UNKNOWN_TOPIC_ID otherwise. Waits while
+// this broker is about to lead it.
 Result<PartitionKey, ErrorCode> find_partition(BrokerContext& context, const MetadataImage& image,
                                                std::string_view topic, int32_t index);
 Result<PartitionKey, ErrorCode> find_partition(BrokerContext& context, const MetadataImage& image,

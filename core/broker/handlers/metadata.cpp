@@ -92,8 +92,7 @@ void fill_named_topics(Scene& scene, const wire::MetadataRequest& request, wire:
     if (topic != nullptr) {
       fill_topic(scene, *topic, request, entry);
     } else if (by_id) {
-      fill_missing(ErrorCode::UNKNOWN_TOPIC_ID,
-                   std::nullopt, asked.topic_id, entry);
+      fill_missing(ErrorCode::UNKNOWN_TOPIC_ID, std::nullopt, asked.topic_id, entry);
     } else {
       const std::string_view name = asked.name.value_or(std::string_view());
       fill_missing(missing_topic(scene, name, request), name, kZeroUuid, entry);

@@ -1,10 +1,10 @@
 // The quorum with its real disk, network and fibers, in the simulated world.
 
-#include "core/base/repetitions.h"
 #include "core/raft/driver/raft_client.h"
 
 #include <array>
 
+#include "core/base/repetitions.h"
 #include "core/raft/driver/test_node.h"
 
 namespace ksim::raft {
