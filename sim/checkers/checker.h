@@ -51,6 +51,8 @@ class Checker {
   virtual void on_send_completed(const SendOp&) {}
   virtual void on_assigned(const ReaderAssigned&) {}
   virtual void on_reader_call(const ReaderCall&) {}
+  // Its process has died: whoever comes after it under its name has another number.
+  virtual void on_reader_gone(uint32_t consumer) { static_cast<void>(consumer); }
   virtual void on_consumed(const Consumed&) {}
   virtual void on_position(const PositionSet&) {}
   virtual void on_latest(const LatestOffset&) {}

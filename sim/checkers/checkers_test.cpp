@@ -1101,6 +1101,18 @@ TEST_F(Story, LCriesForAStuckReaderAndForOneThatNeverBegan) {
   EXPECT_TRUE(judged()) << "the second has read nothing";
 }
 
+TEST_F(Story, LAsksNothingOfAReaderThatHasDied) {
+  emit(1, ControllerActivated{1});
+  lead(1, 0);
+  assign(1);
+  replicate({1, 2, 3}, 0, 0, {a});
+  high_watermark(1, 1);
+  for (auto& checker : checkers) checker->on_reader_gone(1);
+  end();
+  EXPECT_FALSE(cried("L"));
+  EXPECT_FALSE(cried("K1"));
+}
+
 TEST_F(Story, LCriesForACallOfAReaderThatNeverEnds) {
   emit(1, ControllerActivated{1});
   lead(1, 0);

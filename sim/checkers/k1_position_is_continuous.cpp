@@ -35,6 +35,12 @@ class PositionIsContinuous final : public Checker {
     }
   }
 
+  void on_reader_gone(uint32_t consumer) override {
+    const auto of_it = [consumer](const auto& entry) { return entry.first.first == consumer; };
+    std::erase_if(assigned_, of_it);
+    std::erase_if(readers_, of_it);
+  }
+
   // Nothing but a seek of the application needs no reason. A reset follows from OFFSET_OUT_OF_RANGE or from a
   // truncation, and these are true only where records are gone.
   void on_position(const PositionSet& set) override {

@@ -39,6 +39,11 @@ class EverythingCompletes final : public Checker {
     if (!call.error.empty()) reader.error = fmt::format("; its last error: {} {}", call.what, call.error);
   }
 
+  void on_reader_gone(uint32_t consumer) override {
+    readers_.erase(consumer);
+    std::erase_if(position_, [consumer](const auto& entry) { return entry.first.second == consumer; });
+  }
+
   void on_unrest(std::string_view subject, std::string_view what, Instant at) override {
     cry(at, subject, fmt::format("healed, and given all the time that healing may take, yet {}", what));
   }

@@ -272,6 +272,10 @@ std::string RunObserver::reader_name(uint32_t number) const {
   return known == readers_.end() ? fmt::format("reader {}", number) : known->second;
 }
 
+void RunObserver::on_reader_gone(uint32_t number) {
+  for (const auto& checker : checkers_) checker->on_reader_gone(number);
+}
+
 void RunObserver::on_consumed(const Consumed& record) {
   ++counts_.read;
   if (recorder_) {

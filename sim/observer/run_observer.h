@@ -52,6 +52,7 @@ class RunObserver {
   void on_session(const ProducerSession& session);
   // The name that the plan gives to a consumer of this number, or to a raw driver that reads.
   void on_reader(uint32_t number, std::string name) { readers_[number] = std::move(name); }
+  void on_reader_gone(uint32_t number);
   // The op's number, to complete it with.
   int64_t on_send_invoked(const SendOp& op);
   void on_send_completed(int64_t number, const SendOp& op);
