@@ -1,6 +1,6 @@
 #pragma once
-// What several causes have wrong with one thing at the same time. Each adds a trouble of its own and takes only
-// that one away again; what is felt is the worst of those that are left.
+// What several causes have wrong with one thing at the same time. Each adds a trouble of its own and takes
+// only that one away again; what is felt is the worst of those that are left.
 
 #include <cstdint>
 #include <utility>

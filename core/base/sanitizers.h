@@ -1,8 +1,8 @@
 #pragma once
 
-// Which sanitizer the code is compiled under, in words that do not depend on the compiler: gcc defines macros,
-// clang 14 answers __has_feature. For what a sanitizer must be told (switched stacks, poisoned arenas), never for
-// what the code does.
+// Which sanitizer the code is compiled under, in words that do not depend on the compiler: gcc defines
+// macros, clang 14 answers __has_feature. For what a sanitizer must be told (switched stacks, poisoned
+// arenas), never for what the code does.
 
 #if defined(__SANITIZE_ADDRESS__)
 #define KSIM_ADDRESS_SANITIZER 1

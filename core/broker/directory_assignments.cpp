@@ -60,7 +60,8 @@ void DirectoryAssignments::loop() {
       env_.sleep(kAssignmentRetry);
       continue;
     }
-    const std::string told = "told the controller the log directories of " + std::to_string(batch.size()) + " replicas";
+    const std::string told =
+        "told the controller the log directories of " + std::to_string(batch.size()) + " replicas";
     env_.emit(LogLine{1, "replica", told});
     // What was submitted anew while the request was on its way stays. An error of one partition means that it
     // is not, or no more, this broker's: the metadata will say so.

@@ -7,9 +7,9 @@
 namespace ksim::client {
 namespace {
 
+using testing::FakeCluster;
 using testing::kFirst;
 using testing::kSecond;
-using testing::FakeCluster;
 
 class ConsumerTest : public rpc::test::RpcWorld {
  protected:

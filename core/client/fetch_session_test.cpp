@@ -7,8 +7,8 @@
 namespace ksim::client {
 namespace {
 
-using testing::kId;
 using testing::kFirst;
+using testing::kId;
 using testing::kSecond;
 
 constexpr Uuid kNewId{1, 2};

@@ -7,9 +7,9 @@
 namespace ksim::client {
 namespace {
 
-using testing::kId;
-using testing::kFirst;
 using testing::at;
+using testing::kFirst;
+using testing::kId;
 using testing::TestMetadata;
 
 constexpr Uuid kOtherId{1, 2};

@@ -12,8 +12,8 @@
 namespace ksim::client {
 namespace {
 
-using testing::kId;
 using testing::at;
+using testing::kId;
 using testing::TestDelivery;
 using testing::TestMetadata;
 using testing::TestRandom;

@@ -137,8 +137,8 @@ std::string wrong(const ConfigDef& def, std::string_view value, std::string_view
 
 std::string range_text(const ConfigCheck& check) {
   std::string text = check.max == kLongMax ? "Value must be at least " + std::to_string(check.min)
-                                       : "Value must be between " + std::to_string(check.min) + " and " +
-                                             std::to_string(check.max);
+                                           : "Value must be between " + std::to_string(check.min) + " and " +
+                                                 std::to_string(check.max);
   if (check.also) text += ", or " + std::to_string(*check.also);
   return text;
 }

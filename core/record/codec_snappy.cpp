@@ -20,7 +20,8 @@ constexpr size_t kSnappyBlockBytes = 32 * 1024;
 constexpr size_t kMaxExpansion = 64;
 
 bool has_magic(Bytes bytes) {
-  return bytes.size() >= kStreamMagic.size() && std::memcmp(bytes.data(), kStreamMagic.data(), kStreamMagic.size()) == 0;
+  return bytes.size() >= kStreamMagic.size() &&
+         std::memcmp(bytes.data(), kStreamMagic.data(), kStreamMagic.size()) == 0;
 }
 
 class SnappyDecompressor final : public Decompressor {

@@ -90,7 +90,8 @@ struct CrashingStorage {
 // Draws operations and does them to the log and to the model.
 class Workload {
  public:
-  Workload(CrashingStorage& storage, Model& model, uint64_t seed) : storage_(storage), model_(model), state_(seed) {}
+  Workload(CrashingStorage& storage, Model& model, uint64_t seed)
+      : storage_(storage), model_(model), state_(seed) {}
 
   void run(int operations) {
     epoch_ = storage_.log->latest_epoch().value_or(-1) + 1;

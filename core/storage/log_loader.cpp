@@ -232,7 +232,7 @@ Result<void> LogLoader::open_segments() {
     SegmentFiles& files = segment->second;
     (name.ends_with(kTimeIndexSuffix)  ? files.time_index_bytes
      : name.ends_with(kTxnIndexSuffix) ? files.txn_index_bytes
-                                        : files.index_bytes) = stat->size_bytes;
+                                       : files.index_bytes) = stat->size_bytes;
   }
   std::sort(log_.snapshots_.begin(), log_.snapshots_.end());
   for (const auto& [base, files] : found) {

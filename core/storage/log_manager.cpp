@@ -286,8 +286,8 @@ Result<std::shared_ptr<Log>> LogManager::open(const TopicPartition& partition, U
   Directory* chosen = choose(directory);
   if (chosen == nullptr) return fail(ErrorCode::KAFKA_STORAGE_ERROR, "no log directory is online");
   if (!directory.is_reserved() && chosen->info.id != directory) {
-    // It may stand in a directory that is offline, of which not even the id may be known: an empty log elsewhere
-    // would take its place.
+    // It may stand in a directory that is offline, of which not even the id may be known: an empty log
+    // elsewhere would take its place.
     for (const auto& other : directories_) {
       if (!other->online) return fail(ErrorCode::KAFKA_STORAGE_ERROR, other->info.path + " is offline");
     }

@@ -119,10 +119,12 @@ TEST(LogManager, RefusesWhatIsNotItsOwn) {
       s.dirs.release();
     }
     EXPECT_EQ(ManagedStorage(env, 2).dirs.open().error().code, ErrorCode::INVALID_CONFIG);
-    EXPECT_EQ(ManagedStorage(env, 1, "cluster-two").dirs.open().error().code, ErrorCode::INCONSISTENT_CLUSTER_ID);
+    EXPECT_EQ(ManagedStorage(env, 1, "cluster-two").dirs.open().error().code,
+              ErrorCode::INCONSISTENT_CLUSTER_ID);
     ASSERT_TRUE(env.disk.remove("data/b/meta.properties").ok());
     ASSERT_TRUE(env.disk.make_dir("data/b/orders-0").ok());
-    EXPECT_EQ(ManagedStorage(env).dirs.open().error().code, ErrorCode::INVALID_CONFIG) << "files but no owner";
+    EXPECT_EQ(ManagedStorage(env).dirs.open().error().code, ErrorCode::INVALID_CONFIG)
+        << "files but no owner";
   });
 }
 

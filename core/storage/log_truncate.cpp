@@ -92,7 +92,8 @@ Result<bool> Log::truncate_to(int64_t offset) {
   }
   if (auto done = load_producers(producers_, new_end); !done.ok()) return failure(std::move(done).error());
   set_high_watermark(high_watermark_);
-  env_.emit(LogTruncated{name_, options_.topic_id, options_.topic_partition.partition, old_end, new_end, this});
+  env_.emit(
+      LogTruncated{name_, options_.topic_id, options_.topic_partition.partition, old_end, new_end, this});
   env_.reached(Mark::log_truncated, name_);
   return true;
 }
@@ -130,7 +131,8 @@ Result<void> Log::truncate_fully_locked(int64_t offset, int64_t log_start) {
   const auto synced = env_.disk.sync_dir(options_.path);
   if (!synced.ok()) return disk_failure(synced.error(), "syncing its directory");
   if (auto done = save_epochs(); !done.ok()) return failure(std::move(done).error());
-  env_.emit(LogTruncated{name_, options_.topic_id, options_.topic_partition.partition, old_end, offset, this});
+  env_.emit(
+      LogTruncated{name_, options_.topic_id, options_.topic_partition.partition, old_end, offset, this});
   env_.reached(Mark::log_truncated, name_);
   return {};
 }

@@ -59,7 +59,8 @@ class Checker {
   virtual void on_time_lookup(const TimeLookup&) {}
   virtual void on_forged(const ForgedRequest&) {}
   virtual void on_belief(const LeaderBelief&) {}
-  // Healing has taken all the time it may, and this keeps the run from being quiet: `what` is amiss in `subject`.
+  // Healing has taken all the time it may, and this keeps the run from being quiet: `what` is amiss in
+  // `subject`.
   virtual void on_unrest(std::string_view subject, std::string_view what, Instant at) {
     static_cast<void>(subject), static_cast<void>(what), static_cast<void>(at);
   }

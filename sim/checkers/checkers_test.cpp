@@ -449,7 +449,8 @@ TEST_F(Story, R6CriesWhenAnEligibleReplicaLacksACommittedRecord) {
 
 // Whether R6 minds that 3 follows 1, who was alone in the ISR.
 struct ElectionStory : Story {
-  bool minded(bool flag, std::vector<int32_t> isr_before, std::vector<int32_t> elr_before = {}, int32_t leader = 3) {
+  bool minded(bool flag, std::vector<int32_t> isr_before, std::vector<int32_t> elr_before = {},
+              int32_t leader = 3) {
     emit(1, PartitionChanged{"orders", kTopic, 0, 1, 0, 0, isr_before, {}, false});
     emit(1, PartitionChanged{"orders", kTopic, 0, -1, 1, 1, isr_before, elr_before, false});
     emit(1, PartitionChanged{"orders", kTopic, 0, leader, 2, 2, std::vector<int32_t>{leader}, {}, flag});

@@ -1,5 +1,6 @@
-// K1: a reader begins where its policy says; per consumer and partition the position neither skips a record nor steps back without a seek or reset;
-// at the end each reader was handed every record that is committed then, from where it began.
+// K1: a reader begins where its policy says; per consumer and partition the position neither skips a record
+// nor steps back without a seek or reset; at the end each reader was handed every record that is committed
+// then, from where it began.
 
 #include <algorithm>
 #include <set>
@@ -17,7 +18,8 @@ class PositionIsContinuous final : public Checker {
   using Checker::Checker;
   std::string_view code() const override { return "K1"; }
   std::string_view text() const override {
-    return "a consumer begins where its policy says, its position neither skips a record nor steps back without a seek or reset, and it is handed "
+    return "a consumer begins where its policy says, its position neither skips a record nor steps back "
+           "without a seek or reset, and it is handed "
            "every record";
   }
 
@@ -134,15 +136,16 @@ class PositionIsContinuous final : public Checker {
     if (!assigned.from_end) {
       if (set.offset <= truth->first_kept()) return;
       cry(set.at, subject,
-          fmt::format("consumer {} was to begin with the first record and began at {}, though {} is kept", set.consumer,
-                      set.offset, truth->first_kept()));
+          fmt::format("consumer {} was to begin with the first record and began at {}, though {} is kept",
+                      set.consumer, set.offset, truth->first_kept()));
       return;
     }
     if (set.offset >= assigned.end || view_.leaders_since(set.partition, assigned.at) > 1) return;
     if (view_.may_be_gone(set.partition, set.offset, assigned.end, assigned.at, -1)) return;
     cry(set.at, subject,
-        fmt::format("consumer {} was to begin at the end and began at {}, though {} was committed when it asked",
-                    set.consumer, set.offset, assigned.end));
+        fmt::format(
+            "consumer {} was to begin at the end and began at {}, though {} was committed when it asked",
+            set.consumer, set.offset, assigned.end));
   }
 
   void judge_whole(uint32_t consumer, PartitionId id, const Reader& reader, Instant at) {
@@ -161,11 +164,13 @@ class PositionIsContinuous final : public Checker {
         // What is beyond its position, L misses.
         if (record.id == 0 || record.offset < from || record.offset >= reader.next) continue;
         const std::pair<int64_t, RecordId> wanted{record.offset, record.id};
-        if (std::binary_search(reader.handed.begin(), reader.handed.end(), wanted) || in_skipped(record.offset))
+        if (std::binary_search(reader.handed.begin(), reader.handed.end(), wanted) ||
+            in_skipped(record.offset))
           continue;
         cry(at, to_string(view_.names().name(id)),
-            fmt::format("consumer {} began at {} and came to {}, but was never handed record {:016x} at offset {}",
-                        consumer, reader.from, reader.next, record.id, record.offset),
+            fmt::format(
+                "consumer {} began at {} and came to {}, but was never handed record {:016x} at offset {}",
+                consumer, reader.from, reader.next, record.id, record.offset),
             record.id, record.offset);
         return;
       }

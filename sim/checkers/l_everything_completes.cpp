@@ -78,7 +78,8 @@ class EverythingCompletes final : public Checker {
         if (log != nullptr && log->end_offset() >= truth->committed_end() && view_.node(node).up)
           holders.push_back(node);
       }
-      if (view_.offline_permitted(id)) return;  // beyond the budget a partition may stay offline until an operator decides
+      if (view_.offline_permitted(id))
+        return;  // beyond the budget a partition may stay offline until an operator decides
       cry(at, subject,
           fmt::format("no leader after healing (epoch {}, ISR [{}], ELR [{}]); brokers [{}] are up and hold "
                       "all committed "

@@ -1,7 +1,7 @@
 // P1: per (producer session, partition) each record of an idempotent producer is committed at most once, in
-// the order of sends, and not while an earlier one is open and missing. Of a producer with one request in flight, but
-// without idempotence, records first appear in the order of sends; a batch that was sent again may stand
-// behind later ones.
+// the order of sends, and not while an earlier one is open and missing. Of a producer with one request in
+// flight, but without idempotence, records first appear in the order of sends; a batch that was sent again
+// may stand behind later ones.
 
 #include <set>
 
@@ -18,7 +18,8 @@ class ExactlyOnce final : public Checker {
   using Checker::Checker;
   std::string_view code() const override { return "P1"; }
   std::string_view text() const override {
-    return "an idempotent producer's records are in the log at most once, in the order of sends and without a gap";
+    return "an idempotent producer's records are in the log at most once, in the order of sends and without "
+           "a gap";
   }
 
   void on_session(const ProducerSession& session) override {
@@ -105,10 +106,11 @@ class ExactlyOnce final : public Checker {
     const auto missing = open->second.upper_bound(last.number);
     if (missing == open->second.end() || *missing >= number_of(record.id)) return;
     cry(at, to_string(view_.names().name(id)),
-        fmt::format("record {:016x} (send {} of session {}) at offset {} follows send {} at offset {}: send {} is "
-                    "missing between them",
-                    record.id, number_of(record.id), session_of(record.id), record.offset, last.number,
-                    last.offset, *missing),
+        fmt::format(
+            "record {:016x} (send {} of session {}) at offset {} follows send {} at offset {}: send {} is "
+            "missing between them",
+            record.id, number_of(record.id), session_of(record.id), record.offset, last.number, last.offset,
+            *missing),
         record.id, record.offset);
   }
 

@@ -1,4 +1,5 @@
-// P2: a send reported successful is in the log, where it was said to be, as it was sent; one that definitely failed is not.
+// P2: a send reported successful is in the log, where it was said to be, as it was sent; one that definitely
+// failed is not.
 
 #include <set>
 

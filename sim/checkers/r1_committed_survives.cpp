@@ -14,7 +14,8 @@ class CommittedSurvives final : public Checker {
   using Checker::Checker;
   std::string_view code() const override { return "R1"; }
   std::string_view text() const override {
-    return "what was committed, acknowledged under acks=all or served, keeps its offset and bytes in every later "
+    return "what was committed, acknowledged under acks=all or served, keeps its offset and bytes in every "
+           "later "
            "leader";
   }
 

@@ -16,7 +16,8 @@ class LatestNeverBack final : public Checker {
   using Checker::Checker;
   std::string_view code() const override { return "R4"; }
   std::string_view text() const override {
-    return "ListOffsets(latest) and the end of what was served never step back without an unclean election, and a "
+    return "ListOffsets(latest) and the end of what was served never step back without an unclean election, "
+           "and a "
            "lookup by time finds the first record that is not older";
   }
 
@@ -63,10 +64,11 @@ class LatestNeverBack final : public Checker {
     const int64_t high = std::max(lookup.offset, right) + 1;
     if (view_.may_be_gone(lookup.partition, low, high, lookup.invoked, -1)) return;
     cry(*lookup.completed, to_string(view_.names().name(lookup.partition)),
-        fmt::format("the first record not older than {} is at {}, and {} was told (time {}); it was asked at {} ms",
-                    lookup.target_ms, right < 0 ? std::string("no offset") : std::to_string(right),
-                    none ? std::string("none") : std::to_string(lookup.offset), lookup.timestamp_ms,
-                    lookup.invoked.ms()));
+        fmt::format(
+            "the first record not older than {} is at {}, and {} was told (time {}); it was asked at {} ms",
+            lookup.target_ms, right < 0 ? std::string("no offset") : std::to_string(right),
+            none ? std::string("none") : std::to_string(lookup.offset), lookup.timestamp_ms,
+            lookup.invoked.ms()));
   }
 
  private:

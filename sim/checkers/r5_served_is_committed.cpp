@@ -22,8 +22,7 @@ class ServedIsCommitted final : public Checker {
     const PartitionTruth* truth = view_.partition(record.partition);
     const std::string subject = to_string(view_.names().name(record.partition));
     const Served now{record.record, record.content_hash, record.at, record.leader_epoch};
-    const auto [known, fresh] = served_.try_emplace({record.partition, record.offset},
-                                                    now);
+    const auto [known, fresh] = served_.try_emplace({record.partition, record.offset}, now);
     if (!fresh &&
         (known->second.record != record.record || known->second.content_hash != record.content_hash)) {
       if (truth == nullptr || !gone(*truth, record.offset, known->second)) {
@@ -46,9 +45,10 @@ class ServedIsCommitted final : public Checker {
                (record.timestamp_ms >= 0 && committed->timestamp_ms != record.timestamp_ms)) {
       if (gone(*truth, record.offset, now)) return;
       cry(record.at, subject,
-          fmt::format("consumer {} was served record {:016x} at offset {}, where record {:016x} is committed{}",
-                      record.consumer, record.record, record.offset, committed->id,
-                      committed->id == record.record ? " with other contents, headers or timestamp" : ""),
+          fmt::format(
+              "consumer {} was served record {:016x} at offset {}, where record {:016x} is committed{}",
+              record.consumer, record.record, record.offset, committed->id,
+              committed->id == record.record ? " with other contents, headers or timestamp" : ""),
           record.record, record.offset);
     }
   }
@@ -64,9 +64,10 @@ class ServedIsCommitted final : public Checker {
                         committed->content_hash == served.content_hash;
       if (same || gone(*truth, offset, served)) continue;
       cry(at, to_string(view_.names().name(id)),
-          fmt::format("record {:016x} was served at offset {} at {} ms, where {} is committed now", served.record,
-                      offset, served.at.ms(),
-                      committed == nullptr ? std::string("nothing") : fmt::format("record {:016x}", committed->id)),
+          fmt::format(
+              "record {:016x} was served at offset {} at {} ms, where {} is committed now", served.record,
+              offset, served.at.ms(),
+              committed == nullptr ? std::string("nothing") : fmt::format("record {:016x}", committed->id)),
           served.record, offset);
     }
   }
@@ -82,9 +83,9 @@ class ServedIsCommitted final : public Checker {
   // It was lost, and might be; or a leader served it that an unclean election had deposed.
   static bool gone(const PartitionTruth& truth, int64_t offset, const Served& served) {
     if (truth.was_lost(offset, served.record)) return true;
-    return served.leader_epoch >= 0 && std::any_of(truth.unclean.begin(), truth.unclean.end(), [&](const auto& e) {
-             return e.leader_epoch > served.leader_epoch;
-           });
+    return served.leader_epoch >= 0 &&
+           std::any_of(truth.unclean.begin(), truth.unclean.end(),
+                       [&](const auto& e) { return e.leader_epoch > served.leader_epoch; });
   }
   std::map<std::pair<PartitionId, int64_t>, Served> served_;
 };

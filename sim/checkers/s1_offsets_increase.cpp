@@ -1,5 +1,5 @@
-// S1: offsets in a log are unique and strictly increasing; the log start offset never decreases, and moves over
-// what retention or a client has given up only.
+// S1: offsets in a log are unique and strictly increasing; the log start offset never decreases, and moves
+// over what retention or a client has given up only.
 
 #include <fmt/format.h>
 
@@ -14,7 +14,8 @@ class OffsetsIncrease final : public Checker {
   using Checker::Checker;
   std::string_view code() const override { return "S1"; }
   std::string_view text() const override {
-    return "offsets in a log are unique and increase; the log start offset never decreases, and moves over what was "
+    return "offsets in a log are unique and increase; the log start offset never decreases, and moves over "
+           "what was "
            "given up only";
   }
 
@@ -33,8 +34,8 @@ class OffsetsIncrease final : public Checker {
       start = moved->start_offset;
       if (!truth->unfounded_deletion.empty()) {
         cry(note.at, to_string(view_.names().name(*id)),
-            fmt::format("node {} moved its log start to {} ({}), yet nothing permits it: {}", note.node, start,
-                        moved->reason, truth->unfounded_deletion));
+            fmt::format("node {} moved its log start to {} ({}), yet nothing permits it: {}", note.node,
+                        start, moved->reason, truth->unfounded_deletion));
       }
     }
     if (const auto* loaded = std::get_if<LogLoaded>(note.event)) start = loaded->start_offset;
@@ -44,7 +45,8 @@ class OffsetsIncrease final : public Checker {
         view_.node(note.node).suspect || view_.may_be_gone(*id, start, known.start, known.at, -1);
     if (start < known.start && !excused) {
       cry(note.at, to_string(view_.names().name(*id)),
-          fmt::format("node {}: the log start offset went back from {} to {}", note.node, known.start, start));
+          fmt::format("node {}: the log start offset went back from {} to {}", note.node, known.start,
+                      start));
     }
     known = {start, note.at};
   }

@@ -121,7 +121,8 @@ class LoadedIsRebuilt final : public Checker {
   }
 
  private:
-  void check(const NodeEvent& note, std::string_view log, const LogKnowledge* log_knows, std::string_view when) {
+  void check(const NodeEvent& note, std::string_view log, const LogKnowledge* log_knows,
+             std::string_view when) {
     const ReplicaTruth* truth = truth_of(note, log);
     if (log_knows == nullptr || truth == nullptr) return;
     const LogFacts facts = log_knows->facts();

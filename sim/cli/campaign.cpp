@@ -111,7 +111,8 @@ bool run_each(const Source& source, const host::ScenarioCommand& command, uint64
   };
   farm.work = [&](uint64_t job) {
     const uint64_t seed = seeds.first + job;
-    return (command.verify ? verify_seed(source, command, seed) : run_seed(source, command, seed, *memory)).encode();
+    return (command.verify ? verify_seed(source, command, seed) : run_seed(source, command, seed, *memory))
+        .encode();
   };
   farm.done = [&](uint64_t job, Bytes words) {
     campaign.add(read_result(seeds.first + job, words));

@@ -44,8 +44,9 @@ Result<Source> load_source(const host::ScenarioCommand& command) {
     const std::vector<std::string> names = scenario_names();
     if (std::find(names.begin(), names.end(), wanted) == names.end()) {
       const std::string meant = did_you_mean(wanted, names);
-      return fail(ErrorCode::INVALID_REQUEST, fmt::format("no scenario \"{}\"{}", wanted,
-                                                          meant.empty() ? "; see ksim list scenarios" : meant));
+      return fail(
+          ErrorCode::INVALID_REQUEST,
+          fmt::format("no scenario \"{}\"{}", wanted, meant.empty() ? "; see ksim list scenarios" : meant));
     }
     path = scenario_path(wanted);
     source.name = wanted;

@@ -37,12 +37,9 @@ Began begin_clock_step(FaultStage&, const FaultPlan& plan, const std::vector<Sim
 }  // namespace
 
 FaultKind clock_step_fault() {
-  return {"clock_step",
-          "the wall clock jumps by `by` (\"1h\", \"-10s\") and is put right at the end",
-          {"by"},
-          begin_clock_step,
-          false,
-          true};
+  return {"clock_step", "the wall clock jumps by `by` (\"1h\", \"-10s\") and is put right at the end",
+          {"by"},       begin_clock_step,
+          false,        true};
 }
 
 }  // namespace ksim::sim

@@ -25,12 +25,10 @@ Began begin_crash(FaultStage& stage, const FaultPlan&, const std::vector<SimNode
 }  // namespace
 
 FaultKind crash_fault() {
-  return {"crash",
-          "the process dies at once; what it wrote stays in the page cache; started again at the end",
-          {},
-          begin_crash,
-          false,
-          true};
+  return {
+      "crash", "the process dies at once; what it wrote stays in the page cache; started again at the end",
+      {},      begin_crash,
+      false,   true};
 }
 
 }  // namespace ksim::sim

@@ -1,5 +1,5 @@
-// disk_error: every read, write or sync fails with EIO. A failed sync has dropped the dirty pages of its file:
-// they still show in the page cache and never reach the disk.
+// disk_error: every read, write or sync fails with EIO. A failed sync has dropped the dirty pages of its
+// file: they still show in the page cache and never reach the disk.
 
 #include <fmt/format.h>
 
@@ -22,11 +22,12 @@ Began begin_disk_error(FaultStage&, const FaultPlan& plan, const std::vector<Sim
 }  // namespace
 
 FaultKind disk_error_fault() {
-  return {"disk_error",
-          "the disk fails with EIO: what = \"read\", \"write\" or \"sync\" (dirty pages are dropped), at paths "
-          "that contain `path`",
-          {"what", "path"},
-          begin_disk_error};
+  return {
+      "disk_error",
+      "the disk fails with EIO: what = \"read\", \"write\" or \"sync\" (dirty pages are dropped), at paths "
+      "that contain `path`",
+      {"what", "path"},
+      begin_disk_error};
 }
 
 }  // namespace ksim::sim

@@ -27,7 +27,8 @@ std::string DiskTroubled::end(FaultStage& stage) {
   const int64_t ms = (now.waited_ns - before_.waited_ns) / 1'000'000;
   std::string what = fmt::format("{} operations waited {}.{:03} s for the disk", now.waits - before_.waits,
                                  ms / 1000, ms % 1000);
-  if (now.refused > before_.refused) what += fmt::format(", {} found no space", now.refused - before_.refused);
+  if (now.refused > before_.refused)
+    what += fmt::format(", {} found no space", now.refused - before_.refused);
   if (now.failed > before_.failed) what += fmt::format(", {} failed", now.failed - before_.failed);
   for (const Troubled& troubled : nodes_) {
     troubled.node->device().remove_trouble(troubled.number);

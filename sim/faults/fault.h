@@ -2,9 +2,9 @@
 // Faults are a removable layer over a run. A kind is one file here and one line in all.cpp: it says what its
 // words mean, and begins and ends itself on the world through FaultStage.
 //
-// Faults overlap. What several of them do to one machine or way is stacked there (Troubles of a disk or a way,
-// pauses, those who keep a machine down): each takes only its own away, and the thing is well again when the
-// last one has ended.
+// Faults overlap. What several of them do to one machine or way is stacked there (Troubles of a disk or a
+// way, pauses, those who keep a machine down): each takes only its own away, and the thing is well again when
+// the last one has ended.
 
 #include <functional>
 #include <memory>

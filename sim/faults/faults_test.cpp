@@ -225,7 +225,8 @@ TEST_F(FaultsTest, WhatComesToNothingIsToldWithItsReason) {
   marked.trigger = {};
   marked.trigger.when = std::string(mark_name(static_cast<Mark>(0)));
   marked.trigger.nth = 3;
-  begin({fault("crash", "a", seconds(100), std::nullopt), marked, fault("crash", "nobody", seconds(1), std::nullopt),
+  begin({fault("crash", "a", seconds(100), std::nullopt), marked,
+         fault("crash", "nobody", seconds(1), std::nullopt),
          fault("partition", "a", seconds(1), std::nullopt, {{"peer", "a"}})});
   schedule->reached(static_cast<Mark>(0), test.node("a"), "");
   until(seconds(10));

@@ -15,13 +15,15 @@ Began begin_full_disk(FaultStage&, const FaultPlan&, const std::vector<SimNode*>
     trouble.capacity_bytes = node.device().image().used_bytes();
     return trouble;
   };
-  return {std::make_unique<DiskTroubled>(targets, full), fmt::format("disk of {} is full", join_names(targets))};
+  return {std::make_unique<DiskTroubled>(targets, full),
+          fmt::format("disk of {} is full", join_names(targets))};
 }
 
 }  // namespace
 
 FaultKind full_disk_fault() {
-  return {"full_disk", "the disk has no more space than it holds now, until the fault ends", {}, begin_full_disk};
+  return {
+      "full_disk", "the disk has no more space than it holds now, until the fault ends", {}, begin_full_disk};
 }
 
 }  // namespace ksim::sim

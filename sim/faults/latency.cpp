@@ -8,7 +8,8 @@
 namespace ksim::sim {
 namespace {
 
-Began begin_latency(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNode*>& targets, uint64_t) {
+Began begin_latency(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNode*>& targets,
+                    uint64_t) {
   const Duration extra = parameter(plan, "extra", Duration{0});
   const auto factor = static_cast<uint32_t>(parameter(plan, "factor", uint64_t{10}));
   std::vector<Way> ways;

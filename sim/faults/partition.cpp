@@ -37,12 +37,12 @@ Began cut_off(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNod
     }
   }
   if (ways.empty()) return no_effect(join_names(targets) + ": there is nobody on the other side");
-  std::string effect =
-      fmt::format("{} cut off from {} ({}, {} ways)", join_names(targets), all ? "the cluster" : join_names(peers),
-                  in && out ? "both ways"
-                  : in      ? "hears nothing"
-                            : "is not heard",
-                  ways.size());
+  std::string effect = fmt::format("{} cut off from {} ({}, {} ways)", join_names(targets),
+                                   all ? "the cluster" : join_names(peers),
+                                   in && out ? "both ways"
+                                   : in      ? "hears nothing"
+                                             : "is not heard",
+                                   ways.size());
   if (already > 0) effect += fmt::format(", {} of them were cut already", already);
   return {std::make_unique<WaysTroubled>(stage.world(), ways, LinkTrouble{true, 0, 1000}), std::move(effect)};
 }

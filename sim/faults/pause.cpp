@@ -59,12 +59,9 @@ Began begin_pause(FaultStage& stage, const FaultPlan&, const std::vector<SimNode
 }  // namespace
 
 FaultKind pause_fault() {
-  return {"pause",
-          "the process is frozen while the world goes on, then continues with stale beliefs",
-          {},
-          begin_pause,
-          true,
-          true};
+  return {"pause", "the process is frozen while the world goes on, then continues with stale beliefs",
+          {},      begin_pause,
+          true,    true};
 }
 
 }  // namespace ksim::sim

@@ -16,10 +16,10 @@ Began begin_power_loss(FaultStage& stage, const FaultPlan&, const std::vector<Si
     // A machine whose process is down still has a page cache to lose.
     if (!node->host().powered) continue;
     const Image::Unsynced unsynced = node->device().image().unsynced();
-    effect += fmt::format("{}{}{} lost power{}, with {} bytes in {} files not synced",
-                          effect.empty() ? "" : "; ", node->name(),
-                          node->alive() ? "" : ", whose process was down,", stage.role_of(*node),
-                          unsynced.bytes, unsynced.files);
+    effect +=
+        fmt::format("{}{}{} lost power{}, with {} bytes in {} files not synced", effect.empty() ? "" : "; ",
+                    node->name(), node->alive() ? "" : ", whose process was down,", stage.role_of(*node),
+                    unsynced.bytes, unsynced.files);
     nodes.push_back(node);
   }
   if (nodes.empty()) return already_down(targets);
@@ -30,8 +30,9 @@ Began begin_power_loss(FaultStage& stage, const FaultPlan&, const std::vector<Si
 }  // namespace
 
 FaultKind power_loss_fault() {
-  return {"power_loss", "machines lose power together: unsynced data is lost, reordered or torn", {},
-          begin_power_loss, false, true};
+  return {"power_loss", "machines lose power together: unsynced data is lost, reordered or torn",
+          {},           begin_power_loss,
+          false,        true};
 }
 
 }  // namespace ksim::sim

@@ -23,7 +23,8 @@ LinkToll WaysTroubled::toll(World& world) const {
 std::string WaysTroubled::end(FaultStage& stage) {
   const LinkToll now = toll(stage.world());
   std::string what;
-  if (now.held > before_.held) what = fmt::format("{} transmissions did not get through", now.held - before_.held);
+  if (now.held > before_.held)
+    what = fmt::format("{} transmissions did not get through", now.held - before_.held);
   if (now.delayed > before_.delayed)
     what += fmt::format("{}{} were slow", what.empty() ? "" : ", ", now.delayed - before_.delayed);
   if (what.empty()) what = "nothing was on these ways";

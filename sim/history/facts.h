@@ -124,8 +124,8 @@ struct LatestOffset {
   Instant completed;
 };
 
-// The first offset whose record is not older than `target_ms` was asked for; noted when it is invoked and again
-// when it was answered.
+// The first offset whose record is not older than `target_ms` was asked for; noted when it is invoked and
+// again when it was answered.
 struct TimeLookup {
   uint32_t client = 0;
   PartitionId partition = 0;

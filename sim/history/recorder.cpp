@@ -88,7 +88,8 @@ std::string event_subject(const Event& event, int32_t node) {
   const std::string_view name = event_name(event);
   if (name == BrokerStateChanged::kName) subject.broker = node;
   if (subject.broker >= 0) return fmt::format("broker-{}", subject.broker);
-  const bool quorum = name.starts_with("raft.") || name.starts_with("controller.") || name == MetadataPublished::kName;
+  const bool quorum =
+      name.starts_with("raft.") || name.starts_with("controller.") || name == MetadataPublished::kName;
   return quorum ? "__cluster_metadata-0" : "";
 }
 

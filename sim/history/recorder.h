@@ -150,8 +150,8 @@ class Recorder {
 
 // {"topic":"orders","partition":3,...}: the fields of an event.
 std::string event_json(const Event& event);
-// "orders-3" where the event, which node `node` told, is about a partition or log; "broker-2" where it is about
-// a broker; the metadata log where it is about the quorum or the controller; else empty.
+// "orders-3" where the event, which node `node` told, is about a partition or log; "broker-2" where it is
+// about a broker; the metadata log where it is about the quorum or the controller; else empty.
 std::string event_subject(const Event& event, int32_t node);
 // "1,2,3"
 std::string join_ids(std::span<const int32_t> ids);

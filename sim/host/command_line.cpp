@@ -38,7 +38,8 @@ std::optional<std::string> unknown_option(const CLI::App& app, const std::vector
     if (name == "--") return std::nullopt;
     const bool value = i > 0 && (arguments[i - 1] == "--set" || arguments[i - 1] == "--record" ||
                                  arguments[i - 1] == "--plan");
-    if (value || !name.starts_with("--") || std::find(known.begin(), known.end(), name) != known.end()) continue;
+    if (value || !name.starts_with("--") || std::find(known.begin(), known.end(), name) != known.end())
+      continue;
     return "no option \"" + name + "\"" + did_you_mean(name, known);
   }
   return std::nullopt;
@@ -59,7 +60,8 @@ Result<void> read_numbers(const Typed& typed, ScenarioCommand& into) {
   if (typed.seeds) {
     into.seeds = parse_seeds(*typed.seeds);
     if (!into.seeds) {
-      return bad("--seeds " + *typed.seeds + ": expected FIRST..LAST, the smaller first, two seeds from 0 to 18446744073709551615");
+      return bad("--seeds " + *typed.seeds +
+                 ": expected FIRST..LAST, the smaller first, two seeds from 0 to 18446744073709551615");
     }
   }
   if (typed.jobs) {

@@ -80,11 +80,14 @@ void keep_memory() {
 
 }  // namespace ksim::host
 
-// All forms, else a sanitizer's own stand where one is left out, and its blocks come back to us (std::stable_sort).
+// All forms, else a sanitizer's own stand where one is left out, and its blocks come back to us
+// (std::stable_sort).
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   return ksim::host::g_state == 0 ? ksim::host::take_block(size) : ksim::host::scrambled(size);
 }
-void* operator new[](std::size_t size, const std::nothrow_t& tag) noexcept { return ::operator new(size, tag); }
+void* operator new[](std::size_t size, const std::nothrow_t& tag) noexcept {
+  return ::operator new(size, tag);
+}
 void* operator new(std::size_t size) {
   void* const block = ::operator new(size, std::nothrow);
   if (block == nullptr) throw std::bad_alloc();

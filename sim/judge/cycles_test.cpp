@@ -32,7 +32,7 @@ TEST(Cycles, OfWrites) {
   };
   EXPECT_EQ(cycles(kWrites, two(1, 0)), one("G0", {2, 3}));
   EXPECT_EQ(cycles(kWrites, two(0, 1)), Json::object());
-  EXPECT_EQ(cycles(kTransactions, two(1, 0)), Json::object());                   // without ww_deps
+  EXPECT_EQ(cycles(kTransactions, two(1, 0)), Json::object());          // without ww_deps
   EXPECT_EQ(cycles(R"({"ww_deps":true})", two(1, 0)), Json::object());  // each micro-op on its own
   EXPECT_EQ(verdict_of(HistoryText(kWrites).lines(two(1, 0)).text())["valid"], true);
   EXPECT_EQ(verdict_of(HistoryText(R"({"ww_deps":true,"unclean_elections":true,"txn":true})")

@@ -106,10 +106,12 @@ Instant Fabric::arrival(const Host& from, const Host& to, uint64_t key, uint64_t
   const Instant now = ground_.now();
   if (&from == &to) return now + nanoseconds(profile_.loopback.sample_ns(bits));
   Link& link = links_[place(from, to)];
-  if (link.troubles.felt().extra_latency_ns > 0 || link.troubles.felt().slow_per_mille > 1000) ++link.toll.delayed;
+  if (link.troubles.felt().extra_latency_ns > 0 || link.troubles.felt().slow_per_mille > 1000)
+    ++link.toll.delayed;
   int64_t latency = profile_.one_way.sample_ns(bits);
   if (transfer(link, bytes) > Duration{}) latency += (link.free_at - now).ns;
-  latency = scale_per_mille(latency, link.troubles.felt().slow_per_mille) + link.troubles.felt().extra_latency_ns;
+  latency =
+      scale_per_mille(latency, link.troubles.felt().slow_per_mille) + link.troubles.felt().extra_latency_ns;
   return now + nanoseconds(latency);
 }
 

@@ -125,7 +125,9 @@ void render_faults(std::string& out, const RunSummary& summary, const Paint& pai
   out += "\n" + paint.bold("Faults, and what each really did") + "\n";
   for (const FaultRow& fault : summary.faults) {
     if (!fault.took_effect) {
-      out += paint.yellow(fmt::format("  {} {} ({}): {}", fault.kind, fault.target, fault.cause, fault.effect)) + "\n";
+      out +=
+          paint.yellow(fmt::format("  {} {} ({}): {}", fault.kind, fault.target, fault.cause, fault.effect)) +
+          "\n";
       continue;
     }
     out += fmt::format("  {} {} ({}): {} to {}{}{}\n", fault.kind, fault.target, fault.cause,
@@ -269,12 +271,8 @@ std::string render_json(const RunSummary& summary) {
     out["checkers"].push_back({{"code", k.code}, {"held", k.held}});
   out["faults"] = json::array();
   for (const FaultRow& f : summary.faults) {
-    json row{{"kind", f.kind},
-             {"target", f.target},
-             {"began_ns", f.began.ns},
-             {"cause", f.cause},
-             {"took_effect", f.took_effect},
-             {"effect", f.effect}};
+    json row{{"kind", f.kind},   {"target", f.target},           {"began_ns", f.began.ns},
+             {"cause", f.cause}, {"took_effect", f.took_effect}, {"effect", f.effect}};
     row["ended_ns"] = f.ended ? json(f.ended->ns) : json(nullptr);
     out["faults"].push_back(row);
   }

@@ -67,7 +67,8 @@ void RunObserver::note_timeline(const NodeEvent& note) {
         !std::equal(e->isr.begin(), e->isr.end(), known.isr.begin(), known.isr.end())) {
       ++counts_.isr_changes;
     }
-    known = {e->leader, e->leader_epoch, e->partition_epoch, {e->isr.begin(), e->isr.end()}, {}, false, note.at};
+    known = {e->leader, e->leader_epoch, e->partition_epoch, {e->isr.begin(), e->isr.end()}, {},
+             false,     note.at};
   } else if (const auto* r = std::get_if<RaftStateChanged>(&event)) {
     if (r->state != "leader") return;
     ++counts_.quorum_elections;
@@ -126,7 +127,8 @@ int64_t RunObserver::on_fault(std::string kind, std::string target, Instant at, 
 
 void RunObserver::on_fault_missed(std::string kind, std::string target, Instant at, std::string cause,
                                   std::string why) {
-  faults_.push_back({std::move(kind), std::move(target), at, at, std::move(cause), "no effect: " + why, false});
+  faults_.push_back(
+      {std::move(kind), std::move(target), at, at, std::move(cause), "no effect: " + why, false});
 }
 
 void RunObserver::on_fault_ended(int64_t fault, Instant at, std::string effect) {
@@ -288,9 +290,8 @@ void RunObserver::on_consumed(const Consumed& record) {
 
 void RunObserver::on_position(const PositionSet& set) {
   if (recorder_) {
-    recorder_->op({reader_name(set.consumer), set.consumer, "seek",
-                   to_string(names_.name(set.partition)), 0, std::nullopt, set.at, set.at, Outcome::ok,
-                   ErrorCode::NONE, set.offset});
+    recorder_->op({reader_name(set.consumer), set.consumer, "seek", to_string(names_.name(set.partition)), 0,
+                   std::nullopt, set.at, set.at, Outcome::ok, ErrorCode::NONE, set.offset});
   }
   for (const auto& checker : checkers_) checker->on_position(set);
 }
@@ -302,7 +303,8 @@ int64_t RunObserver::on_call_invoked(const std::string& client, std::string_view
                         Outcome::pending, ErrorCode::NONE, -1});
 }
 
-void RunObserver::on_call_completed(int64_t number, Instant at, Outcome outcome, ErrorCode error, int64_t offset) {
+void RunObserver::on_call_completed(int64_t number, Instant at, Outcome outcome, ErrorCode error,
+                                    int64_t offset) {
   if (!recorder_) return;
   OpRow& row = recorder_->op_row(number);
   row.completed = at;

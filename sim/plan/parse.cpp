@@ -522,7 +522,8 @@ void read_admins(Section& from, Plan& plan) {
     if (admin.calls.empty()) section.complain("calls", "admin.calls: there are none");
     for (const std::string& call : admin.calls) {
       if (std::find(known.begin(), known.end(), call) == known.end())
-        section.complain("calls", fmt::format("admin.calls: no call \"{}\"{}", call, did_you_mean(call, known)));
+        section.complain("calls",
+                         fmt::format("admin.calls: no call \"{}\"{}", call, did_you_mean(call, known)));
     }
     add_counted(plan.admins, admin, count);
   });
@@ -617,8 +618,8 @@ using Complain = std::function<void(const std::string& path, std::string what)>;
 void check_sizes(const Plan& plan, const Complain& complain) {
   constexpr int64_t kMostReplicas = 200'000;
   constexpr uint64_t kMostBurstBytes = 1ULL << 30;
-  const size_t clients = plan.producers.size() + plan.consumers.size() + plan.raw_drivers.size() +
-                         plan.admins.size();
+  const size_t clients =
+      plan.producers.size() + plan.consumers.size() + plan.raw_drivers.size() + plan.admins.size();
   if (clients > kMostClients) complain("", fmt::format("at most {} clients, all together", kMostClients));
   int64_t replicas = 0;
   for (const TopicPlan& topic : plan.topics) {
@@ -628,16 +629,15 @@ void check_sizes(const Plan& plan, const Complain& complain) {
   }
   for (const ProducerPlan& producer : plan.producers) {
     if (uint64_t{producer.burst} * producer.record_bytes > kMostBurstBytes)
-      complain(producer.path, fmt::format("{}: a burst of {} records of {} bytes: at most 1 GiB", producer.name,
-                                          producer.burst, producer.record_bytes));
+      complain(producer.path, fmt::format("{}: a burst of {} records of {} bytes: at most 1 GiB",
+                                          producer.name, producer.burst, producer.record_bytes));
   }
 }
 
 // Names stand in reports and in the history as they are.
 void check_names(const Plan& plan, const Complain& complain) {
   const auto check = [&](const std::string& path, const std::string& name) {
-    if (!is_plain_name(name))
-      complain(path, path + ": a name has 1 to 200 letters, digits and \"._-\"");
+    if (!is_plain_name(name)) complain(path, path + ": a name has 1 to 200 letters, digits and \"._-\"");
   };
   check("scenario", plan.scenario);
   for (const ProducerPlan& producer : plan.producers) check(producer.path + ".name", producer.name);
@@ -756,7 +756,8 @@ Result<Plan> make(std::string_view text, const std::string& name, std::optional<
   }
   if (scenario.empty()) scenario = "_";
   scenario.resize(std::min<size_t>(scenario.size(), 200));
-  Plan plan = read_plan(table, seed.has_value(), seed.value_or(1), scenario, words, std::move(places), complaint);
+  Plan plan =
+      read_plan(table, seed.has_value(), seed.value_or(1), scenario, words, std::move(places), complaint);
   if (complaint.any()) return fail(ErrorCode::INVALID_REQUEST, complaint.text());
   return plan;
 }

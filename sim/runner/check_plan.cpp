@@ -30,9 +30,10 @@ Wrong wrong_names(const Plan& plan) {
   std::set<std::string> names = {"admin"};
   const auto add = [&](const std::string& path, const std::string& name) -> Wrong {
     if (names.insert(name).second) return std::nullopt;
-    return Finding{path + ".name", fmt::format("two machines have the name \"{}\" (nodes, producers, consumers, raw "
-                                               "drivers and \"admin\" are machines)",
-                                               name)};
+    return Finding{path + ".name",
+                   fmt::format("two machines have the name \"{}\" (nodes, producers, consumers, raw "
+                               "drivers and \"admin\" are machines)",
+                               name)};
   };
   for (const NodePlan& node : plan.cluster.nodes) {
     if (Wrong wrong = add(node.path, machine_name(node))) return wrong;
@@ -183,9 +184,9 @@ Wrong wrong_topic(const Plan& plan) {
     ConfigMap settings;
     for (const auto& [key, value] : topic.config) {
       if (std::find(known.begin(), known.end(), key) == known.end()) {
-        return Finding{fmt::format("{}.config.{}", topic.path, key),
-                       fmt::format("topic {}: no configuration \"{}\"{}", topic.name, key,
-                                   did_you_mean(key, known))};
+        return Finding{
+            fmt::format("{}.config.{}", topic.path, key),
+            fmt::format("topic {}: no configuration \"{}\"{}", topic.name, key, did_you_mean(key, known))};
       }
       settings[key] = value;
     }
@@ -200,8 +201,9 @@ Wrong refused(const std::string& path, const std::string& name, const Properties
               const std::vector<std::string>& known, Config make) {
   for (const auto& [key, value] : properties) {
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-    return Finding{fmt::format("{}.config.{}", path, key),
-                   fmt::format("{}: no configuration \"{}\" of this client{}", name, key, did_you_mean(key, known))};
+    return Finding{
+        fmt::format("{}.config.{}", path, key),
+        fmt::format("{}: no configuration \"{}\" of this client{}", name, key, did_you_mean(key, known))};
   }
   constexpr std::string_view kAnyServer = "broker-1:9092";
   const auto config = make(properties, std::string(kAnyServer));
@@ -213,11 +215,13 @@ Wrong refused(const std::string& path, const std::string& name, const Properties
 
 Wrong wrong_client(const Plan& plan) {
   for (const ProducerPlan& producer : plan.producers) {
-    if (Wrong wrong = refused(producer.path, producer.name, producer.config, producer_keys(), producer_config))
+    if (Wrong wrong =
+            refused(producer.path, producer.name, producer.config, producer_keys(), producer_config))
       return wrong;
   }
   for (const ConsumerPlan& consumer : plan.consumers) {
-    if (Wrong wrong = refused(consumer.path, consumer.name, consumer.config, consumer_keys(), consumer_config))
+    if (Wrong wrong =
+            refused(consumer.path, consumer.name, consumer.config, consumer_keys(), consumer_config))
       return wrong;
   }
   return std::nullopt;
@@ -242,7 +246,8 @@ Wrong wrong_time(const Plan& plan) {
 // What is no cluster of Kafka has none of Kafka's parts.
 Wrong wrong_parts(const Plan& plan) {
   const auto wrong = [&](const char* what) {
-    return Finding{"scenario", fmt::format("scenario \"{}\" is no cluster of Kafka: it has no {}", plan.scenario, what)};
+    return Finding{"scenario",
+                   fmt::format("scenario \"{}\" is no cluster of Kafka: it has no {}", plan.scenario, what)};
   };
   if (!plan.topics.empty()) return wrong("topics");
   if (!plan.producers.empty() || !plan.consumers.empty() || !plan.raw_drivers.empty() || !plan.admins.empty())

@@ -38,7 +38,7 @@ class Cluster final : public FaultStage, private WorldWatcher {
   void start_client(SimNode& node, ProcessFactory factory);
   std::string bootstrap() const;    // "broker-1:9092,broker-2:9092"
   std::string controllers() const;  // "controller-101:9093,..."
-  std::string first_down() const;  // the name of a broker or controller; empty: all are up
+  std::string first_down() const;   // the name of a broker or controller; empty: all are up
   // Starts whatever is down and should not be.
   void revive();
   // Called on marks, after the observer was told.

@@ -71,7 +71,8 @@ class Run final : private FaultTeller {
       tap_.emplace(*recorder);
       world_.fabric().tap(&*tap_);
     }
-    for (const TopicPlan& topic : plan_.topics) observer_.view().promise(topic.name, promise_of(plan_, topic));
+    for (const TopicPlan& topic : plan_.topics)
+      observer_.view().promise(topic.name, promise_of(plan_, topic));
     cluster_.on_death = [this](SimNode& node) {
       workload_.died(node);
       faults_.died(node);
@@ -127,7 +128,9 @@ class Run final : private FaultTeller {
     const ClusterView& view = observer_.view();
     const PartitionTruth& truth = *view.partition(id);
     const PartitionClaim& claim = truth.claim;
-    const auto amiss = [&](std::string what) { return Unrest{to_string(view.names().name(id)), std::move(what)}; };
+    const auto amiss = [&](std::string what) {
+      return Unrest{to_string(view.names().name(id)), std::move(what)};
+    };
     if (claim.leader < 0) return amiss("it has no leader");
     if (static_cast<int32_t>(claim.isr.size()) < view.promise_of(id).replication)
       return amiss(fmt::format("its ISR is [{}]", fmt::join(claim.isr, ",")));

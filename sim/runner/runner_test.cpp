@@ -77,14 +77,16 @@ TEST(Plans, PrintedAndReadAreTheSameRun) {
   }
 }
 
-// What is amiss without faults is the system's own doing, or the scenario's. A follower of a new partition that asks
-// before its leader leads asks again after replica.fetch.backoff.ms (1 s), and acks=all waits for it.
+// What is amiss without faults is the system's own doing, or the scenario's. A follower of a new partition
+// that asks before its leader leads asks again after replica.fetch.backoff.ms (1 s), and acks=all waits for
+// it.
 TEST(Calm, WithoutItsFaultsAScenarioLosesNothingAndIsNeverUnavailable) {
   RunMemory memory;
   RunRequest calm;
   calm.faults = false;
   for (const std::string& file : scenario_files()) {
-    if (file.ends_with("/ping.toml")) continue;  // its pings are sent once, and its nodes stop while some are under way
+    if (file.ends_with("/ping.toml"))
+      continue;  // its pings are sent once, and its nodes stop while some are under way
     for (uint64_t seed = 1; seed <= 2; ++seed) {
       SCOPED_TRACE(file + " seed " + std::to_string(seed));
       const RunSummary run = play(plan_of(file, seed), calm, memory);

@@ -81,16 +81,17 @@ struct PartitionTruth {
   std::vector<TruthBatch> committed;
   int64_t committed_start = 0;
   std::vector<LostBatch> lost;
-  // Records before it were deleted on purpose: by retention or by DeleteRecords, where the truth bears it out.
+  // Records before it were deleted on purpose: by retention or by DeleteRecords, where the truth bears it
+  // out.
   int64_t deleted_below = 0;
-  int64_t deletion_asked = 0;          // the largest offset of which a client has asked for it
-  std::map<int32_t, int64_t> start;    // of each node's log, as it says
-  std::string unfounded_deletion;      // what is wrong with the deletion that was just heard of; empty: nothing
+  int64_t deletion_asked = 0;        // the largest offset of which a client has asked for it
+  std::map<int32_t, int64_t> start;  // of each node's log, as it says
+  std::string unfounded_deletion;    // what is wrong with the deletion that was just heard of; empty: nothing
   std::vector<Destroyed> destroyed;
   std::vector<UncleanElection> unclean;  // that were allowed
   // The claim that was heard last elected one who must not lead.
   std::optional<UncleanElection> forbidden;
-  int32_t last_leader = -1;  // that the controller has named
+  int32_t last_leader = -1;    // that the controller has named
   std::vector<Reign> reigns;   // of brokers that believed to lead
   std::vector<Reign> elected;  // of brokers that the controller had made leader
   BatchContents contents;
@@ -156,15 +157,16 @@ class ClusterView {
   // True where CONTRACT.md permits the loss of a committed batch: for what became of its own copies, and for
   // unclean elections in later epochs than its own.
   bool loss_permitted(PartitionId id, const TruthBatch& batch) const;
-  // The same of a record whose batch nobody knows, for what has happened since: since it was sent. With acks=1
-  // for what became of the leader.
+  // The same of a record whose batch nobody knows, for what has happened since: since it was sent. With
+  // acks=1 for what became of the leader.
   bool loss_permitted(PartitionId id, int64_t offset, int32_t acks, Instant since) const;
   // How many brokers led the partition since then, or believed to.
   size_t leaders_since(PartitionId id, Instant since) const;
-  // True if records that a reader had seen in [from, to) may be gone, which it came to know at `since`, the last of
-  // them from epoch `epoch` (-1: it does not know): they were lost since, or their loss is permitted.
+  // True if records that a reader had seen in [from, to) may be gone, which it came to know at `since`, the
+  // last of them from epoch `epoch` (-1: it does not know): they were lost since, or their loss is permitted.
   bool may_be_gone(PartitionId id, int64_t from, int64_t to, Instant since, int32_t epoch) const;
-  // The first batch that is committed and that the log of `node` lacks although nothing permits it, or nullptr.
+  // The first batch that is committed and that the log of `node` lacks although nothing permits it, or
+  // nullptr.
   const TruthBatch* first_missing(PartitionId id, int32_t node) const;
   // True where a partition without a leader may stay so: its last committed records may be lost.
   bool offline_permitted(PartitionId id) const;
@@ -184,8 +186,8 @@ class ClusterView {
   ReplicaTruth* replica(PartitionTruth& truth, int32_t node, std::string_view log);
   void committed_up_to(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader,
                        const HighWatermarkChanged& claim, Instant at);
-  void on_start_moved(PartitionTruth& truth, PartitionId id, const ReplicaTruth* log, const LogStartMoved& event,
-                      const NodeEvent& note);
+  void on_start_moved(PartitionTruth& truth, PartitionId id, const ReplicaTruth* log,
+                      const LogStartMoved& event, const NodeEvent& note);
   std::string unfounded(const PartitionTruth& truth, PartitionId id, const ReplicaTruth* log, int64_t start,
                         const NodeEvent& note) const;
   static void appended(PartitionTruth& truth, ReplicaTruth& log, int64_t base_offset);

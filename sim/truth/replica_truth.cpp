@@ -125,11 +125,16 @@ void ReplicaTruth::truncated(int64_t to_offset) {
 // Takes the batch at the start of `frame`. The bytes it took; 0: no whole, sound batch stands there.
 size_t ReplicaTruth::take_batch(Bytes frame) {
   const BatchView view(frame);
-  const TruthBatch batch{view.base_offset(),  view.last_offset(),
-                         view.leader_epoch(), view.stored_crc(),
-                         view.is_control(),   view.crc_matches(),
-                         producer_of(view),   view.max_timestamp_ms(),
-                         segment_,            position_,
+  const TruthBatch batch{view.base_offset(),
+                         view.last_offset(),
+                         view.leader_epoch(),
+                         view.stored_crc(),
+                         view.is_control(),
+                         view.crc_matches(),
+                         producer_of(view),
+                         view.max_timestamp_ms(),
+                         segment_,
+                         position_,
                          static_cast<uint32_t>(frame.size())};
   if (!batch.valid) return 0;  // a torn tail: recovery will cut it
   if (!batches_.empty() && batch.base_offset <= batches_.back().last_offset) {

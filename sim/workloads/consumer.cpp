@@ -146,7 +146,8 @@ class ConsumerProcess final : public Process {
     TimeLookup lookup;
     lookup.client = number_;
     lookup.partition = state_.observer.names().id(partition.topic, partition.partition);
-    lookup.target_ms = env_.clock.wall().ms() - static_cast<int64_t>(dice_.below(1 + static_cast<uint64_t>(asked.ms())));
+    lookup.target_ms =
+        env_.clock.wall().ms() - static_cast<int64_t>(dice_.below(1 + static_cast<uint64_t>(asked.ms())));
     lookup.invoked = asked;
     state_.observer.on_time_lookup(lookup);
     const auto found = noted("offsets_for_times", to_string({partition.topic, partition.partition}), [&] {

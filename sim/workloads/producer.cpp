@@ -87,7 +87,8 @@ class ProducerProcess final : public Process {
     record.timestamp_ms = env_.clock.wall().ms();
     if (plan_.keyed) record.key = as_bytes(key);
     record.value = Bytes(value_);
-    const std::array<RecordHeader, 2> headers{{{"n", Bytes(value_).first(sizeof id)}, {"none", std::nullopt}}};
+    const std::array<RecordHeader, 2> headers{
+        {{"n", Bytes(value_).first(sizeof id)}, {"none", std::nullopt}}};
     if (n % kHeadersEvery == 0) record.headers = headers;
     SendOp op;
     op.session = session_;

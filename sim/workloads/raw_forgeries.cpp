@@ -209,7 +209,8 @@ void RawProducer::spoilt(Lane& lane, const Where& where, Forgery kind) {
       break;
     case Forgery::append_time:
       set_attribute(bytes, BatchAttributes::log_append_time);
-      forged = demand("a batch without timestamps that claims append time", "D12", ErrorCode::INVALID_TIMESTAMP);
+      forged =
+          demand("a batch without timestamps that claims append time", "D12", ErrorCode::INVALID_TIMESTAMP);
       break;
     case Forgery::far_future:
       forged = demand("a record of the day after tomorrow", "D12", ErrorCode::INVALID_TIMESTAMP);

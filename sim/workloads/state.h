@@ -28,7 +28,8 @@ struct WorkloadState {
   // A client that starts, for the first time or again after it died, has a number that no other one had.
   uint32_t new_reader(const std::string& name) {
     const uint32_t number = ++readers_started_;
-    if (const auto former = readers.find(name); former != readers.end()) observer.on_reader_gone(former->second);
+    if (const auto former = readers.find(name); former != readers.end())
+      observer.on_reader_gone(former->second);
     observer.on_reader(number, name);
     return readers[name] = number;
   }

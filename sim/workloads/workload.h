@@ -1,6 +1,7 @@
 #pragma once
-// The clients of a run: one creates the topics, producers send, consumers read, raw drivers forge, administrators
-// change what they find. Each lives on a machine of its own, and notes every call when it begins and when it ended, outside core/client.
+// The clients of a run: one creates the topics, producers send, consumers read, raw drivers forge,
+// administrators change what they find. Each lives on a machine of its own, and notes every call when it
+// begins and when it ended, outside core/client.
 
 #include <memory>
 #include <optional>
