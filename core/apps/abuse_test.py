@@ -65,7 +65,8 @@ def string(text):
 class Broker:
     def __init__(self, kbroker, directory, **limits):
         self.directory = directory
-        for port in range(23000, 32000, 3):
+        start = os.getpid() * 3 % 9000  # tests run side by side
+        for port in (23000 + (start + k) % 9000 for k in range(0, 9000, 3)):
             try:
                 for k in range(3):
                     socket.create_server(("localhost", port + k)).close()
@@ -182,9 +183,10 @@ def halves(broker):
 
 
 def crowd(broker):
-    """A thousand who say nothing, two hundred who talk."""
+    """A thousand who say nothing, two hundred who talk; fewer of the silent where a process may not have so many."""
     before = broker.resident_kib()
-    idle = [broker.connect() for _ in range(1000)]
+    silent = min(1000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4 * 3 - 300)  # a quarter is for files
+    idle = [broker.connect() for _ in range(silent)]
     wrong = []
 
     def talk():
@@ -205,7 +207,7 @@ def crowd(broker):
         fail(f"{len(wrong)} of 200 busy connections were not served: {wrong[0]}")
     grown = broker.resident_kib() - before
     if grown > 64 * 1024:
-        fail(f"1,200 connections took {grown} KiB")
+        fail(f"{silent + 200} connections took {grown} KiB")
     for peer in idle:
         peer.close()
 
