@@ -526,6 +526,27 @@ TEST(Anomalies, AThousandWitnessesAreEnough) {
   EXPECT_EQ(verdict_of(history.text())["anomalies"]["unsent-read"].size(), 1000U);
 }
 
+TEST(Anomalies, WhatIsSkippedIsListedWithinReason) {
+  Json sent = Json::array(), polled = Json::array();
+  for (int i = 0; i < 1000; ++i) {
+    sent.push_back({"send", "x", std::string(1000, 'v') + std::to_string(i), i});
+    polled.push_back({i, sent.back()[2]});
+  }
+  HistoryText history;
+  history.line("1 send ok " + sent.dump());
+  history.line("9 poll ok " + Json::array({{"poll", {{"x", polled}}}}).dump());
+  for (int process = 10; process < 1400; ++process) {
+    history.line(std::to_string(process) + " poll ok " +
+                 Json::array({{"poll", {{"x", {polled.front(), polled.back()}}}}}).dump());
+  }
+  const Json found = verdict_of(history.text())["anomalies"]["int-poll-skip"];
+  ASSERT_EQ(found.size(), 1000U);
+  EXPECT_EQ(found[0]["skipped"].size(), 261U);
+  EXPECT_EQ(found[0]["skipped_cut"], true);
+  EXPECT_EQ(found[999]["skipped"], Json::array());
+  EXPECT_EQ(found[999]["skipped_cut"], true);
+}
+
 TEST(Anomalies, NumbersAndTextsComeOutAsTheyWentIn) {
   const std::string text =
       HistoryText()

@@ -131,6 +131,23 @@ Witness& Witness::offsets(std::span<const int64_t> offsets) {
   return list("offsets", offsets, [this](int64_t offset) { text_ += std::to_string(offset); });
 }
 
+Witness& Witness::skipped(const Logs& logs, const Logs::Range& range, size_t most_bytes) {
+  name("skipped");
+  text_.push_back('[');
+  const size_t begin = text_.size();
+  bool is_cut = false;
+  logs.each(range, [&](uint32_t value) {
+    const Value& known = history_.values[value];
+    is_cut = text_.size() - begin + (known.text == nullptr ? 0 : known.text_size) >= most_bytes;
+    if (is_cut) return false;
+    if (text_.size() > begin) text_.push_back(',');
+    append_value(value);
+    return true;
+  });
+  text_.push_back(']');
+  return is_cut ? flag("skipped_cut") : *this;
+}
+
 std::string Witness::take() {
   text_.push_back('}');
   return std::move(text_);
@@ -145,17 +162,10 @@ void Findings::add(Code code, Witness& witness) {
 }
 
 void Findings::list_skipped(Witness& witness, const Logs& logs, const Logs::Range& range) {
-  const size_t most = skipped_listed_ < kMostSkippedInAll ? kMostSkipped : kFewSkipped;
-  std::vector<uint32_t> listed;
-  bool is_cut = false;
-  logs.each(range, [&](uint32_t value) {
-    is_cut = listed.size() == most;
-    if (!is_cut) listed.push_back(value);
-    return !is_cut;
-  });
-  skipped_listed_ += listed.size();
-  witness.values("skipped", listed);
-  if (is_cut) witness.flag("skipped_cut");
+  const size_t before = witness.size();
+  witness.skipped(logs, range,
+                  skipped_bytes_ < kMostSkippedBytesInAll ? kMostSkippedBytes : kFewSkippedBytes);
+  skipped_bytes_ += witness.size() - before;
 }
 
 }  // namespace ksim::judge

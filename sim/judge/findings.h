@@ -56,6 +56,9 @@ class Witness {
   Witness& ops(std::span<const uint32_t> ops);
   Witness& value(std::string_view name, uint32_t value);
   Witness& values(std::string_view name, std::span<const uint32_t> values);
+  // {"skipped":[...]}, and "skipped_cut" where more than so many bytes are needed.
+  Witness& skipped(const Logs& logs, const Logs::Range& range, size_t most_bytes);
+  size_t size() const { return text_.size(); }
   Witness& offsets(std::span<const int64_t> offsets);
   std::string take();
 
@@ -72,11 +75,11 @@ class Witness {
 class Findings {
  public:
   static constexpr size_t kMostWitnesses = 1000;  // of a code
-  // A witness lists so many skipped values, and as long as all of them together list so many; then it lists a
-  // few. If it lists fewer than there are, it has "skipped_cut".
-  static constexpr size_t kMostSkipped = 10'000;
-  static constexpr size_t kMostSkippedInAll = 1'000'000;
-  static constexpr size_t kFewSkipped = 10;
+  // A witness lists skipped values until their text has so many bytes, and as long as all of them together
+  // have so many; then it lists a few. Where it does not list all, it has "skipped_cut".
+  static constexpr size_t kMostSkippedBytes = size_t{256} << 10;
+  static constexpr size_t kMostSkippedBytesInAll = size_t{64} << 20;
+  static constexpr size_t kFewSkippedBytes = 100;
 
   explicit Findings(const History& history) : history_(history) {}
 
@@ -100,7 +103,7 @@ class Findings {
 
   const History& history_;
   std::array<Found, kCodes> found_;
-  size_t skipped_listed_ = 0;
+  size_t skipped_bytes_ = 0;
 };
 
 }  // namespace ksim::judge
