@@ -1,10 +1,9 @@
 // ksim check and ksim export: histories of what clients saw.
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "sim/cli/commands.h"
+#include "sim/history/client_history.h"
 #include "sim/host/files.h"
 #include "sim/host/terminal.h"
 #include "sim/judge/judge.h"
@@ -27,6 +26,13 @@ int check_history(const host::CheckCommand& command) {
   return verdict->is_valid ? kHolds : kViolation;
 }
 
-int export_history(const host::ExportCommand& command) { return refuse(command.history + ": not yet"); }
+int export_history(const host::ExportCommand& command) {
+  const Result<std::string> recording = host::read_text(command.history);
+  if (!recording.ok()) return refuse(recording.error().message);
+  const Result<std::string> history = client_history(*recording);
+  if (!history.ok()) return refuse(command.history + ": " + history.error().message);
+  host::write_out(*history);
+  return kHolds;
+}
 
 }  // namespace ksim::sim

@@ -251,6 +251,73 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(sorted(os.listdir(self.directory.name)), ["fifo", "letter.txt"])
         self.good("scenario", "quorum", "--record", self.file("empty", ""))
 
+    def check(self, text, code):
+        """The verdict on a history, from a file and from standard input."""
+        path = self.file("history.jsonl", text)
+        run = ksim("check", path)
+        self.assertEqual((run.returncode, run.stderr), (code, ""), run.stdout)
+        self.assertEqual(run.stdout.count("\n"), 1)
+        piped = subprocess.run([KSIM, "check", "-"], input=text, capture_output=True, text=True, timeout=600)
+        self.assertEqual((piped.returncode, piped.stdout), (code, run.stdout))
+        return json.loads(run.stdout)
+
+    def test_histories_are_judged(self):
+        header = '{"ksim_history":1,"settings":{}}\n'
+        event = '{"index":%d,"time_ns":%d,"process":1,"type":"%s","f":"poll","value":[["poll"%s]]}\n'
+        invoked = event % (0, 0, "invoke", "")
+        self.assertEqual(self.check(header, 1), {"valid": "unknown", "anomalies": {}, "allowed": []})
+        self.assertEqual(self.check(header + invoked + event % (1, 0, "ok", ",{}"), 0),
+                         {"valid": True, "anomalies": {}, "allowed": []})
+        verdict = self.check(header + invoked + event % (1, 0, "ok", ',{"x":[[3,"a"]]}'), 1)
+        self.assertEqual(verdict["anomalies"], {"unsent-read": [{"key": "x", "value": "a", "op": 1}]})
+        self.assertIs(verdict["valid"], False)
+
+    def test_bad_histories(self):
+        header = '{"ksim_history":1,"settings":{}}\n'
+        for text, line in [("", 1), ("{}\n", 1), (header + "{\n", 2), (header + header, 2), (header + "\n", 2),
+                           ('{"ksim_history":1,"settings":{"txm":true}}', 1), (header + "\0", 2), (header + "\u00e9", 2)]:
+            with self.subTest(text=text):
+                error = self.refused("check", self.file("history.jsonl", text))
+                self.assertIn(f": line {line}: ", error)
+                self.assertEqual(error.count("\n"), 1)
+        for arguments in [["check"], ["check", "/nowhere"], ["check", self.directory.name], ["check", "a", "b"], ["check", ""],
+                          ["export"], ["export", "--history", "/nowhere"], ["export", "--history", self.file("empty", "")],
+                          ["export", "--history", self.file("text", "SQLite format 3" + "x" * 500)]]:
+            with self.subTest(arguments=arguments):
+                self.refused(*arguments)
+
+    def test_a_recording_is_judged(self):
+        """What clients saw of runs that hold is valid; what a run lost is seen."""
+        path = self.path("run.sqlite")
+        for scenario, seed in [("steady", 1), ("leader_crash", 3), ("network_partition", 2), ("power_loss", 7),
+                               ("unclean_leader_election", 2), ("rolling_restart", 4)]:
+            with self.subTest(scenario=scenario):
+                self.good("scenario", scenario, "--seed", str(seed), "--record", path)
+                history = self.good("export", "--history", path).stdout
+                self.assertEqual(self.good("export", "--history", path).stdout, history)
+                verdict = self.check(history, 0)
+                self.assertIs(verdict["valid"], True)
+                database = sqlite3.connect(path)
+                sent = database.execute("select count(*) from op where kind = 'send'").fetchone()[0]
+                self.assertEqual(history.count('"type":"invoke","f":"send"'), sent)
+                polled = database.execute("select count(*) from op where kind = 'read'").fetchone()[0]
+                database.close()
+                events = [json.loads(line) for line in history.splitlines()[1:]]
+                self.assertEqual(sum(len(records) for event in events if event["f"] == "poll" and event["type"] == "ok"
+                                     for records in event["value"][0][1].values()), polled)
+
+    def test_a_history_that_is_spoilt_is_seen_through(self):
+        path = self.path("run.sqlite")
+        self.good("scenario", "steady", "--seed", "2", *SHORT, "--record", path)
+        lines = self.good("export", "--history", path).stdout.splitlines(keepends=True)
+        polls = [i for i, line in enumerate(lines) if '"ok","f":"poll"' in line and line.count("],[") > 2]
+        event = json.loads(lines[polls[len(polls) // 2]])
+        key, records = max(event["value"][0][1].items(), key=lambda entry: len(entry[1]))
+        del records[len(records) // 2]
+        lines[polls[len(polls) // 2]] = json.dumps(event) + "\n"
+        found = self.check("".join(lines), 1)["anomalies"]
+        self.assertTrue({"lost-write", "int-poll-skip", "poll-skip"} & found.keys(), found)
+
     def test_streams_that_nobody_reads(self):
         for more in [[], ["--seeds", "1..4"], ["--verify"], ["--record", self.path("r.sqlite")], ["--print-plan"]]:
             command = " ".join([KSIM, "scenario", "quorum", *more])

@@ -147,6 +147,9 @@ Result<std::string> Recorder::image(const RunHeader& header) const {
   });
   table("config", 3, config_,
         [](Insert& to, int64_t, const ConfigRow& row) { to.text(row.scope).text(row.name).text(row.value); });
+  table("producer_session", 5, sessions_, [](Insert& to, int64_t, const ProducerSession& row) {
+    to.number(row.session).text(row.client).number(row.acks).number(row.idempotent).number(row.max_in_flight);
+  });
   table("op", 12, ops_, [](Insert& to, int64_t id, const OpRow& row) {
     to.number(id).text(row.client).number_or_null(row.session).text(row.kind).text_or_null(row.partition);
     to.text_or_null(hex_id(row.record)).number_or_null(row.acks).number(row.invoked.ns);

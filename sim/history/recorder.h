@@ -95,6 +95,7 @@ struct MarkRow {
 class Recorder {
  public:
   void config(std::string scope, std::string name, std::string value);
+  void session(ProducerSession session) { sessions_.push_back(std::move(session)); }
   // Returns the row's id, for complete() and for records.
   int64_t op(OpRow row);
   OpRow& op_row(int64_t id) { return ops_.at(static_cast<size_t>(id - 1)); }
@@ -137,6 +138,7 @@ class Recorder {
   };
 
   std::vector<ConfigRow> config_;
+  std::vector<ProducerSession> sessions_;
   std::vector<OpRow> ops_;
   std::vector<RecordRow> records_;
   std::vector<EventRow> events_;

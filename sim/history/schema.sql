@@ -12,8 +12,18 @@ CREATE TABLE run (
 );
 CREATE TABLE config (scope TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL);  -- "broker-1", "topic orders"
 
--- Every call of a client, invoked, and completed unless completed_ns is null: send, poll, list_offsets, seek, and
--- the admin client's, create_topics, delete_records, ... And every record that a poll handed out: read.
+-- What the producers were configured to ask for.
+CREATE TABLE producer_session (
+  session INTEGER PRIMARY KEY,
+  client TEXT NOT NULL,
+  acks INTEGER NOT NULL,
+  idempotent INTEGER NOT NULL,
+  max_in_flight INTEGER NOT NULL
+);
+
+-- Every call of a client, invoked, and completed unless completed_ns is null: send, poll, list_offsets and the admin
+-- client's, create_topics, delete_records, ... Every record that a poll handed out: read. And every position that was
+-- set, not advanced: assign, the first one of a reader in a partition; seek; reset, which the reader's client did itself.
 CREATE TABLE op (
   id INTEGER PRIMARY KEY,
   client TEXT NOT NULL,

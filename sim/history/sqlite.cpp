@@ -1,5 +1,6 @@
 #include "sim/history/sqlite.h"
 
+#include <cstring>
 #include <utility>
 
 #include <sqlite3.h>
@@ -16,6 +17,22 @@ Result<Database> Database::create() {
   }
   Database database(handle);
   TRY(database.run("PRAGMA journal_mode=OFF; PRAGMA page_size=16384;"));
+  return database;
+}
+
+Result<Database> Database::open(const std::string& image) {
+  constexpr std::string_view kMagic = "SQLite format 3";
+  if (!image.starts_with(kMagic)) return fail(ErrorCode::INVALID_REQUEST, "is no sqlite file");
+  TRY_ASSIGN(Database database, create());
+  const auto size = static_cast<sqlite3_int64>(image.size());
+  auto* const bytes = static_cast<unsigned char*>(sqlite3_malloc64(image.size()));
+  if (bytes == nullptr) return fail(ErrorCode::INVALID_REQUEST, "sqlite: out of memory");
+  std::memcpy(bytes, image.data(), image.size());
+  // The bytes are sqlite's from here on, also where this fails.
+  if (sqlite3_deserialize(database.handle_, "main", bytes, size, size,
+                          SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_READONLY) != SQLITE_OK) {
+    return fail(ErrorCode::INVALID_REQUEST, "sqlite: " + std::string(sqlite3_errmsg(database.handle_)));
+  }
   return database;
 }
 
@@ -76,6 +93,37 @@ void Insert::row() {
   if (sqlite3_step(statement_) != SQLITE_DONE) failed_ = true;
   sqlite3_reset(statement_);
   column_ = 0;
+}
+
+Query::Query(Database& database, const std::string& sql) : database_(database) {
+  state_ = sqlite3_prepare_v2(database.handle(), sql.c_str(), -1, &statement_, nullptr);
+}
+
+Query::~Query() { sqlite3_finalize(statement_); }
+
+bool Query::next() {
+  if (statement_ == nullptr) return false;
+  state_ = sqlite3_step(statement_);
+  return state_ == SQLITE_ROW;
+}
+
+bool Query::is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
+
+std::string Query::text(int column) const {
+  const unsigned char* const text = sqlite3_column_text(statement_, column);
+  if (text == nullptr) return {};
+  return {reinterpret_cast<const char*>(text), static_cast<size_t>(sqlite3_column_bytes(statement_, column))};
+}
+
+int64_t Query::number(int column) const { return sqlite3_column_int64(statement_, column); }
+
+std::optional<int64_t> Query::number_or_null(int column) const {
+  return is_null(column) ? std::nullopt : std::optional(number(column));
+}
+
+Result<void> Query::end() const {
+  if (state_ == SQLITE_DONE) return {};
+  return fail(ErrorCode::INVALID_REQUEST, "sqlite: " + std::string(sqlite3_errmsg(database_.handle())));
 }
 
 }  // namespace ksim::sim

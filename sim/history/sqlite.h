@@ -17,6 +17,8 @@ class Database {
  public:
   // A database in memory.
   static Result<Database> create();
+  // One that holds what a file does, to be read. Errors: INVALID_REQUEST where it is no sqlite file.
+  static Result<Database> open(const std::string& image);
   Database(Database&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
   Database& operator=(Database&&) = delete;
   Database(const Database&) = delete;
@@ -51,6 +53,29 @@ class Insert {
   sqlite3_stmt* statement_ = nullptr;
   int column_ = 0;
   bool failed_ = false;
+};
+
+// A select, row by row.
+class Query {
+ public:
+  Query(Database& database, const std::string& sql);
+  Query(const Query&) = delete;
+  Query& operator=(const Query&) = delete;
+  ~Query();
+
+  // False: there are no more rows, or it failed.
+  bool next();
+  bool is_null(int column) const;
+  std::string text(int column) const;
+  int64_t number(int column) const;
+  std::optional<int64_t> number_or_null(int column) const;
+  // Errors: INVALID_REQUEST with sqlite's reason. Ask when next() was false.
+  Result<void> end() const;
+
+ private:
+  Database& database_;
+  sqlite3_stmt* statement_ = nullptr;
+  int state_ = 0;
 };
 
 }  // namespace ksim::sim

@@ -172,6 +172,7 @@ void RunObserver::explain(const Violation& violation) {
 
 void RunObserver::on_session(const ProducerSession& session) {
   sessions_[session.session] = session;
+  if (recorder_) recorder_->session(session);
   for (const auto& checker : checkers_) checker->on_session(session);
 }
 
@@ -290,16 +291,19 @@ void RunObserver::on_consumed(const Consumed& record) {
 
 void RunObserver::on_position(const PositionSet& set) {
   if (recorder_) {
-    recorder_->op({reader_name(set.consumer), set.consumer, "seek", to_string(names_.name(set.partition)), 0,
+    const std::string_view kind = set.reason == "assigned" ? "assign"
+                                  : set.reason == "seek"   ? "seek"
+                                                           : "reset";
+    recorder_->op({reader_name(set.consumer), set.consumer, kind, to_string(names_.name(set.partition)), 0,
                    std::nullopt, set.at, set.at, Outcome::ok, ErrorCode::NONE, set.offset});
   }
   for (const auto& checker : checkers_) checker->on_position(set);
 }
 
 int64_t RunObserver::on_call_invoked(const std::string& client, std::string_view kind, std::string subject,
-                                     Instant at) {
+                                     Instant at, std::optional<uint32_t> reader) {
   if (!recorder_) return 0;
-  return recorder_->op({client, std::nullopt, kind, std::move(subject), 0, std::nullopt, at, std::nullopt,
+  return recorder_->op({client, reader, kind, std::move(subject), 0, std::nullopt, at, std::nullopt,
                         Outcome::pending, ErrorCode::NONE, -1});
 }
 

@@ -57,7 +57,8 @@ class RunObserver {
   int64_t on_send_invoked(const SendOp& op);
   void on_send_completed(int64_t number, const SendOp& op);
   // Any other call of a client, for the history. Returns the op's number, to complete it with.
-  int64_t on_call_invoked(const std::string& client, std::string_view kind, std::string subject, Instant at);
+  int64_t on_call_invoked(const std::string& client, std::string_view kind, std::string subject, Instant at,
+                          std::optional<uint32_t> reader = std::nullopt);
   void on_call_completed(int64_t number, Instant at, Outcome outcome, ErrorCode error, int64_t offset = -1);
   void on_assigned(const ReaderAssigned& assigned);
   void on_reader_call(const ReaderCall& call);

@@ -74,7 +74,7 @@ class ConsumerProcess final : public Process {
   auto noted(std::string_view what, std::string subject, Call call) {
     RunObserver& observer = state_.observer;
     ReaderCall fact{number_, what, state_.world.now(), {}, {}};
-    const int64_t op = observer.on_call_invoked(plan_.name, what, std::move(subject), fact.invoked);
+    const int64_t op = observer.on_call_invoked(plan_.name, what, std::move(subject), fact.invoked, number_);
     observer.on_reader_call(fact);
     auto result = call();
     fact.completed = state_.world.now();

@@ -361,7 +361,7 @@ void RawReader::honest_read() {
   RunObserver& observer = wire_.state().observer;
   const PartitionId id = wire_.partition_id(where->target.partition);
   const int64_t call = observer.on_call_invoked(wire_.client(), "poll", to_string(observer.names().name(id)),
-                                                wire_.state().world.now());
+                                                wire_.state().world.now(), reader_);
   const auto reply = send_fetch(*where, ask);
   const bool answered = reply && !(*reply)->responses.empty() && !(*reply)->responses[0].partitions.empty();
   const ErrorCode error = !answered ? ErrorCode::NETWORK_EXCEPTION
