@@ -231,7 +231,7 @@ class CommandLine(unittest.TestCase):
         clients = {row[0] for row in database.execute("select distinct client from op")}
         self.assertEqual(clients, {"admin", "producer-1", "producer-2", "producer-3", "consumer-1", "consumer-2"})
         kinds = {row[0] for row in database.execute("select distinct kind from op")}
-        self.assertEqual(kinds, {"create_topics", "send", "poll", "read", "seek", "list_offsets", "offsets_for_times"})
+        self.assertEqual(kinds, {"create_topics", "send", "poll", "read", "assign", "list_offsets", "offsets_for_times"})
         self.assertEqual(database.execute(
             "select count(*) from event where subject is null and name like 'broker.%'").fetchone()[0], 0)
         self.assertEqual(database.execute("select count(*) from event where name = 'log.loaded' and at_ns < 2000000000 "
