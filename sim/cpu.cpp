@@ -18,7 +18,7 @@ bool Cpu::admit(Fiber& fiber) {
 
 void Cpu::ran(int64_t cost_ns) {
   if (stopped_) return;
-  cost_ns += std::exchange(charged_ns_, 0);
+  cost_ns = scale_per_mille(cost_ns + std::exchange(charged_ns_, 0), trouble().slow_per_mille);
   if (cost_ns > 0) busy_until_ = policy_.now() + nanoseconds(cost_ns);
   if (!held_.empty()) arm();
 }

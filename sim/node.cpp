@@ -45,7 +45,8 @@ class LifeHooks final : public Hooks, public Events {
 struct SimNode::Shard {
   Shard(World& world, SimNode& node, Life& life, size_t index, Clock& clock, Disk& disk, Random& random,
         Mailboxes& mailboxes, LifeHooks& hooks)
-      : cpu(world.scheduler(), world.ground().policy, node.clock_, mix64(life.key(), index)),
+      : cpu(world.scheduler(), world.ground().policy, node.clock_, node.cpu_troubles_,
+            mix64(life.key(), index)),
         group(node.name() + (node.shard_count() > 1 ? "." + std::to_string(index) : ""),
               mix64(life.key(), index)),
         network(world.fabric(), node.host_, life, index),

@@ -11,6 +11,7 @@
 
 #include "core/io/env.h"
 #include "core/io/scope.h"
+#include "sim/cpu.h"
 #include "sim/disk/device.h"
 #include "sim/ground.h"
 #include "sim/net/fabric.h"
@@ -93,6 +94,7 @@ class SimNode {
   Device& device() { return device_; }
   NodeClock& clock() { return clock_; }
   Process* process() { return process_.get(); }
+  Troubles<CpuTrouble>& cpu_troubles() { return cpu_troubles_; }
   Env& env(size_t shard);  // only while running
 
   // ---- from outside fibers ----
@@ -132,6 +134,7 @@ class SimNode {
   NodeSetup setup_;
   Host host_;
   NodeClock clock_;
+  Troubles<CpuTrouble> cpu_troubles_;
   Device device_;
   State state_ = State::down;
   uint32_t pauses_ = 0;

@@ -32,6 +32,9 @@ class FaultsTest : public testing::Test, public FaultStage, public FaultTeller {
     bool found_file = false;
     WallTime wall{0};
     Instant local{0};
+    uint64_t dialled = 0;  // connections
+    uint64_t refused = 0;
+    Duration slowest{0};  // round
   };
 
   FaultsTest() {
@@ -66,7 +69,7 @@ class FaultsTest : public testing::Test, public FaultStage, public FaultTeller {
     return {};
   }
 
-  void live(Env& env, Life& life) {
+  virtual void live(const std::string&, Env& env, Life& life) {
     ++life.starts;
     life.found_file = env.disk.stat("f").ok();
     const auto file = env.disk.open("f", Open::create);
@@ -92,7 +95,7 @@ class FaultsTest : public testing::Test, public FaultStage, public FaultTeller {
     if (node.kept_down() || node.alive()) return;
     if (node.running()) return test.world().later(node.key(), [this, &node] { start(node); });
     Life& life = lives[node.name()];
-    node.start(FunctionProcess::factory([this, &life](Env& env) { live(env, life); }));
+    node.start(FunctionProcess::factory([this, &life, &node](Env& env) { live(node.name(), env, life); }));
   }
   void crash(SimNode& node) override {
     node.crash();
@@ -290,6 +293,149 @@ TEST_F(FaultsTest, AReplacedMachineHasAnEmptyDisk) {
   EXPECT_EQ(lives["a"].starts, 2U);
   EXPECT_FALSE(lives["a"].found_file);
   EXPECT_TRUE(lives["b"].found_file);
+}
+
+// "c" answers; "a" and "b" ask it again and again, on a connection that they keep as long as it is good.
+class FaultsOfWaysTest : public FaultsTest {
+ protected:
+  static constexpr uint16_t kPort = 9092;
+  static constexpr size_t kAskBytes = 1000;
+
+  void live(const std::string& name, Env& env, Life& life) override {
+    ++life.starts;
+    if (name == "c") return answer(env);
+    ConnectionRef connection;
+    for (;;) {
+      env.sleep(milliseconds(10));
+      const Instant began = env.now();
+      if (connection == nullptr) {
+        auto dialled = env.network.connect({"c", kPort}, "ask", env.after(seconds(30)));
+        if (!dialled.ok()) {
+          ++(dialled.error() == IoError::refused ? life.refused : life.errors);
+          continue;
+        }
+        ++life.dialled;
+        connection = std::move(*dialled);
+      }
+      uint8_t ask[kAskBytes] = {};
+      const bool good = write_all(*connection, ask, env.after(seconds(30))).ok() &&
+                        read_exactly(*connection, ask, env.after(seconds(30))).ok();
+      ++(good ? life.rounds : life.errors);
+      if (!good) connection.reset();
+      life.slowest = std::max(life.slowest, env.now() - began);
+    }
+  }
+  void answer(Env& env) {
+    const auto listener = *env.network.listen({"", kPort});
+    Scope scope(env);
+    for (uint64_t n = 0;; ++n) {
+      auto accepted = listener->accept(Instant::never());
+      if (!accepted.ok()) return;
+      const std::shared_ptr<Connection> connection = std::move(*accepted);
+      scope.spawn(
+          "answer",
+          [connection] {
+            uint8_t asked[kAskBytes];
+            while (read_exactly(*connection, asked, Instant::never()).ok() &&
+                   write_all(*connection, asked, Instant::never()).ok()) {
+            }
+          },
+          n);
+    }
+  }
+  // What "a" did from here on.
+  void forget() { lives["a"] = lives["b"] = {}; }
+};
+
+TEST_F(FaultsOfWaysTest, JitterAndNarrowWaysMakeRoundsSlow) {
+  begin({fault("jitter", "a", seconds(1), seconds(4), {{"up_to", "300ms"}}),
+         fault("bandwidth", "b", seconds(1), seconds(4), {{"bytes_per_second", "2000"}})});
+  until(seconds(1));
+  EXPECT_LT(lives["a"].slowest, milliseconds(100));
+  until(seconds(5));
+  EXPECT_GT(lives["a"].slowest, milliseconds(150));
+  EXPECT_LT(lives["a"].slowest, milliseconds(700));
+  EXPECT_GT(lives["b"].slowest, milliseconds(900));  // half a second each way
+  until(seconds(6));
+  forget();
+  until(seconds(8));
+  EXPECT_LT(lives["a"].slowest, milliseconds(100));
+  EXPECT_LT(lives["b"].slowest, milliseconds(100));
+  EXPECT_EQ(lives["a"].errors + lives["b"].errors, 0U);
+  for (const Row& row : rows) EXPECT_TRUE(says(row, "were slow")) << row.effect;
+}
+
+TEST_F(FaultsOfWaysTest, WhatIsCloggedArrivesAllAtTheEnd) {
+  begin({fault("clog", "a", seconds(1), seconds(4))});
+  until(milliseconds(1100));
+  const uint64_t before = rounds("a");
+  until(milliseconds(4900));
+  EXPECT_EQ(rounds("a"), before);
+  until(seconds(6));
+  EXPECT_GT(rounds("a"), before + 20);
+  EXPECT_EQ(lives["a"].dialled, 1U);
+  EXPECT_EQ(lives["a"].errors, 0U);
+}
+
+TEST_F(FaultsOfWaysTest, FlappingCutsAgainAndAgain) {
+  begin({fault("flap", "a", seconds(1), seconds(9), {{"down", "600ms"}, {"up", "1400ms"}})});
+  until(seconds(12));
+  EXPECT_TRUE(says(rows.at(0), "cut off 5 times")) << rows.at(0).effect;
+  EXPECT_GT(lives["a"].slowest, milliseconds(500));
+  EXPECT_LT(lives["a"].slowest, seconds(2));
+  EXPECT_FALSE(test.world().fabric().trouble(test.node("a").host(), test.node("c").host()).blocked);
+}
+
+TEST_F(FaultsOfWaysTest, OnlyTheBridgeSeesBothHalves) {
+  begin({fault("bridge", "c", seconds(1), seconds(2)), fault("bridge", "a", seconds(4), seconds(2))});
+  const auto cut = [&](const char* from, const char* to) {
+    return test.world().fabric().trouble(test.node(from).host(), test.node(to).host()).blocked;
+  };
+  until(seconds(2));
+  EXPECT_TRUE(cut("a", "b") && cut("b", "a"));
+  EXPECT_FALSE(cut("a", "c") || cut("c", "b"));
+  until(seconds(5));
+  EXPECT_TRUE(cut("b", "c") && cut("c", "b"));
+  EXPECT_FALSE(cut("a", "b") || cut("a", "c"));
+}
+
+TEST_F(FaultsOfWaysTest, ConnectionsAreResetAndRefused) {
+  begin({fault("reset", "c", seconds(1), std::nullopt, {{"peer", "a"}}),
+         fault("refuse", "c", seconds(2), seconds(2)), fault("reset", "a", seconds(3), std::nullopt),
+         fault("reset", "a", milliseconds(3100), std::nullopt)});
+  until(milliseconds(2900));
+  EXPECT_EQ(lives["a"].dialled, 2U);
+  EXPECT_EQ(lives["a"].errors, 1U);
+  EXPECT_EQ(lives["b"].dialled, 1U);
+  until(milliseconds(3900));
+  EXPECT_GT(lives["a"].refused, 20U);
+  until(seconds(5));
+  EXPECT_EQ(lives["a"].dialled, 3U);
+  EXPECT_EQ(lives["b"].dialled, 1U);  // what is there goes on
+  EXPECT_FALSE(row_with("no connection to reset").took_effect);
+  EXPECT_TRUE(says(rows.at(1), "felt ")) << rows.at(1).effect;
+}
+
+TEST_F(FaultsOfWaysTest, WhoReadsOrComputesSlowlyIsWaitedFor) {
+  begin({fault("slow_reader", "c", seconds(1), seconds(2), {{"pause", "400ms"}}),
+         fault("slow_cpu", "c", seconds(4), seconds(2), {{"factor", "10000"}}),
+         fault("slow_timer", "a", seconds(7), seconds(2), {{"up_to", "800ms"}})});
+  until(seconds(3));
+  EXPECT_GE(lives["a"].slowest, milliseconds(400));
+  until(milliseconds(3900));
+  forget();
+  until(milliseconds(6500));
+  EXPECT_GT(lives["a"].slowest, milliseconds(20));
+  forget();
+  until(milliseconds(7900));
+  const uint64_t before = rounds("a");
+  until(seconds(9));
+  EXPECT_GT(lives["b"].rounds, before);
+  EXPECT_LT(rounds("a") - before, 20U);
+  until(seconds(10));
+  forget();
+  until(seconds(11));
+  EXPECT_GT(rounds("a"), 50U);
 }
 
 }  // namespace

@@ -12,14 +12,10 @@ Began begin_latency(FaultStage& stage, const FaultPlan& plan, const std::vector<
                     uint64_t) {
   const Duration extra = parameter(plan, "extra", Duration{0});
   const auto factor = static_cast<uint32_t>(parameter(plan, "factor", uint64_t{10}));
-  std::vector<Way> ways;
-  for (SimNode* node : targets) {
-    for (SimNode* other : stage.others(*node, true)) {
-      ways.push_back({node, other});
-      ways.push_back({other, node});
-    }
-  }
-  return {std::make_unique<WaysTroubled>(stage.world(), ways, LinkTrouble{false, extra.ns, factor * 1000}),
+  LinkTrouble trouble;
+  trouble.extra_latency_ns = extra.ns;
+  trouble.slow_per_mille = factor * 1000;
+  return {std::make_unique<WaysTroubled>(stage.world(), ways_around(stage, targets), trouble),
           fmt::format("{}: {} times the latency and {} ms more", join_names(targets), factor, extra.ms())};
 }
 

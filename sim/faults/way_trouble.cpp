@@ -4,6 +4,17 @@
 
 namespace ksim::sim {
 
+std::vector<Way> ways_around(FaultStage& stage, const std::vector<SimNode*>& targets, bool with_clients) {
+  std::vector<Way> ways;
+  for (SimNode* node : targets) {
+    for (SimNode* other : stage.others(*node, with_clients)) {
+      ways.push_back({node, other});
+      ways.push_back({other, node});
+    }
+  }
+  return ways;
+}
+
 WaysTroubled::WaysTroubled(World& world, const std::vector<Way>& ways, const LinkTrouble& trouble) {
   for (const Way& way : ways)
     ways_.push_back({way, world.fabric().add_trouble(way.from->host(), way.to->host(), trouble)});

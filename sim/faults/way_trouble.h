@@ -10,6 +10,9 @@ struct Way {
   SimNode* to;
 };
 
+// Every way to and from the targets: to the rest of the cluster, and to its clients.
+std::vector<Way> ways_around(FaultStage& stage, const std::vector<SimNode*>& targets, bool with_clients = true);
+
 class WaysTroubled final : public ActiveFault {
  public:
   WaysTroubled(World& world, const std::vector<Way>& ways, const LinkTrouble& trouble);

@@ -172,7 +172,9 @@ void Conn::syn_arrived() {
   }
   server.boot = server.host->boot;
   const SimListener* listener = fabric_.listener_for(*server.host, ports_[1], key_);
-  if (listener == nullptr) {
+  const bool refuses = server.host->troubles.felt().refuses;
+  if (refuses) ++server.host->refusals;
+  if (listener == nullptr || refuses) {
     travel(1, Hello::refusal);
   } else if (listener->queued() >= fabric_.profile().backlog) {
     try_hello_again();

@@ -79,6 +79,10 @@ void LinkTrouble::worsen(const LinkTrouble& other) {
   blocked = blocked || other.blocked;
   extra_latency_ns = std::max(extra_latency_ns, other.extra_latency_ns);
   slow_per_mille = std::max(slow_per_mille, other.slow_per_mille);
+  jitter_ns = std::max(jitter_ns, other.jitter_ns);
+  if (other.bytes_per_second > 0 && (bytes_per_second == 0 || other.bytes_per_second < bytes_per_second))
+    bytes_per_second = other.bytes_per_second;
+  not_before = std::max(not_before, other.not_before);
 }
 
 Host* Fabric::find(std::string_view name) const {
@@ -90,9 +94,12 @@ Host* Fabric::find(std::string_view name) const {
 
 // How much later the link is free again for having carried `bytes`.
 Duration Fabric::transfer(Link& link, uint64_t bytes) const {
-  if (profile_.bytes_per_second == 0 || bytes == 0) return {};
-  const auto ns = static_cast<int64_t>(bytes * 1'000 / (profile_.bytes_per_second / 1'000'000 + 1));
-  const Duration busy = nanoseconds(scale_per_mille(ns, link.troubles.felt().slow_per_mille));
+  const LinkTrouble& trouble = link.troubles.felt();
+  if ((profile_.bytes_per_second == 0 && trouble.bytes_per_second == 0) || bytes == 0) return {};
+  auto ns = static_cast<int64_t>(bytes * 1'000 / (profile_.bytes_per_second / 1'000'000 + 1));
+  if (trouble.bytes_per_second > 0)
+    ns = std::max(ns, static_cast<int64_t>(bytes * 1'000'000'000 / trouble.bytes_per_second));
+  const Duration busy = nanoseconds(scale_per_mille(ns, trouble.slow_per_mille));
   link.free_at = std::max(ground_.now(), link.free_at) + busy;
   return busy;
 }
@@ -106,13 +113,14 @@ Instant Fabric::arrival(const Host& from, const Host& to, uint64_t key, uint64_t
   const Instant now = ground_.now();
   if (&from == &to) return now + nanoseconds(profile_.loopback.sample_ns(bits));
   Link& link = links_[place(from, to)];
-  if (link.troubles.felt().extra_latency_ns > 0 || link.troubles.felt().slow_per_mille > 1000)
-    ++link.toll.delayed;
+  const LinkTrouble& trouble = link.troubles.felt();
+  if (trouble.delays()) ++link.toll.delayed;
   int64_t latency = profile_.one_way.sample_ns(bits);
   if (transfer(link, bytes) > Duration{}) latency += (link.free_at - now).ns;
-  latency =
-      scale_per_mille(latency, link.troubles.felt().slow_per_mille) + link.troubles.felt().extra_latency_ns;
-  return now + nanoseconds(latency);
+  latency = scale_per_mille(latency, trouble.slow_per_mille) + trouble.extra_latency_ns;
+  if (trouble.jitter_ns > 0)
+    latency += static_cast<int64_t>(below(mix64(bits, 17), static_cast<uint64_t>(trouble.jitter_ns)));
+  return std::max(now + nanoseconds(latency), trouble.not_before);
 }
 
 Conn* Fabric::make(Host& client, Host& server, uint16_t port, std::string_view purpose, uint64_t life_key) {
@@ -186,6 +194,19 @@ void Fabric::process_died(Host& host) {
     }
   }
   host.connects_.clear();
+}
+
+size_t Fabric::reset_between(Host& one, Host& other) {
+  size_t count = 0;
+  // Resetting wakes fibers and ends nothing: the list stays as it is.
+  for (Conn* conn : one.conns_) {
+    const bool theirs = conn->end(0).host == &other || conn->end(1).host == &other;
+    if (!theirs || conn->hello() != Conn::Hello::open || conn->end(0).gone() || conn->end(1).gone()) continue;
+    conn->fail(0);
+    conn->fail(1);
+    ++count;
+  }
+  return count;
 }
 
 void Fabric::power_lost(Host& host) {

@@ -4,6 +4,7 @@
 // with growing pauses, until its sender gives up. Nobody is told of a host that lost power: its connections
 // stay half open until somebody sends on them.
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -44,8 +45,26 @@ struct LinkTrouble {
   bool blocked = false;
   int64_t extra_latency_ns = 0;
   uint32_t slow_per_mille = 1000;  // scales latency and transfer time
+  int64_t jitter_ns = 0;           // each segment is up to so much later, drawn
+  uint64_t bytes_per_second = 0;   // no more than these get through; 0: as many as the link carries
+  Instant not_before{0};           // what leaves now does not arrive earlier
 
+  bool delays() const {
+    return extra_latency_ns > 0 || slow_per_mille > 1000 || jitter_ns > 0 || bytes_per_second > 0 ||
+           not_before > Instant{0};
+  }
   void worsen(const LinkTrouble& other);
+};
+
+// What is wrong with a host's network stack, or with how the process uses it.
+struct HostTrouble {
+  bool refuses = false;       // every new connection, as a firewall does that rejects
+  int64_t read_pause_ns = 0;  // the process is so slow to take what has arrived
+
+  void worsen(const HostTrouble& other) {
+    refuses = refuses || other.refuses;
+    read_pause_ns = std::max(read_pause_ns, other.read_pause_ns);
+  }
 };
 
 // What has felt the troubles of a way.
@@ -79,6 +98,9 @@ class Host {
   const uint64_t key;
   bool powered = false;
   uint64_t boot = 0;  // counts power losses: a stack of an older boot knows nothing
+  Troubles<HostTrouble> troubles;
+  uint64_t refusals = 0;     // of new connections, by trouble
+  uint64_t slow_reads = 0;  // by trouble
 
  private:
   friend class Fabric;
@@ -119,6 +141,8 @@ class Fabric {
   // The process is gone, its kernel is not: it ends every connection and stops listening.
   void process_died(Host& host);
   void power_lost(Host& host);
+  // Every open connection between the two is reset for both of them; how many there were.
+  size_t reset_between(Host& one, Host& other);
 
   void tap(NetTap* tap) { tap_ = tap; }
 

@@ -68,9 +68,18 @@ void SimConnection::charge(uint64_t bytes) {
 IoResult<size_t> SimConnection::read_some(MutableBytes into, Deadline deadline) {
   ENSURE(!into.empty(), "a read needs room for a byte");
   Pipe& in = conn_.in(side_);
+  bool slow = network_.host().troubles.felt().read_pause_ns > 0;
   for (bool last_try = false;;) {
     if (!network_.life().enter()) return fail(IoError::closed);
     if (end().closed) return fail(IoError::closed);
+    if (slow && in.available() > 0) {
+      slow = false;
+      ++network_.host().slow_reads;
+      const Duration pause = nanoseconds(network_.host().troubles.felt().read_pause_ns);
+      const Instant now = static_cast<Cpu*>(ground().scheduler.current()->group().world)->local_now();
+      static_cast<void>(ground().scheduler.park(std::min(deadline, now + pause), "slow read"));
+      continue;
+    }
     if (in.available() > 0) {
       const MutableBytes piece = into.first(std::min<uint64_t>(into.size(), in.available()));
       in.take(piece);

@@ -75,7 +75,9 @@ Words one_of(const std::string& value, std::initializer_list<std::string_view> a
 Words wrong_value(const std::string& name, const std::string& value) {
   if (name == "direction") return one_of(value, {"in", "out"});
   if (name == "what") return one_of(value, {"read", "write", "sync"});
-  if ((name == "extra" || name == "down" || name == "gap") && !parse_duration(value))
+  constexpr std::string_view kDurations[] = {"extra", "down", "up", "gap", "up_to", "pause"};
+  if (std::find(std::begin(kDurations), std::end(kDurations), name) != std::end(kDurations) &&
+      !parse_duration(value))
     return "expected a duration such as \"250ms\" or \"10s\"";
   if (name == "by") {
     const auto by = parse_duration(value.starts_with("-") ? value.substr(1) : value);
@@ -83,6 +85,8 @@ Words wrong_value(const std::string& name, const std::string& value) {
       return "expected how far to jump, such as \"1h\" or \"-10s\", at most 10 years";
   }
   if (name == "factor" && !parse_int(value, 1, 1'000'000)) return "expected a number from 1 to 1000000";
+  if (name == "bytes_per_second" && !parse_int(value, 1'000, 1'000'000'000))
+    return "expected a number from 1000 to 1000000000";
   if (name == "ppm" && !parse_int(value, -50'000, 50'000)) return "expected a number from -50000 to 50000";
   return std::nullopt;
 }
@@ -125,7 +129,10 @@ Words wrong_target(const Plan& plan, const std::string& target, bool clients, bo
   for (const AdminPlan& admin : plan.admins) machines.push_back(admin.name);
   if (!clients && std::find(machines.begin(), machines.end(), target) != machines.end())
     return fmt::format("\"{}\" is a client: this cannot be done to its machine", target);
-  if (clients) known.insert(known.end(), machines.begin(), machines.end());
+  if (clients) {
+    known.emplace_back("clients");
+    known.insert(known.end(), machines.begin(), machines.end());
+  }
   if (std::find(known.begin(), known.end(), target) != known.end()) return std::nullopt;
   return fmt::format("no target \"{}\"{}", target, did_you_mean(target, known));
 }

@@ -288,6 +288,11 @@ std::vector<SimNode*> Cluster::resolve(const std::string& target, uint64_t fault
   if (target == "all") return by_role(true, true);
   if (target == "brokers") return by_role(true, false);
   if (target == "controllers") return by_role(false, true);
+  if (target == "clients") {
+    std::vector<SimNode*> nodes;
+    for (const Client& one : clients_) nodes.push_back(one.node);
+    return nodes;
+  }
   if (target == "any") return any_of(by_role(true, true));
   if (target == "any broker") return any_of(by_role(true, false));
   if (target == "any controller") return any_of(by_role(false, true));

@@ -1,0 +1,24 @@
+#include "sim/faults/host_trouble.h"
+
+#include <fmt/format.h>
+
+namespace ksim::sim {
+
+HostsTroubled::HostsTroubled(const std::vector<SimNode*>& nodes, const HostTrouble& trouble) {
+  for (SimNode* node : nodes) nodes_.push_back({node, node->host().troubles.add(trouble)});
+  before_ = felt();
+}
+
+uint64_t HostsTroubled::felt() const {
+  uint64_t sum = 0;
+  for (const Troubled& troubled : nodes_)
+    sum += troubled.node->host().refusals + troubled.node->host().slow_reads;
+  return sum;
+}
+
+std::string HostsTroubled::end(FaultStage&) {
+  for (const Troubled& troubled : nodes_) troubled.node->host().troubles.remove(troubled.number);
+  return fmt::format("felt {} times", felt() - before_);
+}
+
+}  // namespace ksim::sim
