@@ -92,6 +92,13 @@ struct LogDirFailed {
   void fields(auto&& v) const { v("directory", directory), v("reason", reason); }
 };
 
+struct CheckpointWritten {  // what the file says counts as durable from now on
+  static constexpr std::string_view kName = "log_dir.checkpoint";
+  std::string_view directory;
+  std::string_view file;  // "recovery-point-offset-checkpoint"
+  void fields(auto&& v) const { v("directory", directory), v("file", file); }
+};
+
 // ---- the metadata quorum ----
 struct RaftStateChanged {
   static constexpr std::string_view kName = "raft.state_changed";
@@ -259,10 +266,10 @@ struct HighWatermarkChanged {
 
 using Event =
     std::variant<LogLine, LogAppended, LogTruncated, LogStartMoved, SegmentRolled, LogLoaded, LogDirFailed,
-                 RaftStateChanged, RaftVoteGranted, RaftHighWatermarkAdvanced, RaftSnapshotWritten,
-                 MetadataPublished, ControllerActivated, ControllerDeactivated, BrokerRegistered,
-                 BrokerFenced, BrokerUnfenced, PartitionChanged, BrokerStateChanged, BecameLeader,
-                 BecameFollower, IsrProposed, IsrChanged, HighWatermarkChanged>;
+                 CheckpointWritten, RaftStateChanged, RaftVoteGranted, RaftHighWatermarkAdvanced,
+                 RaftSnapshotWritten, MetadataPublished, ControllerActivated, ControllerDeactivated,
+                 BrokerRegistered, BrokerFenced, BrokerUnfenced, PartitionChanged, BrokerStateChanged,
+                 BecameLeader, BecameFollower, IsrProposed, IsrChanged, HighWatermarkChanged>;
 
 class Events {
  public:

@@ -31,6 +31,7 @@ class OffsetIndex {
       : file_(disk, std::move(path)), base_offset_(base_offset) {}
 
   IndexFile<OffsetIndexEntry>& file() { return file_; }
+  const IndexFile<OffsetIndexEntry>& file() const { return file_; }
   bool full(int64_t max_bytes) const {
     return static_cast<int64_t>(file_.count()) >= max_bytes / static_cast<int64_t>(OffsetIndexEntry::kBytes);
   }
@@ -78,6 +79,7 @@ class TimeIndex {
       : file_(disk, std::move(path)), base_offset_(base_offset) {}
 
   IndexFile<TimeIndexEntry>& file() { return file_; }
+  const IndexFile<TimeIndexEntry>& file() const { return file_; }
   // One slot stays free for the entry that closes the segment (rule A31).
   bool full(int64_t max_bytes) const {
     return static_cast<int64_t>(file_.count()) >=

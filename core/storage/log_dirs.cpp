@@ -291,6 +291,7 @@ Result<void> LogDirs::write(size_t directory, CheckpointKind kind) {
       write_offset_map(env_.disk, join_path(infos_[directory].path, file_of(kind)), checkpoint.entries);
   if (!written.ok()) return failed(directory, std::move(written).error());
   checkpoint.written = version;
+  env_.emit(CheckpointWritten{infos_[directory].path, file_of(kind)});
   return {};
 }
 

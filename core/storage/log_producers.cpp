@@ -28,6 +28,8 @@ LogFacts Log::facts() const {
                                entry.txn_first_offset});
   }
   facts.expired_before_ms = env_.clock.wall().ms() - options_.config.producer_id_expiration_ms + 1;
+  facts.high_watermark = high_watermark_.offset;
+  for (const auto& [base, segment] : segments_) facts.indexes.push_back(segment->index_facts());
   return facts;
 }
 

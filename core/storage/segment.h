@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/log_knowledge.h"
 #include "core/base/units.h"
 #include "core/io/disk.h"
 #include "core/storage/file_batches.h"
@@ -104,6 +105,8 @@ class Segment {
   // Rule D33: the upper bound of the offsets in [position, position + size).
   Result<std::optional<int64_t>> upper_bound_offset(uint64_t position, uint64_t size_bytes);
   Result<bool> collect_aborted(int64_t from, int64_t up_to, std::vector<AbortedTransaction>& found);
+
+  LogFacts::Indexes index_facts() const;
 
   // ---- changes of shape ----
   // Forgets everything from `location` on, in memory: size, indexes. Needs the indexes loaded.

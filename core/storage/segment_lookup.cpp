@@ -149,6 +149,22 @@ Result<std::optional<int64_t>> Segment::upper_bound_offset(uint64_t position, ui
   return entry ? std::optional<int64_t>{entry->offset} : std::nullopt;
 }
 
+LogFacts::Indexes Segment::index_facts() const {
+  LogFacts::Indexes facts;
+  facts.base_offset = base_offset_;
+  facts.in_memory = offset_index_.file().loaded() && time_index_.file().loaded();
+  if (!facts.in_memory) return facts;
+  for (const OffsetIndexEntry& entry : offset_index_.file().entries()) {
+    facts.positions.push_back({base_offset_ + entry.relative_offset, entry.position});
+  }
+  for (const TimeIndexEntry& entry : time_index_.file().entries()) {
+    const TimestampOffset known = time_index_.absolute(entry);
+    facts.times.push_back({known.timestamp_ms, known.offset});
+  }
+  facts.largest_timestamp_ms = largest_ ? largest_->timestamp_ms : time_index_.last().timestamp_ms;
+  return facts;
+}
+
 Result<bool> Segment::collect_aborted(int64_t from, int64_t up_to, std::vector<AbortedTransaction>& found) {
   used_ = true;
   if (const auto loaded = txn_index_.file().load(); !loaded.ok()) {

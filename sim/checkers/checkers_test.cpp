@@ -1,186 +1,10 @@
 // Each checker is fed a good story, which it must accept, and a story that breaks its invariant.
 
-#include <fmt/format.h>
-#include <gtest/gtest.h>
-
-#include "core/base/log_knowledge.h"
 #include "core/metadata/image.h"
-#include "core/record/builder.h"
-#include "sim/checkers/all.h"
-#include "sim/truth/cluster_view.h"
+#include "sim/checkers/test_story.h"
 
 namespace ksim::sim {
 namespace {
-
-class FakeDisks final : public DiskPeek {
- public:
-  std::vector<std::string> list(int32_t node, std::string_view directory, Layer) const override {
-    std::vector<std::string> names;
-    const std::string prefix = std::string(directory) + "/";
-    for (const auto& [key, file] : files) {
-      if (key.first == node && key.second.starts_with(prefix))
-        names.push_back(key.second.substr(prefix.size()));
-    }
-    return names;
-  }
-  std::optional<uint64_t> size(int32_t node, std::string_view path, Layer layer) const override {
-    const auto it = files.find({node, std::string(path)});
-    if (it == files.end()) return std::nullopt;
-    return layer == Layer::durable ? it->second.durable : it->second.bytes.size();
-  }
-  size_t read(int32_t node, std::string_view path, uint64_t offset, MutableBytes into,
-              Layer layer) const override {
-    const auto it = files.find({node, std::string(path)});
-    if (it == files.end() || offset >= it->second.bytes.size()) return 0;
-    const size_t n = std::min<size_t>(into.size(), it->second.bytes.size() - offset);
-    std::memcpy(into.data(), it->second.bytes.data() + offset, n);
-    for (size_t i = 0; layer == Layer::durable && i < n; ++i) {
-      if (offset + i >= it->second.torn_from) into[i] = 0;
-    }
-    return n;
-  }
-  struct FakeFile {
-    ByteBuffer bytes;
-    uint64_t durable = 0;
-    uint64_t torn_from = UINT64_MAX;  // of the durable bytes
-  };
-  std::map<std::pair<int32_t, std::string>, FakeFile> files;
-};
-
-constexpr std::string_view kLog = "orders-0";
-constexpr Uuid kTopic{7, 7};
-
-// A cluster of three brokers with one partition, told as a story.
-class Story : public testing::Test {
- protected:
-  void SetUp() override {
-    for (int32_t node : {1, 2, 3}) {
-      view.add_node(node, {"data"});
-      view.add_voter(node);
-      fault(node, NodeFault::started);
-    }
-    view.promise("orders", {3, 2, false});
-    names.id("orders", 0);
-    for (const CheckerKind& kind : checker_kinds()) checkers.push_back(kind.make(view, verdicts));
-    session({1, "producer-1", -1, true, 5});
-  }
-
-  static ByteBuffer batch(int64_t offset, int32_t epoch, std::vector<RecordId> ids) {
-    BatchOptions options;
-    options.base_offset = offset;
-    options.leader_epoch = epoch;
-    BatchBuilder builder(options);
-    for (RecordId id : ids) {
-      uint8_t value[8];
-      store_be(value, id);
-      builder.append({1000, std::nullopt, Bytes(value), {}});
-    }
-    return builder.build();
-  }
-
-  FakeDisks::FakeFile& log_file(int32_t node, std::string_view log = kLog) {
-    return disks.files[{node, fmt::format("data/{}/{:020}.log", log, 0)}];
-  }
-  void write(int32_t node, int64_t offset, int32_t epoch, std::vector<RecordId> ids,
-             std::string_view log = kLog) {
-    write_batch(node, batch(offset, epoch, ids), log);
-  }
-  void write_batch(int32_t node, const ByteBuffer& bytes, std::string_view log = kLog) {
-    auto& file = log_file(node, log);
-    file.bytes.insert(file.bytes.end(), bytes.begin(), bytes.end());
-    file.durable = file.bytes.size();
-    const BatchView view(bytes);
-    emit(node, LogAppended{log, kTopic, 0, view.base_offset(), view.next_offset(), view.leader_epoch()});
-  }
-  void replicate(std::vector<int32_t> nodes, int64_t offset, int32_t epoch, std::vector<RecordId> ids) {
-    for (int32_t node : nodes) write(node, offset, epoch, ids);
-  }
-  template <class E>
-  void emit(int32_t node, const E& event) {
-    const Event wrapped{event};
-    const NodeEvent note{node, view.node(node).incarnation, tick(), &wrapped};
-    view.on_event(note);
-    for (auto& checker : checkers) checker->on_event(note);
-  }
-  void fault(int32_t node, NodeFault kind) {
-    view.on_node(node, kind, tick());
-    for (auto& checker : checkers) checker->on_node(node, kind, now);
-  }
-  void session(const ProducerSession& session) {
-    for (auto& checker : checkers) checker->on_session(session);
-  }
-  void lead(int32_t node, int32_t epoch, std::vector<int32_t> isr = {1, 2, 3}, bool unclean = false) {
-    emit(1, PartitionChanged{"orders", kTopic, 0, node, epoch, epoch, isr, {}, unclean});
-    for (int32_t other : {1, 2, 3}) {
-      if (other != node) emit(other, BecameFollower{"orders", kTopic, 0, node, epoch, 0});
-    }
-    emit(node, BecameLeader{"orders", kTopic, 0, epoch, 0, 0, isr});
-  }
-  void high_watermark(int32_t node, int64_t offset, bool leader = true, int32_t epoch = 0) {
-    emit(node, HighWatermarkChanged{"orders", kTopic, 0, epoch, offset, leader});
-  }
-  void acknowledge(RecordId id, int64_t offset, Outcome outcome = Outcome::ok) {
-    acknowledge({session_of(id), 0, id, tick(), tick(), outcome, ErrorCode::NONE, offset});
-  }
-  void acknowledge(const SendOp& op) {
-    for (auto& checker : checkers) checker->on_send_invoked(op);
-    for (auto& checker : checkers) checker->on_send_completed(op);
-  }
-  void consume(int64_t offset, RecordId id, uint32_t consumer = 1) {
-    uint8_t value[8];
-    store_be(value, id);
-    const Consumed record{consumer, 0, offset, 0, id, content_hash(std::nullopt, Bytes(value)), tick()};
-    for (auto& checker : checkers) checker->on_consumed(record);
-  }
-  void set_position(int64_t offset, std::string_view reason, uint32_t consumer = 1) {
-    for (auto& checker : checkers) checker->on_position({consumer, 0, offset, reason, tick()});
-  }
-  void latest(int64_t offset) {
-    const Instant asked = tick();
-    for (auto& checker : checkers) checker->on_latest({1, 0, offset, asked, tick()});
-  }
-  void assign(uint32_t consumer = 1, bool from_end = false) {
-    for (auto& checker : checkers) checker->on_assigned({consumer, "consumer", 0, from_end, tick()});
-  }
-  void end() {
-    for (auto& checker : checkers) checker->at_end(tick());
-  }
-  Instant tick() { return now = now + milliseconds(1); }
-
-  std::string cries() const {
-    std::string codes;
-    for (const Violation& violation : verdicts.violations()) {
-      if (codes.find(violation.checker) == std::string::npos)
-        codes += (codes.empty() ? "" : " ") + violation.checker;
-    }
-    return codes;
-  }
-  bool cried(std::string_view code) const {
-    for (const Violation& violation : verdicts.violations()) {
-      if (violation.checker == code) return true;
-    }
-    return false;
-  }
-
-  // What the log of a node says it knows once it was loaded.
-  void loaded(int32_t node, const LogFacts& facts, std::string_view log = kLog) {
-    struct Knows final : LogKnowledge {
-      explicit Knows(const LogFacts& what) : known(what) {}
-      LogFacts facts() const override { return known; }
-      LogFacts known;
-    } state(facts);
-    emit(node, LogLoaded{log, kTopic, 0, true, facts.start_offset, facts.end_offset, 0, &state});
-  }
-
-  FakeDisks disks;
-  PartitionNames names;
-  ClusterView view{disks, names};
-  Verdicts verdicts;
-  std::vector<std::unique_ptr<Checker>> checkers;
-  Instant now{0};
-};
-
-constexpr RecordId a = make_record_id(1, 1), b = make_record_id(1, 2), c = make_record_id(1, 3);
 
 TEST_F(Story, AHealthyRunHolds) {
   lead(1, 0);
@@ -537,11 +361,11 @@ TEST_F(Story, S2HoldsWhenALogKnowsWhatItsBatchesTell) {
   write(1, 2, 3, {c});
   write_batch(1, transactional_batch(3, 7));
   write_batch(1, transactional_batch(4, 8));
-  loaded(1, {0, 5, 0, {{0, 0}, {3, 2}}, false, {}, 0});
+  loaded(1, log_of(0, 5, 0, {{0, 0}, {3, 2}}));
   const std::vector<LogFacts::Producer> known{{5, 0, 3, -1, 900, -1}, {9, 1, 8, 4, 1008, 3}};
-  loaded(1, {1, 5, 0, {{0, 1}, {3, 2}}, true, known, 0});
+  loaded(1, log_of(1, 5, 0, {{0, 1}, {3, 2}}, true, known, 0));
   write(2, 0, 1, {a}, kMetadataLog);
-  loaded(2, {0, 1, 0, {{1, 0}}, false, {}, 0}, kMetadataLog);
+  loaded(2, log_of(0, 1, 0, {{1, 0}}, false, {}, 0), kMetadataLog);
   EXPECT_FALSE(cried("S2"));
 }
 
@@ -552,7 +376,7 @@ TEST_F(Story, S2CriesWhenAnEpochIsLostMovedOrInvented) {
       {{0, 0}}, {{0, 0}, {3, 1}}, {{0, 0}, {2, 2}}, {{0, 0}, {1, 1}, {3, 2}}, {{0, 0}, {3, 2}, {4, 3}}};
   for (const auto& epochs : wrong) {
     verdicts = {};
-    loaded(1, {0, 3, 0, epochs, false, {}, 0});
+    loaded(1, log_of(0, 3, 0, epochs));
     EXPECT_TRUE(cried("S2"));
   }
 }
@@ -562,7 +386,7 @@ TEST_F(Story, S2CriesWhenAProducerIsNotAsItsBatchesTell) {
   write_batch(1, transactional_batch(1, 8));
   const auto story = [&](std::vector<LogFacts::Producer> known, int64_t expired_before_ms = 0) {
     verdicts = {};
-    loaded(1, {0, 2, 0, {}, true, std::move(known), expired_before_ms});
+    loaded(1, log_of(0, 2, 0, {}, true, std::move(known), expired_before_ms));
     return cried("S2");
   };
   EXPECT_FALSE(story({{9, 1, 8, 1, 1008, 0}}));
@@ -576,7 +400,7 @@ TEST_F(Story, S2CriesWhenAProducerIsNotAsItsBatchesTell) {
 
 TEST_F(Story, S2CriesWhenALogEndsElsewhere) {
   write(1, 0, 0, {a, b});
-  loaded(1, {0, 1, 0, {{0, 0}}, false, {}, 0});
+  loaded(1, log_of(0, 1, 0, {{0, 0}}));
   EXPECT_TRUE(cried("S2"));
 }
 
@@ -702,6 +526,7 @@ TEST_F(Story, WhatWasDeletedOnPurposeIsNeitherLostNorSkipped) {
   high_watermark(1, 2);
   acknowledge(a, 0);
   acknowledge(b, 1);
+  keep(1, "data/log-start-offset-checkpoint", "0\n1\norders 0 2\n");
   emit(1, LogStartMoved{kLog, kTopic, 0, 2, "segment deletion"});
   // A follower that was behind begins again at the leader's start.
   log_file(3).bytes.clear();

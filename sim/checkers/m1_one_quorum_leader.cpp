@@ -41,6 +41,11 @@ class OneQuorumLeader final : public Checker {
       stored_.erase(node);
       std::erase_if(votes_, [node](const auto& vote) { return vote.first.first == node; });
     } else if (fault == NodeFault::power_lost) {
+      const auto known = stored_.find(node);
+      if (known != stored_.end() && known->second >= 0 && !stored_at(node, DiskPeek::Layer::cached)) {
+        cry(at, fmt::format("node {}", node),
+            fmt::format("it had stored epoch {}, and a power loss has left it none", known->second));
+      }
       read(node, at);
     }
   }

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "core/record/batch.h"
 #include "sim/checkers/all.h"
 #include "sim/truth/cluster_view.h"
 
@@ -84,19 +83,7 @@ class CommittedMetadataStays final : public Checker {
     if (at >= log->batches().size() || log->batches()[at].base_offset > batch.last_offset)
       return snapshot_holds(*log, batch);
     const TruthBatch& mine = log->batches()[at];
-    const std::string path = fmt::format("{}/{:020}.log", log->directory(), mine.segment);
-    const auto size = view_.disks().size(voter, path, DiskPeek::Layer::durable);
-    return mine.same(batch) && size && *size >= mine.position + mine.size_bytes &&
-           durable_bytes_are(voter, path, mine);
-  }
-
-  // A length may be durable before the bytes are.
-  bool durable_bytes_are(int32_t voter, const std::string& path, const TruthBatch& batch) const {
-    ByteBuffer frame(batch.size_bytes);
-    if (view_.disks().read(voter, path, batch.position, frame, DiskPeek::Layer::durable) < frame.size())
-      return false;
-    const BatchView view(frame);
-    return view.stored_crc() == batch.crc && view.crc_matches();
+    return mine.same(batch) && log->is_durable(mine);
   }
 
   // A log that begins above the batch stands on a snapshot, which has what was committed below its end.

@@ -1,11 +1,14 @@
 // S2: the leader epochs and the producers that a log knows after it was loaded or truncated are those that
-// its own batches tell. A load is as dear as reading the log, which it does anyway; a truncation costs a walk
-// over the headers that the truth keeps.
+// its own batches tell; lookups through its indexes find what a scan finds; its high watermark was reached.
+// A load is as dear as reading the log, which it does anyway; a truncation costs a walk over the headers that
+// the truth keeps.
 
 #include <fmt/format.h>
 
 #include "core/base/log_knowledge.h"
 #include "sim/checkers/all.h"
+#include "sim/checkers/checkpoint_text.h"
+#include "sim/checkers/s2_index_lookups.h"
 #include "sim/truth/cluster_view.h"
 
 namespace ksim::sim {
@@ -113,8 +116,12 @@ class LoadedIsRebuilt final : public Checker {
   }
 
   void on_event(const NodeEvent& note) override {
-    if (const auto* loaded = std::get_if<LogLoaded>(note.event)) {
+    if (const auto* moved = std::get_if<HighWatermarkChanged>(note.event)) {
+      const auto id = moved->leader ? view_.names().find(moved->topic, moved->partition) : std::nullopt;
+      if (id) reached_[*id] = std::max(reached_[*id], moved->high_watermark);
+    } else if (const auto* loaded = std::get_if<LogLoaded>(note.event)) {
       check(note, loaded->log, loaded->knowledge, "loaded");
+      check_high_watermark(note, loaded->log);
     } else if (const auto* truncated = std::get_if<LogTruncated>(note.event)) {
       check(note, truncated->log, truncated->knowledge, "truncated");
     }
@@ -131,9 +138,33 @@ class LoadedIsRebuilt final : public Checker {
     if (!batches.empty() && facts.end_offset != std::max(truth->end_offset(), facts.start_offset)) {
       why = fmt::format("it ends at {}, its batches at {}", facts.end_offset, truth->end_offset());
     }
+    if (why.empty() &&
+        (facts.high_watermark < facts.start_offset || facts.high_watermark > facts.end_offset)) {
+      why = fmt::format("its high watermark {} is not within [{}, {}]", facts.high_watermark,
+                        facts.start_offset, facts.end_offset);
+    }
     if (why.empty()) why = epochs_differ(facts, batches);
+    for (const LogFacts::Indexes& indexes : facts.indexes) {
+      if (why.empty()) why = lookups_differ(indexes, *truth, view_.disks());
+    }
     if (why.empty() && facts.tracks_producers) why = producers_differ(facts, batches);
     if (!why.empty()) cry(note.at, log, fmt::format("node {}, log {}: {}", note.node, when, why));
+  }
+
+  // What it will take for its high watermark, a leader must have reached.
+  void check_high_watermark(const NodeEvent& note, std::string_view log) {
+    const auto id = view_.partition_of(*note.event);
+    const ReplicaTruth* truth = truth_of(note, log);
+    if (!id || truth == nullptr) return;
+    const std::string& directory = truth->directory();
+    const auto mark = checkpointed(
+        view_.disks(), note.node,
+        fmt::format("{}/replication-offset-checkpoint", directory.substr(0, directory.rfind('/'))), log,
+        DiskPeek::Layer::cached);
+    if (!mark || *mark <= reached_[*id]) return;
+    cry(note.at, log,
+        fmt::format("node {} has checkpointed the high watermark {}, but no leader came further than {}",
+                    note.node, *mark, reached_[*id]));
   }
 
   const ReplicaTruth* truth_of(const NodeEvent& note, std::string_view log) const {
@@ -144,6 +175,8 @@ class LoadedIsRebuilt final : public Checker {
     const auto it = partition->replicas.find(note.node);
     return it == partition->replicas.end() ? nullptr : it->second.get();
   }
+
+  std::map<PartitionId, int64_t> reached_;  // the largest high watermark of any leader
 };
 
 }  // namespace

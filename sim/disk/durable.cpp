@@ -16,6 +16,47 @@ void overlay(uint64_t at, Bytes bytes, uint64_t offset, MutableBytes into) {
   std::memcpy(into.data() + (first - offset), bytes.data() + (first - at), last - first);
 }
 
+bool lost_any(const FileNode& file) {
+  return std::any_of(file.steps.begin(), file.steps.end(),
+                     [](const FileStep& step) { return step.fate == FileStep::Fate::lost; });
+}
+
+// Where a sync has failed, what was lost lies beneath what was synced later: undone back to the first step,
+// then done again without what is not durable, as a power loss does it.
+ByteBuffer beneath_lost(const FileNode& file, size_t aged) {
+  ByteBuffer left(file.content.size());
+  file.content.read(0, left);
+  const auto put = [&left](uint64_t at, Bytes bytes) {
+    if (left.size() < at + bytes.size()) left.resize(at + bytes.size());
+    std::copy(bytes.begin(), bytes.end(), left.begin() + static_cast<ptrdiff_t>(at));
+  };
+  std::vector<ByteBuffer> redo(file.steps.size());
+  size_t sized = aged;  // sizes follow the journal, in order, up to the last that is durable
+  for (size_t i = file.steps.size(); i-- > aged;) {
+    const FileStep& step = file.steps[i];
+    if (step.fate == FileStep::Fate::durable) {
+      sized = std::max(sized, i + 1);
+      if (step.kind == FileStep::Kind::write) {
+        const Bytes written = Bytes(left).subspan(step.offset, step.size_bytes);
+        redo[i].assign(written.begin(), written.end());
+      }
+    }
+    left.resize(step.size_before);
+    put(step.offset, step.undo);
+  }
+  for (size_t i = aged; i < sized; ++i) {
+    const FileStep& step = file.steps[i];
+    const bool lost = step.fate == FileStep::Fate::lost;
+    if (step.kind == FileStep::Kind::truncate) {
+      if (!lost) left.resize(step.offset);
+      continue;
+    }
+    if (left.size() < step.offset + step.size_bytes) left.resize(step.offset + step.size_bytes);
+    if (!lost) put(step.offset, redo[i]);
+  }
+  return left;
+}
+
 }  // namespace
 
 InodeRef Image::find_durable(std::string_view path) const {
@@ -62,11 +103,10 @@ std::vector<std::string> Image::list_durable(const DirNode& directory) const {
   return listed;
 }
 
-// Where a sync has failed, what was lost lies beneath what was synced later: the sizes of later durable
-// steps count, the lost bytes do not.
 uint64_t Image::durable_size(const FileNode& file) const {
   const size_t aged = aged_steps(file);
   if (aged == file.steps.size()) return file.content.size();
+  if (lost_any(file)) return beneath_lost(file, aged).size();
   uint64_t size = file.steps[aged].size_before;
   for (size_t i = aged; i < file.steps.size(); ++i) {
     const FileStep& step = file.steps[i];
@@ -82,6 +122,11 @@ size_t Image::read_durable(const FileNode& file, uint64_t offset, MutableBytes i
   if (offset >= size) return 0;
   const size_t n = std::min<uint64_t>(into.size(), size - offset);
   into = into.first(n);
+  if (lost_any(file)) {
+    const ByteBuffer left = beneath_lost(file, aged_steps(file));
+    std::memcpy(into.data(), left.data() + offset, n);
+    return n;
+  }
   const size_t cached = file.content.read(offset, into);
   std::memset(into.data() + cached, 0, n - cached);
   const size_t aged = aged_steps(file);

@@ -272,6 +272,32 @@ TEST(SimDisk, AFailedSyncLosesThePagesForGood) {
   EXPECT_EQ(text_of(node, "f"), std::string("first\0\0\0\0\0\0third", 16));
 }
 
+// A file that is written anew after a failed sync, as a checkpoint's is: what was lost is overwritten.
+TEST(SimDisk, WhatIsOverwrittenAfterAFailedSyncIsDurable) {
+  RunMemory memory;
+  int64_t now = 0;
+  Image image(1, memory.pages, now);
+  const auto file = *image.create_file("f");
+  image.sync_dir(image.root(), image.seal());
+  const auto write = [&](std::string_view text) {
+    const Bytes view = as_bytes(text);
+    image.write(*file, 0, std::span(&view, 1), text.size());
+  };
+  write("lost for good");
+  image.lose_unsynced(*file);
+  image.truncate(*file, 0);
+  write("kept");
+  image.sync(*file, image.seal(*file));
+  ByteBuffer durable(100);
+  durable.resize(image.read_durable(*file, 0, durable));
+  EXPECT_EQ(as_text(durable), "kept");
+  EXPECT_EQ(image.durable_size(*file), 4U);
+  image.power_loss(KeyedRandom(1), 0);
+  ByteBuffer left(100);
+  left.resize(file->content.read(0, left));
+  EXPECT_EQ(as_text(left), "kept");
+}
+
 // Against a model: after a power loss that keeps nothing unsynced, exactly the synced state is there, and
 // the durable view had said so before.
 RC_GTEST_PROP(SimDisk, TheDurableViewIsWhatAnAdversarialPowerLossLeaves, (uint64_t seed)) {

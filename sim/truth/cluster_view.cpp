@@ -134,7 +134,7 @@ void end_reigns(PartitionTruth& truth, int32_t node, Instant at) {
 
 bool ClusterView::may_elect_unclean(const PartitionTruth& truth, const TopicPromise& promise,
                                     int32_t leader) const {
-  if (promise.unclean_election) return true;
+  if (promise.unclean_election || truth.unclean_asked) return true;
   if (leader != truth.last_leader) return false;
   const PartitionClaim& before = truth.claim;
   // Who registers after an unclean stop leaves ISR and ELR (rule C11) in the same change that elects.
@@ -234,7 +234,12 @@ void ClusterView::on_event(const NodeEvent& note) {
   } else if (const auto* e = std::get_if<PartitionChanged>(&event)) {
     on_partition_changed(*e, note.at);
   } else if (const auto* e = std::get_if<BecameLeader>(&event)) {
-    partition_at(e->topic, e->partition).reigns.push_back({note.node, note.at, std::nullopt});
+    PartitionTruth& truth = partition_at(e->topic, e->partition);
+    truth.reigns.push_back({note.node, note.at, std::nullopt});
+    // Its high watermark may be where it was, and then it says no more.
+    const auto log = truth.replicas.find(note.node);
+    if (e->leader_epoch >= truth.claim.leader_epoch && log != truth.replicas.end() && log->second != nullptr)
+      rebase(truth, names_.id(e->topic, e->partition), *log->second, note.at);
   } else if (const auto* e = std::get_if<BecameFollower>(&event)) {
     end_reigns(partition_at(e->topic, e->partition), note.node, note.at);
   } else if (const auto* e = std::get_if<IsrChanged>(&event)) {
@@ -260,14 +265,25 @@ void ClusterView::on_event(const NodeEvent& note) {
       committed_up_to(truth, names_.id(e->topic, e->partition), *it->second, *e, note.at);
     }
   } else if (const auto* e = std::get_if<BrokerRegistered>(&event)) {
-    if (auto it = nodes_.find(e->broker_id); it != nodes_.end()) {
-      it->second.state.suspect = false;
-      if (!e->clean) it->second.state.unclean_since = note.at;
-    }
+    on_registered(*e, note.at);
   } else if (std::holds_alternative<ControllerActivated>(event)) {
     active_controller_ = note.node;
   } else if (std::holds_alternative<ControllerDeactivated>(event)) {
     if (active_controller_ == note.node) active_controller_ = -1;
+  }
+}
+
+void ClusterView::on_registered(const BrokerRegistered& event, Instant at) {
+  const auto it = nodes_.find(event.broker_id);
+  if (it == nodes_.end()) return;
+  it->second.state.suspect = false;
+  if (event.clean) return;
+  it->second.state.unclean_since = at;
+  if (!elr_off_) return;
+  // Rule C11: the last member of an ISR stays in it, whatever its disk has lost.
+  for (auto& [id, truth] : partitions_) {
+    if (truth->claim.isr != std::vector<int32_t>{event.broker_id}) continue;
+    for (Destroyed& copy : truth->destroyed) copy.lone = copy.lone || copy.node == event.broker_id;
   }
 }
 
@@ -278,7 +294,17 @@ void ClusterView::committed_up_to(PartitionTruth& truth, PartitionId id, const R
     if (unclean.leader_epoch > claim.leader_epoch) return;
   }
   if (truth.committed.empty()) truth.committed_start = leader.first_offset();
-  // After a permitted loss this leader's log is what is committed from now on.
+  rebase(truth, id, leader, at);
+  for (size_t i = leader.find(truth.committed_end()); i < leader.batches().size(); ++i) {
+    const TruthBatch& batch = leader.batches()[i];
+    if (batch.last_offset >= claim.high_watermark) break;
+    if (batch.base_offset < truth.committed_end()) continue;
+    truth.committed.push_back(batch);
+  }
+}
+
+// After a permitted loss this leader's log is what is committed from now on.
+void ClusterView::rebase(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader, Instant at) {
   while (!truth.committed.empty() && !(truth.unclean.empty() && truth.destroyed.empty())) {
     const TruthBatch& last = truth.committed.back();
     if (last.last_offset < leader.first_offset()) break;
@@ -288,12 +314,16 @@ void ClusterView::committed_up_to(PartitionTruth& truth, PartitionId id, const R
     truth.lost.push_back({last, at});
     truth.committed.pop_back();
   }
-  for (size_t i = leader.find(truth.committed_end()); i < leader.batches().size(); ++i) {
-    const TruthBatch& batch = leader.batches()[i];
-    if (batch.last_offset >= claim.high_watermark) break;
-    if (batch.base_offset < truth.committed_end()) continue;
-    truth.committed.push_back(batch);
-  }
+}
+
+void ClusterView::on_unclean_asked(PartitionId id) {
+  const PartitionName& name = names_.name(id);
+  partition_at(name.topic, name.index).unclean_asked = true;
+}
+
+void ClusterView::on_unclean_answered(PartitionId id) {
+  const PartitionName& name = names_.name(id);
+  partition_at(name.topic, name.index).unclean_asked = false;
 }
 
 void ClusterView::on_delete_records(PartitionId id, int64_t offset) {
@@ -432,16 +462,18 @@ int32_t ClusterView::budget(PartitionId id) const {
   return std::min(promise.min_insync, promise.replication);
 }
 
-std::set<int32_t> ClusterView::without_copy(const PartitionTruth& truth, PartitionId id,
-                                            const TruthBatch& batch) const {
-  std::set<int32_t> nodes;
+bool ClusterView::too_few_copies(const PartitionTruth& truth, PartitionId id, const TruthBatch& batch) const {
+  std::set<int32_t> nodes;  // without a copy
+  bool lone = false;
   const bool flush_each = promise_of(id).flush_each;
   for (const Destroyed& copy : truth.destroyed) {
     if (flush_each && !copy.wiped) continue;
     const auto gone = copy.batches.find(batch.base_offset);
-    if (gone != copy.batches.end() && gone->second.same(batch)) nodes.insert(copy.node);
+    if (gone == copy.batches.end() || !gone->second.same(batch)) continue;
+    nodes.insert(copy.node);
+    lone = lone || copy.lone;
   }
-  return nodes;
+  return lone || static_cast<int32_t>(nodes.size()) >= budget(id);
 }
 
 bool ClusterView::loss_permitted(PartitionId id, const TruthBatch& batch) const {
@@ -450,7 +482,7 @@ bool ClusterView::loss_permitted(PartitionId id, const TruthBatch& batch) const 
   for (const UncleanElection& unclean : truth->unclean) {
     if (unclean.leader_epoch > batch.leader_epoch) return true;
   }
-  return static_cast<int32_t>(without_copy(*truth, id, batch).size()) >= budget(id);
+  return too_few_copies(*truth, id, batch);
 }
 
 bool ClusterView::loss_permitted(PartitionId id, int64_t offset, int32_t acks, Instant since) const {
@@ -467,12 +499,15 @@ bool ClusterView::loss_permitted(PartitionId id, int64_t offset, int32_t acks, I
     }
   }
   std::set<int32_t> destroyed;
+  bool lone = false;
   const bool flush_each = promise_of(id).flush_each;
   for (const Destroyed& copy : truth->destroyed) {
     if (flush_each && !copy.wiped) continue;
-    if (copy.from_offset <= offset && offset < copy.end_offset && copy.at >= since)
-      destroyed.insert(copy.node);
+    if (copy.from_offset > offset || offset >= copy.end_offset || copy.at < since) continue;
+    destroyed.insert(copy.node);
+    lone = lone || copy.lone;
   }
+  if (lone) return true;
   if (acks == 1) {
     // Which leader acknowledged it is not known if there were several, but then one of them was deposed.
     const std::set<int32_t> leaders = leaders_since(*truth, since);

@@ -28,6 +28,7 @@ struct Destroyed {
   // By base offset. A batch that the node has copied again is no more among them.
   std::map<int64_t, TruthBatch> batches;
   bool wiped = false;
+  bool lone = false;  // without ELR: it registered after an unclean stop, and was the last of the ISR
 };
 
 // A batch that was committed and is so no more: the contract permits its loss, and a leader went on without.
@@ -91,6 +92,7 @@ struct PartitionTruth {
   std::vector<UncleanElection> unclean;  // that were allowed
   // The claim that was heard last elected one who must not lead.
   std::optional<UncleanElection> forbidden;
+  bool unclean_asked = false;  // by an administrator, who has no certain answer yet
   int32_t last_leader = -1;    // that the controller has named
   std::vector<Reign> reigns;   // of brokers that believed to lead
   std::vector<Reign> elected;  // of brokers that the controller had made leader
@@ -133,6 +135,11 @@ class ClusterView {
   void on_node(int32_t node, NodeFault fault, Instant at);
   // A client is about to ask that the records before `offset` be deleted.
   void on_delete_records(PartitionId id, int64_t offset);
+  // An administrator is about to ask for an unclean election, and has got a certain answer.
+  void on_unclean_asked(PartitionId id);
+  void on_unclean_answered(PartitionId id);
+  // From now on the controllers may keep no eligible leader replicas (eligible.leader.replicas.version 0).
+  void on_elr_off() { elr_off_ = true; }
   // What a node's wall clock shows; by default a right one.
   std::function<int64_t(int32_t node)> wall_ms;
 
@@ -186,16 +193,19 @@ class ClusterView {
   ReplicaTruth* replica(PartitionTruth& truth, int32_t node, std::string_view log);
   void committed_up_to(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader,
                        const HighWatermarkChanged& claim, Instant at);
+  void rebase(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader, Instant at);
   void on_start_moved(PartitionTruth& truth, PartitionId id, const ReplicaTruth* log,
                       const LogStartMoved& event, const NodeEvent& note);
   std::string unfounded(const PartitionTruth& truth, PartitionId id, const ReplicaTruth* log, int64_t start,
                         const NodeEvent& note) const;
   static void appended(PartitionTruth& truth, ReplicaTruth& log, int64_t base_offset);
-  std::set<int32_t> without_copy(const PartitionTruth& truth, PartitionId id, const TruthBatch& batch) const;
+  bool too_few_copies(const PartitionTruth& truth, PartitionId id, const TruthBatch& batch) const;
   int32_t budget(PartitionId id) const;
   // Who may have acknowledged a record with acks=1 since then, or has taken over the partition after.
   static std::set<int32_t> leaders_since(const PartitionTruth& truth, Instant since);
-  // True if the configuration allows it, or it is the last known leader and nobody else is left (rule C26).
+  void on_registered(const BrokerRegistered& event, Instant at);
+  // True if the configuration or an administrator allows it, or it is the last known leader and nobody else
+  // is left (rule C26).
   bool may_elect_unclean(const PartitionTruth& truth, const TopicPromise& promise, int32_t leader) const;
   void on_partition_changed(const PartitionChanged& event, Instant at);
   void on_disk_changed(int32_t node, bool wiped, Instant at);
@@ -207,6 +217,7 @@ class ClusterView {
   std::map<PartitionId, std::unique_ptr<PartitionTruth>> partitions_;
   std::map<std::string, TopicPromise> promises_;
   std::set<Uuid> deleted_topics_;
+  bool elr_off_ = false;
   std::vector<int32_t> voters_;
   BatchContents metadata_contents_;
 };

@@ -184,6 +184,18 @@ void ReplicaTruth::read_on(DiskPeek::Layer layer) {
   }
 }
 
+bool ReplicaTruth::is_durable(const TruthBatch& batch) const {
+  const std::string path = fmt::format("{}/{:020}.log", directory_, batch.segment);
+  ByteBuffer now(batch.size_bytes);
+  ByteBuffer left(batch.size_bytes);
+  return peek_.read(node_, path, batch.position, left, DiskPeek::Layer::durable) == left.size() &&
+         peek_.read(node_, path, batch.position, now, DiskPeek::Layer::cached) == now.size() && left == now;
+}
+
+bool ReplicaTruth::is_spoilt(const TruthBatch& batch) const {
+  return peek_.spoilt(node_, fmt::format("{}/{:020}.log", directory_, batch.segment));
+}
+
 size_t ReplicaTruth::find(int64_t offset) const {
   const auto at = std::partition_point(batches_.begin(), batches_.end(),
                                        [offset](const TruthBatch& b) { return b.last_offset < offset; });

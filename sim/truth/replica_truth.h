@@ -27,6 +27,11 @@ class DiskPeek {
   // The count read; short at the end of the file.
   virtual size_t read(int32_t node, std::string_view path, uint64_t offset, MutableBytes into,
                       Layer layer) const = 0;
+  // A sync of the file has failed, and it shows bytes that no later sync makes durable: nobody can tell them.
+  virtual bool spoilt(int32_t node, std::string_view path) const {
+    static_cast<void>(node), static_cast<void>(path);
+    return false;
+  }
 };
 
 // One record as its bytes stand in a log.
@@ -109,6 +114,11 @@ class ReplicaTruth {
   int64_t end_offset() const { return batches_.empty() ? 0 : batches_.back().last_offset + 1; }
   int32_t node() const { return node_; }
   const std::string& directory() const { return directory_; }
+  // True if a power loss at this moment certainly leaves the batch, which the log holds. A length may be
+  // durable before the bytes are.
+  bool is_durable(const TruthBatch& batch) const;
+  // True if its file has lost bytes in a failed sync, which may be this batch's.
+  bool is_spoilt(const TruthBatch& batch) const;
   // What broke rule S1 while reading: offsets that do not increase. Empty if nothing did.
   const std::string& disorder() const { return disorder_; }
 

@@ -1,0 +1,318 @@
+// Stories of what a log knows once it is loaded (S2: its indexes, its high watermark), and of what its disk
+// would keep through a power loss (S3).
+
+#include "sim/checkers/test_story.h"
+
+namespace ksim::sim {
+namespace {
+
+// One record a batch, of the times 1000, 3000, 2000 and 4000.
+struct IndexStory : Story {
+  std::vector<int64_t> positions;
+  void SetUp() override {
+    Story::SetUp();
+    int64_t offset = 0;
+    for (const int64_t ms : {1000, 3000, 2000, 4000}) {
+      BatchOptions options;
+      options.base_offset = offset++;
+      options.leader_epoch = 0;
+      BatchBuilder builder(options);
+      builder.append({ms, std::nullopt, Bytes(), {}});
+      positions.push_back(static_cast<int64_t>(log_file(1).bytes.size()));
+      write_batch(1, builder.build());
+    }
+  }
+  static LogFacts known() {
+    LogFacts facts;
+    facts.end_offset = 4;
+    facts.epochs = {{0, 0}};
+    return facts;
+  }
+  bool minded(std::vector<LogFacts::Position> offsets, std::vector<LogFacts::Time> times,
+              int64_t largest_ms = 4000) {
+    verdicts = {};
+    LogFacts facts = known();
+    facts.indexes = {{0, true, std::move(offsets), std::move(times), largest_ms}};
+    loaded(1, facts);
+    return cried("S2");
+  }
+};
+
+TEST_F(IndexStory, S2AcceptsWhateverLeadsToTheRightBatch) {
+  EXPECT_FALSE(minded({}, {}));
+  EXPECT_FALSE(minded({{1, positions[1]}, {3, positions[3]}}, {{3000, 1}, {4000, 3}}));
+  EXPECT_FALSE(minded({{2, positions[2]}}, {{3000, 1}})) << "a chunk of two batches";
+  EXPECT_FALSE(minded({{2, positions[1]}}, {})) << "begins early";
+}
+
+TEST_F(IndexStory, S2CriesWhenALookupOfAnOffsetMissesItsBatch) {
+  EXPECT_TRUE(minded({{1, positions[2]}}, {})) << "begins behind";
+  EXPECT_TRUE(minded({{1, positions[1] + 1}}, {})) << "begins within a batch";
+  EXPECT_TRUE(minded({{3, positions[3] + 100000}}, {})) << "begins where nothing is";
+  EXPECT_TRUE(minded({{1, positions[1]}, {0, 0}}, {})) << "an empty entry at the end (rule A29)";
+}
+
+TEST_F(IndexStory, S2CriesWhenALookupOfATimeMissesItsRecord) {
+  const std::vector<LogFacts::Position> all{{1, positions[1]}, {2, positions[2]}, {3, positions[3]}};
+  EXPECT_FALSE(minded(all, {{3000, 1}}));
+  EXPECT_TRUE(minded(all, {{3000, 2}})) << "begins behind the first record of that time";
+  EXPECT_TRUE(minded(all, {{2500, 3}})) << "passes over a later time";
+  EXPECT_TRUE(minded(all, {{4000, 9}})) << "begins where nothing is";
+  EXPECT_TRUE(minded(all, {{3000, 1}, {0, 0}})) << "an empty entry at the end";
+  EXPECT_TRUE(minded(all, {}, 3000)) << "a lookup of 4000 passes over the segment";
+}
+
+TEST_F(IndexStory, S2ReadsIndexesThatAreNotInMemoryFromTheDisk) {
+  const auto story = [&](int64_t offset, int64_t position, int64_t ms, int64_t at) {
+    verdicts = {};
+    uint8_t index[8];
+    store_be(index, static_cast<int32_t>(offset));
+    store_be(index + 4, static_cast<int32_t>(position));
+    keep(1, "data/orders-0/00000000000000000000.index", as_text(Bytes(index)));
+    uint8_t times[12];
+    store_be(times, ms);
+    store_be(times + 8, static_cast<int32_t>(at));
+    keep(1, "data/orders-0/00000000000000000000.timeindex", as_text(Bytes(times)));
+    LogFacts facts = known();
+    facts.indexes.emplace_back();
+    loaded(1, facts);
+    return cried("S2");
+  };
+  EXPECT_FALSE(story(3, positions[3], 4000, 3));
+  EXPECT_TRUE(story(2, positions[3], 4000, 3));
+  EXPECT_TRUE(story(3, positions[3], 3000, 1)) << "it was closed without its newest time";
+}
+
+TEST_F(IndexStory, S2CriesForAHighWatermarkThatWasNotReached) {
+  const auto story = [&](int64_t loaded_as, std::string_view checkpoint) {
+    verdicts = {};
+    keep(1, "data/replication-offset-checkpoint", checkpoint);
+    LogFacts facts = known();
+    facts.high_watermark = loaded_as;
+    loaded(1, facts);
+    return cried("S2");
+  };
+  lead(1, 0);
+  high_watermark(1, 2);
+  EXPECT_FALSE(story(0, "0\n1\norders 0 2\n"));
+  EXPECT_TRUE(story(0, "0\n1\norders 0 3\n"));
+  EXPECT_TRUE(story(5, "0\n1\norders 0 2\n")) << "above the end";
+}
+
+// ---- S3 ----
+
+constexpr std::string_view kPoints = "data/recovery-point-offset-checkpoint";
+constexpr std::string_view kStarts = "data/log-start-offset-checkpoint";
+constexpr std::string_view kMarker = "data/.kafka_cleanshutdown";
+
+struct DurableStory : Story {
+  void SetUp() override {
+    Story::SetUp();
+    lead(1, 0);
+    replicate({1}, 0, 0, {a, b});
+    loaded(1, log_of(0, 2, 0, {{0, 0}}));
+  }
+  bool checkpoint(std::string_view text, uint64_t durable) {
+    verdicts = {};
+    keep(1, std::string(kPoints), text);
+    disks.files[{1, std::string(kPoints)}].durable = durable;
+    emit(1, CheckpointWritten{"data", "recovery-point-offset-checkpoint"});
+    return cried("S3");
+  }
+};
+
+TEST_F(DurableStory, S3CriesWhenACheckpointThatWasWrittenIsNotOnTheDisk) {
+  EXPECT_FALSE(checkpoint("0\n1\norders 0 2\n", 15));
+  EXPECT_TRUE(checkpoint("0\n1\norders 0 2\n", 14));
+  EXPECT_TRUE(checkpoint("0\n2\norders 0 2\n", 15)) << "malformed";
+}
+
+TEST_F(DurableStory, S3CriesWhenARecoveryPointSpeaksOfBytesThatAreNotOnTheDisk) {
+  log_file(1).torn_from = 0;
+  EXPECT_FALSE(checkpoint("0\n1\norders 0 0\n", 15));
+  EXPECT_TRUE(checkpoint("0\n1\norders 0 2\n", 15));
+}
+
+TEST_F(DurableStory, S3KnowsThatNobodyCanTellWhatAFailedSyncHasDropped) {
+  log_file(1).torn_from = 0;
+  log_file(1).spoilt = true;
+  EXPECT_FALSE(checkpoint("0\n1\norders 0 2\n", 15));
+}
+
+TEST_F(DurableStory, S3CriesWhenACheckpointIsTornByAPowerLoss) {
+  keep(1, "data/replication-offset-checkpoint", "0\n1\norders 0 2\n");
+  fault(1, NodeFault::power_lost);
+  EXPECT_FALSE(cried("S3"));
+  keep(1, "data/replication-offset-checkpoint", "0\n1\nord");
+  fault(1, NodeFault::power_lost);
+  EXPECT_TRUE(cried("S3"));
+}
+
+TEST_F(DurableStory, S3CriesWhenWhatIsCutStillCountsAsFlushed) {
+  keep(1, std::string(kPoints), "0\n1\norders 0 1\n");
+  emit(1, LogTruncated{kLog, kTopic, 0, 2, 1});
+  EXPECT_FALSE(cried("S3"));
+  emit(1, LogTruncated{kLog, kTopic, 0, 1, 0});
+  EXPECT_TRUE(cried("S3"));
+}
+
+TEST_F(DurableStory, S3CriesWhenAPowerLossWouldTakeALogStartBack) {
+  keep(1, std::string(kStarts), "0\n1\norders 0 1\n");
+  emit(1, LogStartMoved{kLog, kTopic, 0, 1, "leader offset increment"});
+  EXPECT_FALSE(cried("S3"));
+  emit(1, LogStartMoved{kLog, kTopic, 0, 2, "leader offset increment"});
+  EXPECT_TRUE(cried("S3"));
+}
+
+TEST_F(DurableStory, S3LetsTheFilesTellWhereALogStarts) {
+  disks.files[{1, "data/orders-0/00000000000000000002.log"}] = {};
+  disks.files.erase({1, "data/orders-0/00000000000000000000.log"});
+  emit(1, LogStartMoved{kLog, kTopic, 0, 2, "leader offset increment"});
+  EXPECT_FALSE(cried("S3"));
+}
+
+TEST_F(DurableStory, S3CriesWhenALogStartIsLoadedThatIsLowerThanItWas) {
+  keep(1, std::string(kStarts), "0\n1\norders 0 1\n");
+  emit(1, LogStartMoved{kLog, kTopic, 0, 1, "leader offset increment"});
+  fault(1, NodeFault::power_lost);
+  fault(1, NodeFault::started);
+  loaded(1, log_of(1, 2, 0, {{0, 1}}));
+  EXPECT_FALSE(cried("S3"));
+  loaded(1, log_of(0, 2, 0, {{0, 0}}));
+  EXPECT_TRUE(cried("S3"));
+}
+
+TEST_F(DurableStory, S3CriesWhenAPowerLossWouldTakeTheTopicIdOfALog) {
+  emit(1, LogLoaded{kLog, kTopic, 0, true, 0, 2, 0, nullptr});
+  EXPECT_FALSE(cried("S3"));
+  disks.files[{1, "data/orders-0/partition.metadata"}].durable = 4;
+  emit(1, LogLoaded{kLog, kTopic, 0, true, 0, 2, 0, nullptr});
+  EXPECT_TRUE(cried("S3"));
+}
+
+TEST_F(DurableStory, S3CriesWhenALogIsInUseAndAPowerLossWouldLeaveTheMarker) {
+  keep(1, std::string(kMarker), "{}");
+  loaded(1, log_of(0, 2, 0, {{0, 0}}));
+  EXPECT_TRUE(cried("S3"));
+}
+
+TEST_F(DurableStory, S3CriesWhenAMarkerVouchesForWhatIsNotOnTheDisk) {
+  fault(1, NodeFault::stopped);
+  EXPECT_FALSE(cried("S3")) << "no marker";
+  keep(1, std::string(kMarker), "{}");
+  fault(1, NodeFault::stopped);
+  EXPECT_FALSE(cried("S3"));
+  log_file(1).torn_from = 0;
+  fault(1, NodeFault::stopped);
+  EXPECT_TRUE(cried("S3"));
+}
+
+TEST_F(DurableStory, S3CriesWhenTheMarkerItselfIsNotOnTheDisk) {
+  keep(1, std::string(kMarker), "{}");
+  disks.files[{1, std::string(kMarker)}].named = false;
+  fault(1, NodeFault::stopped);
+  EXPECT_TRUE(cried("S3"));
+}
+
+TEST_F(DurableStory, S3CriesWhenAFinishedSnapshotIsNotOnTheDiskOrGoesWithThePower) {
+  const std::string path = "data/__cluster_metadata-0/00000000000000000007-0000000001.checkpoint";
+  keep(2, path, "all of it");
+  emit(2, RaftSnapshotWritten{7, 1, false});
+  fault(2, NodeFault::power_lost);
+  EXPECT_FALSE(cried("S3"));
+  disks.files[{2, path}].durable = 3;
+  emit(2, RaftSnapshotWritten{7, 1, false});
+  EXPECT_TRUE(cried("S3"));
+  verdicts = {};
+  disks.files.erase({2, path});
+  fault(2, NodeFault::power_lost);
+  EXPECT_TRUE(cried("S3"));
+}
+
+TEST_F(Story, M1CriesWhenAPowerLossTakesTheQuorumState) {
+  const std::string path = "data/__cluster_metadata-0/quorum-state";
+  keep(1, path, R"({"leaderEpoch":3,"votedId":-1})");
+  emit(1, RaftStateChanged{"follower", 3, 2, -1});
+  fault(1, NodeFault::power_lost);
+  EXPECT_FALSE(cried("M1"));
+  disks.files.erase({1, path});
+  fault(1, NodeFault::power_lost);
+  EXPECT_TRUE(cried("M1"));
+}
+
+// ---- what is committed after a permitted loss ----
+
+TEST_F(Story, WhatANewLeaderLacksAfterAPermittedLossIsCommittedNoMore) {
+  view.promise("orders", {3, 2, true});
+  lead(1, 0, {1, 2});
+  replicate({1, 2, 3}, 0, 0, {a});
+  replicate({1, 2}, 1, 0, {b});
+  high_watermark(1, 2);
+  lead(3, 1, {3}, true);  // nothing is written after it, and it has no more to say of its high watermark
+  EXPECT_EQ(view.partition(0)->committed_end(), 1);
+  EXPECT_EQ(view.partition(0)->lost.size(), 1U);
+}
+
+TEST_F(Story, WhatANewLeaderLacksWithoutAPermittedLossIsCommittedStill) {
+  lead(1, 0, {1, 2});
+  replicate({1, 2, 3}, 0, 0, {a});
+  replicate({1, 2}, 1, 0, {b});
+  high_watermark(1, 2);
+  lead(3, 1, {3});
+  EXPECT_EQ(view.partition(0)->committed_end(), 2);
+}
+
+// ---- what eligible leader replicas are for ----
+
+// Broker 1 is the last of the ISR, loses its tail with the power, and stays. Whether R6 or R1 minds.
+struct ElrOffStory : Story {
+  bool minded(std::vector<int32_t> isr) {
+    lead(1, 0, {1, 2, 3});
+    replicate({1, 2, 3}, 0, 0, {a});
+    high_watermark(1, 1);
+    emit(2, PartitionChanged{"orders", kTopic, 0, -1, 1, 1, isr, {}, false});
+    log_file(1).bytes.clear();
+    fault(1, NodeFault::power_lost);
+    fault(1, NodeFault::started);
+    emit(2, BrokerRegistered{1, 9, false});
+    emit(2, PartitionChanged{"orders", kTopic, 0, 1, 2, 2, std::vector<int32_t>{1}, {}, false});
+    emit(1, BecameLeader{"orders", kTopic, 0, 2, 0, 0, std::vector<int32_t>{1}});
+    return cried("R6") || cried("R1");
+  }
+};
+TEST_F(ElrOffStory, ALoneMemberMayNotComeBackWithoutItsTail) { EXPECT_TRUE(minded({1})); }
+TEST_F(ElrOffStory, WithoutElrTheLastMemberOfTheIsrMayComeBackWithoutItsTail) {
+  view.on_elr_off();
+  EXPECT_FALSE(minded({1}));
+}
+TEST_F(ElrOffStory, WithoutElrOneOfTwoMembersMayNotLeadWithoutItsTail) {
+  view.on_elr_off();
+  EXPECT_TRUE(minded({1, 2}));
+}
+
+// Broker 3 follows 1, who was alone in the ISR.
+struct AskedStory : Story {
+  bool minded() {
+    emit(1, PartitionChanged{"orders", kTopic, 0, 1, 0, 0, std::vector<int32_t>{1}, {}, false});
+    emit(1, PartitionChanged{"orders", kTopic, 0, -1, 1, 1, std::vector<int32_t>{1}, {}, false});
+    emit(1, PartitionChanged{"orders", kTopic, 0, 3, 2, 2, std::vector<int32_t>{3}, {}, true});
+    return cried("R6");
+  }
+};
+TEST_F(AskedStory, R6LetsAnAdministratorElectUncleanly) {
+  view.on_unclean_asked(0);
+  EXPECT_FALSE(minded());
+  EXPECT_EQ(view.partition(0)->unclean.size(), 1U) << "and it excuses a loss";
+}
+TEST_F(AskedStory, R6LetsAnAdministratorsWordGoNoFurtherThanItsAnswer) {
+  view.on_unclean_asked(0);
+  view.on_unclean_answered(0);
+  EXPECT_TRUE(minded());
+}
+TEST_F(AskedStory, R6LetsAnAdministratorsWordCountForItsPartitionOnly) {
+  view.on_unclean_asked(names.id("orders", 1));
+  EXPECT_TRUE(minded());
+}
+
+}  // namespace
+}  // namespace ksim::sim
