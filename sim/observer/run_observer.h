@@ -71,6 +71,8 @@ class RunObserver {
   void on_records_deleted(PartitionId partition, int64_t before) {
     view_.on_delete_records(partition, before < 0 ? std::numeric_limits<int64_t>::max() : before);
   }
+  void on_unclean_asked(PartitionId partition) { view_.on_unclean_asked(partition); }
+  void on_unclean_answered(PartitionId partition) { view_.on_unclean_answered(partition); }
   void on_forged(const ForgedRequest& forged);
   void on_belief(const LeaderBelief& belief);
 

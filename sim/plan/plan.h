@@ -81,8 +81,8 @@ struct RawDriverPlan {
 };
 
 // What an administrator may do (sim/workloads/admin_churn.cpp).
-constexpr std::string_view kAdminCalls[] = {"delete_records", "create_partitions", "alter_configs",
-                                            "elect_leaders", "delete_topics"};
+constexpr std::string_view kAdminCalls[] = {"delete_records", "create_partitions",     "alter_configs",
+                                            "elect_leaders",  "elect_leaders_unclean", "delete_topics"};
 
 // An administrator that does one of its calls after the other, drawn by its dice.
 struct AdminPlan {

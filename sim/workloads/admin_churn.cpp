@@ -58,6 +58,7 @@ class ChurnProcess final : public Process {
     if (call == "create_partitions") create_partitions();
     if (call == "alter_configs") alter_configs();
     if (call == "elect_leaders") elect_leaders();
+    if (call == "elect_leaders_unclean") elect_unclean();
     if (call == "delete_topics") {
       if (own_topic_may_exist_) {
         static_cast<void>(delete_own_topic());
@@ -148,6 +149,20 @@ class ChurnProcess final : public Process {
     const auto elected = admin_->elect_leaders(client::ElectionType::preferred, {}, env_.after(kPatience));
     state_.observer.on_call_completed(number, now(), elected.ok() ? Outcome::ok : Outcome::unknown,
                                       elected.ok() ? ErrorCode::NONE : elected.error().code);
+  }
+
+  void elect_unclean() {
+    const auto index = static_cast<int32_t>(dice_.below(static_cast<uint64_t>(topic_.partitions)));
+    const TopicPartition partition{topic_.name, index};
+    const PartitionId id = state_.observer.names().id(topic_.name, index);
+    state_.observer.on_unclean_asked(id);
+    const auto result = change("elect_leaders", to_string({topic_.name, index}), -1, [&] {
+      const auto elected =
+          admin_->elect_leaders(client::ElectionType::unclean, {partition}, env_.after(kPatience));
+      return elected.ok() ? one(*elected, partition)
+                          : client::ChangeResult{elected.error().code, elected.error().message, true};
+    });
+    if (!result.may_have_happened) state_.observer.on_unclean_answered(id);
   }
 
   void create_own_topic() {
