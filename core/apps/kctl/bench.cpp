@@ -31,6 +31,7 @@ struct BenchOptions {
   std::string compression = "none";
   std::optional<int64_t> batch_size;
   std::optional<int64_t> linger_ms;
+  bool in_turn = false;  // else where the partitioner puts them
   std::string from = "beginning";
 };
 
@@ -144,8 +145,8 @@ Result<std::vector<TopicPartition>> partitions_of(Session& session, const std::s
 int bench_produce(Session& session, const BenchOptions& options) {
   const ProducerConfig config = producer_config(session, options);
   if (const auto valid = config.validate(); !valid.ok()) return session.bad_input(valid.error().message);
-  if (const auto there = partitions_of(session, options.topic); !there.ok())
-    return session.failed("bench", there.error());
+  const auto there = partitions_of(session, options.topic);
+  if (!there.ok()) return session.failed("bench", there.error());
   session.stop_in_order();
   const auto producer = Producer::create(session.env, config);
   if (!producer.ok()) return session.bad_input(producer.error().message);
@@ -162,6 +163,8 @@ int bench_produce(Session& session, const BenchOptions& options) {
       client::ProducerRecord record;
       record.topic = options.topic;
       record.value = as_bytes(payload.at(number));
+      if (options.in_turn)
+        record.partition = static_cast<int32_t>(number % static_cast<int64_t>(there->size()));
       const Instant sent = session.env.now();
       (*producer)->send(record, [&, sent](const SendResult& result) {
         if (result.outcome == Outcome::written) {
@@ -414,6 +417,9 @@ void add_bench_commands(CLI::App& kctl, Invocation& invocation) {
                                         "  kctl bench produce orders --throughput 5000",
                                         "how many (100000)");
     add_producer_options(command, *options);
+    command.add_flag(
+        "--in-turn", options->in_turn,
+        "each record to the next partition, as keys would spread them; otherwise a batch to each");
     runs(command, invocation, options, bench_produce);
   }
   {

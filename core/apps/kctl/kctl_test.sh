@@ -112,6 +112,9 @@ kctl log-dirs --json | query "[x['path'] for x in d['brokers'][0]['directories']
 # Measuring and recording.
 kctl bench produce copy --records 20000 --json | query "d['records'] == 20000 and d['latency_ms']['p50'] > 0" |
   grep -q True || fail "bench produce"
+kctl topic create wide --partitions 4 > /dev/null || fail "creating wide"
+kctl bench produce wide --records 400 --in-turn > /dev/null || fail "bench produce --in-turn"
+expect "[100, 100, 100, 100]" query "[p['latest'] for p in d['partitions']]" < <(kctl offsets wide --json)
 kctl bench consume copy --json | query "d['records'] > 20000" | grep -q True || fail "bench consume"
 kctl bench e2e copy --records 50 --json | query "d['records'] == 50" | grep -q True || fail "bench e2e"
 kctl record --history "$work/history" --duration 3s --rate 300 > "$work/got" || fail "record"
