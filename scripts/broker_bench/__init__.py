@@ -53,7 +53,8 @@ def parts(arguments, kinds, tell):
         yield table.memory(measures.idle(kinds, counts, arguments.shards, tell))
     if "start" in arguments.part:
         rows = [measures.start(kinds, arguments.shards, tell)]
-        rows.append(measures.restart(kinds, 10 if arguments.full else 2, arguments.shards, tell))
+        for properties in ("", measures.SHORT_SESSION):
+            rows.append(measures.restart(kinds, 10 if arguments.full else 2, arguments.shards, properties, tell))
         yield table.start(rows)
     if "latency" not in arguments.part and "load" not in arguments.part:
         return

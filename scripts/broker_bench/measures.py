@@ -202,19 +202,23 @@ def read_once(directory):
     return (time.monotonic() - begun) * 1e3
 
 
-def restart(kinds, gib, shards, tell):
+SHORT_SESSION = "broker.heartbeat.interval.ms=200\nbroker.session.timeout.ms=1000\n"
+
+
+def restart(kinds, gib, shards, properties, tell):
     """The same after kill -9, with `gib` GiB in four partitions, until each has acknowledged a record."""
-    row = {"title": f"after kill -9 with {gib} GiB of log"}
+    session = ", session of 1 s" if properties else ""
+    row = {"title": f"after kill -9 with {gib} GiB of log{session}"}
     records = gib * GIB // LARGE_RECORD
     for kind in kinds:
-        tell(f"{gib} GiB of log, {kind}")
-        node = Node(kind, f"restart-{kind}", shards)
+        tell(f"{gib} GiB of log, {kind}{session}")
+        node = Node(kind, f"restart-{kind}", shards, properties)
         node.wait_listening()
         node.create("large", 4)
         node.kctl("bench", "produce", "large", "--records", records, "--size", LARGE_RECORD, "--batch-size", 500_000)
         node.kill()
         row["floor"] = read_once(node.data)
-        node = Node(kind, f"restart-{kind}", shards)
+        node = Node(kind, f"restart-{kind}", shards, properties)
         row[kind] = (first_produce.acknowledged(node, "large", 4) - node.begun) * 1e3
         node.kill()
         node.delete_data()

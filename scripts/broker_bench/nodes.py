@@ -41,8 +41,9 @@ class Node(oracle.Node):
     run = RUN
     heap = JVM
 
-    def __init__(self, kind, name, shards=1):
+    def __init__(self, kind, name, shards=1, properties=""):
         self.kind = kind
+        self.properties = properties
         self.shards = shards
         self.data = os.path.join(RUN, f"{name}-data")
         os.makedirs(RUN, exist_ok=True)
@@ -51,7 +52,7 @@ class Node(oracle.Node):
 
     def more_properties(self):
         metrics = f"http.listener=localhost:{self.port + 2}\n" if self.kind == "kbroker" else ""
-        return f"auto.create.topics.enable=false\n{metrics}"
+        return f"auto.create.topics.enable=false\n{metrics}{self.properties}"
 
     def metric(self, name, request):
         """Of kbroker's /metrics."""

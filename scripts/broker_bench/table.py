@@ -32,12 +32,13 @@ def throughput(rows):
                 ratio(ours.megabytes / theirs.megabytes, GOAL_THROUGHPUT, True) if theirs else "-",
                 f"{floor.megabytes:,.0f}",
                 f"{ours.megabytes / floor.megabytes:.2f}",
+                f"{floor.megabytes / theirs.megabytes:.2f}" if theirs else "-",
                 f"{ours.megabytes_a_second:,.0f}",
                 f"{theirs.megabytes_a_second:,.0f}" if theirs else "-",
             ]
         )
     head = ["per broker CPU-second", "records", "MB", "Kafka: records", "MB", f"ratio (>= {GOAL_THROUGHPUT:g})"]
-    head += ["floor: MB", "of floor", "MB/s", "Kafka: MB/s"]
+    head += ["floor: MB", "kbroker of floor", "floor of Kafka", "MB/s", "Kafka: MB/s"]
     return table(head, cells)
 
 
@@ -54,9 +55,10 @@ def latency(rows):
                     f"{theirs:.2f}" if theirs else "-",
                     (ratio(ours / theirs, GOAL_LATENCY, False) if goal else f"{ours / theirs:.2f}") if theirs else "-",
                     f"{row['floor'][name]:.2f}",
+                    f"{row['floor'][name] / theirs:.2f}" if theirs else "-",
                 ]
             )
-    head = ["latency at 1,000 records a second, ms", "kbroker", "Kafka", f"ratio (p99 <= {GOAL_LATENCY:g})", "floor"]
+    head = ["latency at 1,000 records a second, ms", "kbroker", "Kafka", f"ratio (p99 <= {GOAL_LATENCY:g})", "floor", "floor of Kafka"]
     return table(head, cells)
 
 
