@@ -48,11 +48,7 @@ void BrokerShards::produce(std::vector<AppendItem> items, int16_t acks, Duration
                         }));
           };
           AppendResults appended = manager->append(std::move(part), acks, origin);
-          if (acks == -1) {
-            manager->await_acks(std::move(appended), deadline, std::move(bring_back));
-          } else {
-            bring_back(std::move(appended));
-          }
+          manager->await_acks(std::move(appended), acks, deadline, std::move(bring_back));
           return true;
         }));
   }

@@ -58,7 +58,8 @@ class BrokerShards {
   }
 
   // Returns when all items are in their logs or refused: the next request of the connection may start.
-  // `done` runs on this shard, with the results in the order of the items: now, or for acks=-1 perhaps later.
+  // `done` runs on this shard, with the results in the order of the items: now, or perhaps later unless
+  // acks=0.
   void produce(std::vector<AppendItem> items, int16_t acks, Duration timeout, storage::AppendOrigin origin,
                std::function<void(AppendResults)> done);
 

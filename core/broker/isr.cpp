@@ -267,7 +267,7 @@ void PartitionIsr::reset_followers(std::span<const int32_t> isr, bool newly_lead
 // would chase a watermark that moves with the leader's log end and never join.
 void PartitionIsr::raise_high_watermark(const IsrContext& context, IsrEffects& effects) const {
   if (under_min_isr(context.log.min_isr)) return;
-  int64_t lowest = context.log.end_offset;
+  int64_t lowest = std::min(context.log.end_offset, context.log.settled_end);
   for (const FollowerState& state : followers_) {
     if (state.log_end_offset >= lowest) continue;
     const bool counts =

@@ -44,6 +44,8 @@ struct LeaderLog {
   int64_t end_offset = 0;
   int64_t high_watermark = 0;
   int32_t min_isr = 1;  // min.insync.replicas of the topic
+  // Up to where the leader's own copy counts for the high watermark (Log::settled_end).
+  int64_t settled_end = std::numeric_limits<int64_t>::max();
 };
 
 struct IsrMember {

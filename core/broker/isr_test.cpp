@@ -115,6 +115,17 @@ TEST_F(IsrTest, AloneInTheIsrTheLeaderCommitsItself) {
   EXPECT_EQ(log.high_watermark, 3);
 }
 
+TEST_F(IsrTest, TheLeaderCountsOnlyWhatItHasSettled) {
+  lead(5, 1, {1, 2});
+  log.settled_end = 4;
+  append(10);
+  fetch(2, 10);
+  EXPECT_EQ(log.high_watermark, 4);
+  log.settled_end = 10;
+  append(10);
+  EXPECT_EQ(log.high_watermark, 10);
+}
+
 TEST_F(IsrTest, NotAtAllWhileUnderMinIsr) {
   log.min_isr = 2;
   lead(5, 1, {1});

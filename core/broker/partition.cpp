@@ -22,7 +22,8 @@ void Partition::set_settings(const TopicSettings& settings) {
 }
 
 LeaderLog Partition::leader_log() const {
-  return {log_->log_start_offset(), log_->log_end_offset(), log_->high_watermark(), settings_.min_isr};
+  return {log_->log_start_offset(), log_->log_end_offset(), log_->high_watermark(), settings_.min_isr,
+          log_->settled_end()};
 }
 
 IsrContext Partition::context() const {

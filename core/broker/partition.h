@@ -145,6 +145,10 @@ class Partition {
                                                storage::AppendOrigin origin, uint64_t guard);
   // NONE: enough replicas have it; nothing: not yet (rule D22).
   std::optional<ErrorCode> acknowledged(int64_t required_offset, int32_t appended_epoch) const;
+  // The same of the flush that flush.messages asks for, up to `offset`.
+  std::optional<ErrorCode> flushed(int64_t offset, int32_t appended_epoch) const;
+  // The log has been flushed: this replica's own copy may count now.
+  void log_flushed();
   void check_lag();
   // A follower that is not alive any more holds neither the high watermark nor the low watermark back.
   void brokers_changed();
@@ -181,6 +185,7 @@ class Partition {
   }
 
  private:
+  std::optional<ErrorCode> lost_to_another_epoch(int64_t end_offset, int32_t appended_epoch) const;
   LeaderLog leader_log() const;
   IsrContext context() const;
   void carry_out(const IsrEffects& effects);

@@ -65,16 +65,31 @@ Result<ProducedBatch, ProduceFailure> Partition::append(MutableBytes records, in
 }
 
 std::optional<ErrorCode> Partition::acknowledged(int64_t required_offset, int32_t appended_epoch) const {
+  if (const auto lost = lost_to_another_epoch(required_offset, appended_epoch)) return lost;
+  return isr_.reached(required_offset, leader_log());
+}
+
+std::optional<ErrorCode> Partition::flushed(int64_t offset, int32_t appended_epoch) const {
+  if (const auto lost = lost_to_another_epoch(offset, appended_epoch)) return lost;
+  return log_->recovery_point() >= offset ? std::optional(ErrorCode::NONE) : std::nullopt;
+}
+
+// Why what was appended in that epoch will not be acknowledged, whatever comes.
+std::optional<ErrorCode> Partition::lost_to_another_epoch(int64_t end_offset, int32_t appended_epoch) const {
   if (gone_) return ErrorCode::NOT_LEADER_OR_FOLLOWER;
   if (!online()) return ErrorCode::KAFKA_STORAGE_ERROR;
-  if (isr_.leader_epoch() != appended_epoch) {
-    // Not copied: Kafka asks only whether this broker leads now. After follower and leader again in between,
-    // other records may stand at these offsets (R1, P2).
-    const storage::EpochEndOffset end = log_->end_offset_for_epoch(appended_epoch);
-    if (!isr_.is_leader() || end.epoch != appended_epoch || end.end_offset < required_offset)
-      return ErrorCode::NOT_LEADER_OR_FOLLOWER;
-  }
-  return isr_.reached(required_offset, leader_log());
+  if (isr_.leader_epoch() == appended_epoch) return std::nullopt;
+  // Not copied: Kafka asks only whether this broker leads now. After follower and leader again in between,
+  // other records may stand at these offsets (R1, P2).
+  const storage::EpochEndOffset end = log_->end_offset_for_epoch(appended_epoch);
+  if (isr_.is_leader() && end.epoch == appended_epoch && end.end_offset >= end_offset) return std::nullopt;
+  return ErrorCode::NOT_LEADER_OR_FOLLOWER;
+}
+
+void Partition::log_flushed() {
+  if (gone_) return;
+  if (isr_.is_leader() && online()) carry_out(isr_.advance(context()));
+  host_.moved(*this);
 }
 
 ErrorCode Partition::check_epoch(std::optional<int32_t> current_leader_epoch, bool leader_only) const {

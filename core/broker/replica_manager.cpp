@@ -33,7 +33,9 @@ ReplicaManager::ReplicaManager(const Env& env, Options options, const ServerConf
       duty_(env, {&produces_, &fetches_, &deletes_}),
       scope_(env) {}
 
-ReplicaManager::~ReplicaManager() = default;
+ReplicaManager::~ReplicaManager() {
+  for (const auto& [key, partition] : partitions_) partition->log()->on_flushed({});
+}
 
 void ReplicaManager::start() {
   duty_.start();
@@ -127,6 +129,7 @@ void ReplicaManager::remove(const PartitionKey& key) {
   const std::shared_ptr<Partition> partition = found->second;
   partitions_.erase(found);
   partition->retire();
+  partition->log()->on_flushed({});
   run_actions();
   env_.reached(Mark::replica_removed, partition->name());
   const auto removed = logs_.remove(partition->log());
@@ -153,7 +156,15 @@ std::shared_ptr<Partition> ReplicaManager::open(const ReplicaChange& change) {
   auto partition = std::make_shared<Partition>(env_, *this, std::move(options), std::move(log).value(),
                                                std::move(settings));
   partitions_.emplace(change.key, partition);
+  partition->log()->on_flushed([this, key = change.key] { log_flushed(key); });
   return partition;
+}
+
+void ReplicaManager::log_flushed(const PartitionKey& key) {
+  const auto found = partitions_.find(key);
+  if (found == partitions_.end()) return;
+  found->second->log_flushed();
+  run_actions();
 }
 
 void ReplicaManager::lead(const ReplicaChange& change) {

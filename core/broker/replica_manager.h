@@ -64,7 +64,8 @@ struct AppendResult {
   int64_t log_start_offset = -1;
   int64_t required_offset = -1;  // what the high watermark must reach for acks=-1
   int32_t appended_epoch = -1;
-  LeaderHint leader;  // of NOT_LEADER_OR_FOLLOWER
+  int64_t flush_to = -1;  // what must be flushed first, unless acks=0; -1: nothing
+  LeaderHint leader;      // of NOT_LEADER_OR_FOLLOWER
 };
 using AppendResults = std::vector<AppendResult>;
 
@@ -144,9 +145,11 @@ class ReplicaManager final : public PartitionHost {
 
   // ---- requests ----
   AppendResults append(std::vector<AppendItem> items, int16_t acks, storage::AppendOrigin origin);  // waits
-  // acks=-1: tells `done` once all that were appended are acknowledged, have failed, or at the deadline. Does
-  // not wait; `done` may run at once.
-  void await_acks(AppendResults appended, Deadline deadline, std::function<void(AppendResults)> done);
+  // Tells `done` once all that were appended are acknowledged as `acks` asks, have failed, or at the
+  // deadline: with acks=-1 by the replicas in sync, unless acks=0 once what flush.messages asks for is on
+  // this disk. Does not wait; `done` may run at once.
+  void await_acks(AppendResults appended, int16_t acks, Deadline deadline,
+                  std::function<void(AppendResults)> done);
   std::vector<ReadResult> read(const std::vector<ReadItem>& items, const ReadParams& params);  // waits
   // Reads, and unless that must be answered as it is and with `ready`, watches for what comes after it.
   FetchVisit visit(const std::vector<ReadItem>& items, const ReadParams& params,
@@ -198,6 +201,7 @@ class ReplicaManager final : public PartitionHost {
   void start_fetching(const std::shared_ptr<Partition>& partition);
   void reconfigure(const ReplicaChanges& changes);
   AppendResult append_one(AppendItem& item, int16_t acks, storage::AppendOrigin origin);
+  void log_flushed(const PartitionKey& key);
   LeaderHint hint(const PartitionKey& key) const;
   void lag_loop();
 

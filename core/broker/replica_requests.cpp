@@ -10,10 +10,13 @@ namespace ksim::broker {
 
 class ReplicaManager::DelayedProduce final : public DelayedOperation {
  public:
-  DelayedProduce(const ReplicaManager& manager, AppendResults results,
+  DelayedProduce(const ReplicaManager& manager, AppendResults results, int16_t acks,
                  std::function<void(AppendResults)> done)
-      : manager_(manager), results_(std::move(results)), done_(std::move(done)) {
-    for (const AppendResult& result : results_) waiting_.push_back(result.error == ErrorCode::NONE);
+      : manager_(manager), results_(std::move(results)), acks_(acks), done_(std::move(done)) {
+    for (const AppendResult& result : results_) {
+      const bool waits = acks == -1 || (acks == 1 && result.flush_to >= 0);
+      waiting_.push_back(waits && result.error == ErrorCode::NONE);
+    }
   }
   std::vector<PartitionKey> keys() const {
     std::vector<PartitionKey> keys;
@@ -31,8 +34,7 @@ class ReplicaManager::DelayedProduce final : public DelayedOperation {
       AppendResult& result = results_[i];
       const auto partition = manager_.find(result.key);
       const std::optional<ErrorCode> answer =
-          partition.ok() ? (*partition)->acknowledged(result.required_offset, result.appended_epoch)
-                         : std::optional(partition.error());
+          partition.ok() ? acknowledged(**partition, result) : std::optional(partition.error());
       if (!answer) {
         all = false;
         continue;
@@ -42,6 +44,13 @@ class ReplicaManager::DelayedProduce final : public DelayedOperation {
       if (*answer == ErrorCode::NOT_LEADER_OR_FOLLOWER) result.leader = manager_.hint(result.key);
     }
     return all;
+  }
+  std::optional<ErrorCode> acknowledged(const Partition& partition, const AppendResult& result) const {
+    if (result.flush_to >= 0) {
+      const auto flushed = partition.flushed(result.flush_to, result.appended_epoch);
+      if (acks_ == 1 || flushed != ErrorCode::NONE) return flushed;
+    }
+    return partition.acknowledged(result.required_offset, result.appended_epoch);
   }
   void on_complete(End end) override {
     if (end == End::dropped) return;
@@ -53,6 +62,7 @@ class ReplicaManager::DelayedProduce final : public DelayedOperation {
 
   const ReplicaManager& manager_;
   AppendResults results_;
+  int16_t acks_;
   std::vector<bool> waiting_;
   std::function<void(AppendResults)> done_;
 };
@@ -97,6 +107,7 @@ AppendResult ReplicaManager::append_one(AppendItem& item, int16_t acks, storage:
   result.log_start_offset = appended->info.log_start_offset;
   result.required_offset = appended->info.last_offset + 1;
   result.appended_epoch = appended->leader_epoch;
+  result.flush_to = appended->info.flush_to;
   return result;
 }
 
@@ -109,9 +120,12 @@ AppendResults ReplicaManager::append(std::vector<AppendItem> items, int16_t acks
   return results;
 }
 
-void ReplicaManager::await_acks(AppendResults appended, Deadline deadline,
+void ReplicaManager::await_acks(AppendResults appended, int16_t acks, Deadline deadline,
                                 std::function<void(AppendResults)> done) {
-  auto operation = std::make_shared<DelayedProduce>(*this, std::move(appended), std::move(done));
+  const auto flushes = [](const AppendResult& result) { return result.flush_to >= 0; };
+  if (acks == 0 || (acks == 1 && std::none_of(appended.begin(), appended.end(), flushes)))
+    return done(std::move(appended));
+  auto operation = std::make_shared<DelayedProduce>(*this, std::move(appended), acks, std::move(done));
   const std::vector<PartitionKey> keys = operation->keys();
   if (!produces_.try_complete_else_watch(operation, keys, deadline)) duty_.watch(deadline);
 }

@@ -97,6 +97,33 @@ TEST_P(Waiting, AProduceThatIsNotReplicatedInTimeIsAnsweredInTime) {
   EXPECT_EQ(cluster.replica(1)->log()->high_watermark(), 2);
 }
 
+// flush.messages=1: what comes while a flush is under way waits for the next one, all of it together.
+TEST_P(Waiting, AProduceIsAnsweredWhenItIsFlushed) {
+  TestCluster cluster(with(1, GetParam()));
+  cluster.create_topic(1, {1});
+  cluster.set_config("flush.messages", "1");
+  cluster.run_for(seconds(1));
+  constexpr int kWriters = 10;
+  ASSERT_TRUE(cluster.client([&](Env& env) {
+    for (const int16_t acks : {int16_t{1}, int16_t{-1}}) {
+      Scope scope(env);
+      for (int k = 0; k < kWriters; ++k) {
+        scope.spawn(
+            "writer",
+            [&] {
+              auto writer = connect(env, 1);
+              const Produced written = produce(env, *writer, 0, batch_of({"x"}), acks);
+              EXPECT_EQ(written.error, ErrorCode::NONE);
+              EXPECT_GT(cluster.replica(1)->log()->recovery_point(), written.offset);
+            },
+            static_cast<uint64_t>(k));
+      }
+      scope.join();
+    }
+  }));
+  EXPECT_EQ(cluster.replica(1)->log()->high_watermark(), 2 * kWriters);
+}
+
 TEST_P(Waiting, AcksNoneIsNotAnsweredAndAnErrorClosesTheConnection) {
   TestCluster cluster(with(2, GetParam()));
   cluster.create_topic(1, {1, 2});

@@ -100,6 +100,7 @@ void Log::set_log_end(int64_t offset) {
   log_end_ = {offset, last.base_offset(), last.size_bytes()};
   if (high_watermark_.offset >= offset) set_high_watermark(log_end_);
   recovery_point_ = std::min(recovery_point_, offset);
+  flush_due_to_ = std::min(flush_due_to_, offset);
 }
 
 void Log::set_high_watermark(const LogOffsetMetadata& mark) {

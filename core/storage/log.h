@@ -11,6 +11,7 @@
 // Failures: a disk error gives KAFKA_STORAGE_ERROR, is told to the keeper, and from then on every operation
 // of this log gives KAFKA_STORAGE_ERROR (rule A49). Other errors leave the log as it was.
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -35,7 +36,8 @@ class Segment;
 class LogKeeper {
  public:
   virtual ~LogKeeper() = default;
-  // A segment was closed; flush(up_to) is due, on a fiber of the keeper's. Does not wait.
+  // A segment was closed or an append is to be synced; flush(up_to) is due, on a fiber of the keeper's. Does
+  // not wait.
   virtual void flush_soon(const std::shared_ptr<Log>& log, int64_t up_to) = 0;
   // Files that were renamed to .deleted, to be removed `delay_ms` from now (rule A71). Does not wait.
   virtual void remove_later(std::vector<std::string> paths, int64_t delay_ms) = 0;
@@ -91,6 +93,11 @@ class Log final : public std::enable_shared_from_this<Log>, private LogKnowledge
   std::optional<int64_t> first_unstable_offset() const;
   int64_t recovery_point() const { return recovery_point_; }
   Instant last_flush() const { return last_flush_; }
+  // The log end, but for appends that flush.messages wants flushed and that are not: until then a leader does
+  // not count its own copy of them.
+  int64_t settled_end() const;
+  // Called after each flush(), without locks held; must not wait.
+  void on_flushed(std::function<void()> hook) { flushed_ = std::move(hook); }
   // Rule A41: what a checkpoint must say of the log start; nothing if the files alone tell it, also after a
   // power loss. While the log start is being raised the checkpoint is ahead of it.
   std::optional<int64_t> log_start_to_checkpoint() const {
@@ -116,7 +123,8 @@ class Log final : public std::enable_shared_from_this<Log>, private LogKnowledge
   // ---- appends; wait for the lock and the disk ----
   // `batches`: one or more whole batches of magic 2 that have passed validation (record/validator.h). Sets
   // base offsets and leader epoch in place, then writes. With a producer id there must be exactly one batch.
-  // `guard` is what start_verification() gave (rule D18). Failures: KAFKA_STORAGE_ERROR,
+  // `guard` is what start_verification() gave (rule D18). What flush.messages asks for is left to the keeper,
+  // so that one flush serves many appends: see AppendInfo::flush_to. Failures: KAFKA_STORAGE_ERROR,
   // RECORD_LIST_TOO_LARGE, NOT_LEADER_OR_FOLLOWER if a later leader's records are there, and those of rules
   // D15, D18 and D20.
   Result<AppendInfo> append_as_leader(MutableBytes batches, int32_t leader_epoch,
@@ -247,6 +255,10 @@ class Log final : public std::enable_shared_from_this<Log>, private LogKnowledge
   Result<void> delete_segments(const std::vector<std::shared_ptr<Segment>>& doomed, bool each_durable);
   Result<size_t> count_expired(int64_t now_ms) const;
   Result<void> flush_segments(int64_t up_to);
+  bool flush_is_due() const;
+  Result<void> flush_if_due();
+  void flush_later(int64_t first_offset);
+  int64_t flush_awaited_by(int64_t end_offset) const;
   Result<void> save_epochs();
 
   const Env& env_;
@@ -268,6 +280,9 @@ class Log final : public std::enable_shared_from_this<Log>, private LogKnowledge
   LogOffsetMetadata log_end_;
   LogOffsetMetadata high_watermark_;
   Instant last_flush_;
+  int64_t flush_due_from_ = 0;  // appends in [from, to) wait for a flush, if `to` is above the recovery point
+  int64_t flush_due_to_ = 0;
+  std::function<void()> flushed_;
   uint64_t segments_drawn_ = 0;
   bool failed_ = false;
   bool closed_ = false;

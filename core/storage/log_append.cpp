@@ -68,6 +68,7 @@ Result<AppendInfo> Log::append_as_leader(MutableBytes batches, int32_t leader_ep
     info.log_start_offset = log_start_offset_;
     info.end_offset = log_end_.offset;
     info.duplicate = true;
+    info.flush_to = flush_awaited_by(info.last_offset + 1);
     return info;
   }
   int64_t next_offset = log_end_.offset;
@@ -78,7 +79,14 @@ Result<AppendInfo> Log::append_as_leader(MutableBytes batches, int32_t leader_ep
     next_offset = batch.view().next_offset();
     at += batch.view().size_bytes();
   }
-  return append_locked(batches, analyze(batches));
+  TRY_ASSIGN(AppendInfo info, append_locked(batches, analyze(batches)));
+  if (options_.keeper == nullptr) {
+    TRY(flush_if_due());
+  } else if (flush_is_due()) {
+    flush_later(info.first_offset);
+  }
+  info.flush_to = flush_awaited_by(info.last_offset + 1);
+  return info;
 }
 
 // How much of `batches` is to be appended: whole batches, of epochs the follower knows of, with rising
@@ -116,7 +124,9 @@ Result<AppendInfo> Log::append_as_follower(Bytes batches, int32_t leader_epoch) 
                     " lies below the log end offset " + std::to_string(log_end_.offset));
   }
   if (static_cast<int64_t>(analysis.size_bytes) <= options_.config.segment_bytes) {
-    return append_locked(batches.first(analysis.size_bytes), analysis);
+    TRY_ASSIGN(const AppendInfo info, append_locked(batches.first(analysis.size_bytes), analysis));
+    TRY(flush_if_due());  // what the next fetch tells the leader, this replica has
+    return info;
   }
   // A fetch may bring more than a segment holds: then the batches go one by one.
   Result<AppendInfo> info = nothing;
@@ -125,6 +135,7 @@ Result<AppendInfo> Log::append_as_follower(Bytes batches, int32_t leader_epoch) 
     const Bytes one = batches.subspan(at, BatchView(batches.subspan(at)).size_bytes());
     info = append_locked(one, analyze(one));
     if (!info.ok()) return info;
+    TRY(flush_if_due());
     if (first_offset < 0) first_offset = info->first_offset;
     at += one.size();
   }
@@ -166,12 +177,14 @@ Result<AppendInfo> Log::append_locked(Bytes batches, const Analysis& analysis) {
   env_.emit(LogAppended{name_, options_.topic_id, options_.topic_partition.partition, analysis.first_offset,
                         log_end_.offset, analysis.last_epoch});
   AppendInfo info{analysis.first_offset, analysis.last_offset, analysis.append_time_ms, log_start_offset_,
-                  log_end_.offset,       batches.size(),       analysis.last_epoch,     false};
-  if (log_end_.offset - recovery_point_ >= options_.config.flush_messages) {
-    MutexLock flush_lock(flush_lock_);
-    TRY(flush_segments(log_end_.offset));
-  }
+                  log_end_.offset,       batches.size(),       analysis.last_epoch};
   return info;
+}
+
+Result<void> Log::flush_if_due() {
+  if (!flush_is_due()) return {};
+  MutexLock flush_lock(flush_lock_);
+  return flush_segments(log_end_.offset);
 }
 
 Result<void> Log::apply_to_producers(Bytes batches, Segment& segment, uint64_t position) {

@@ -8,9 +8,35 @@
 namespace ksim::storage {
 
 Result<void> Log::flush(int64_t up_to) {
-  MutexLock flush_lock(flush_lock_);
-  TRY(check_usable());
-  return flush_segments(up_to);
+  Result<void> done;
+  {
+    MutexLock flush_lock(flush_lock_);
+    TRY(check_usable());
+    done = flush_segments(up_to);
+  }
+  if (flushed_) flushed_();
+  return done;
+}
+
+// What flush.messages asks of appends that end at the log end. A flush that is on its way starts the count
+// anew.
+bool Log::flush_is_due() const {
+  return log_end_.offset - std::max(recovery_point_, flush_due_to_) >= options_.config.flush_messages;
+}
+
+void Log::flush_later(int64_t first_offset) {
+  if (flush_due_to_ <= recovery_point_) flush_due_from_ = first_offset;
+  flush_due_to_ = log_end_.offset;
+  options_.keeper->flush_soon(shared_from_this(), flush_due_to_);
+}
+
+int64_t Log::settled_end() const {
+  if (flush_due_to_ <= recovery_point_) return log_end_.offset;
+  return std::min(std::max(flush_due_from_, recovery_point_), log_end_.offset);
+}
+
+int64_t Log::flush_awaited_by(int64_t end_offset) const {
+  return end_offset > recovery_point_ && end_offset <= flush_due_to_ ? end_offset : -1;
 }
 
 // The flush lock is held, the log's lock perhaps not: appends go on, segments are rolled. Of the active

@@ -6,6 +6,9 @@
 
 namespace ksim::storage {
 
+// Flushes of one directory at the same time: file systems put them into one write of their journal.
+constexpr uint64_t kFlushersPerDirectory = 4;
+
 // The keeper of the logs of one directory.
 class LogManager::Keeper final : public LogKeeper {
  public:
@@ -27,27 +30,37 @@ struct LogManager::Directory {
         info(std::move(where)),
         online(!info.id.is_zero()),
         keeper(manager, *this),
-        work(scheduler) {}
+        flush_work(scheduler),
+        removal_work(scheduler) {}
   const size_t index;
   const LogDirInfo info;
   bool online;
   Keeper keeper;
-  Condition work;
-  std::deque<std::pair<std::shared_ptr<Log>, int64_t>> flushes;
+  Condition flush_work;
+  Condition removal_work;
+  std::deque<std::pair<std::shared_ptr<Log>, int64_t>> flushes;  // one for each log
+  std::vector<std::shared_ptr<Log>> being_flushed;
   std::multimap<Instant, std::string> removals;  // files, and directories with what is in them
 };
 
 // ---- the keeper ----
 
 void LogManager::Keeper::flush_soon(const std::shared_ptr<Log>& log, int64_t up_to) {
-  directory_.flushes.push_back({log, up_to});
-  directory_.work.notify_all();
+  auto& flushes = directory_.flushes;
+  const auto waiting =
+      std::find_if(flushes.begin(), flushes.end(), [&](const auto& f) { return f.first == log; });
+  if (waiting != flushes.end()) {
+    waiting->second = std::max(waiting->second, up_to);
+    return;
+  }
+  flushes.push_back({log, up_to});
+  directory_.flush_work.notify_one();
 }
 
 void LogManager::Keeper::remove_later(std::vector<std::string> paths, int64_t delay_ms) {
   const Instant due = manager_.env_.after(milliseconds(delay_ms));
   for (std::string& path : paths) directory_.removals.emplace(due, std::move(path));
-  directory_.work.notify_all();
+  directory_.removal_work.notify_all();
 }
 
 Result<void> LogManager::Keeper::persist_recovery_point(Log& log) {
@@ -79,30 +92,53 @@ LogManager::~LogManager() = default;
 
 void LogManager::start() {
   for (const auto& directory : directories_) {
+    for (uint64_t k = 0; k < kFlushersPerDirectory; ++k) {
+      scope_.spawn(
+          "log-flush", [this, &dir = *directory] { run_flushes(dir); },
+          directory->index * kFlushersPerDirectory + k);
+    }
     scope_.spawn(
-        "log-dir", [this, &dir = *directory] { run_directory(dir); }, directory->index);
+        "log-removal", [this, &dir = *directory] { run_removals(dir); }, directory->index);
   }
 }
 
 void LogManager::stop() { scope_.close(); }
 
-void LogManager::run_directory(Directory& directory) {
+void LogManager::run_flushes(Directory& directory) {
   for (;;) {
-    if (!run_due(directory)) {
+    if (!flush_next(directory)) static_cast<void>(directory.flush_work.wait(Instant::never(), "log flush"));
+  }
+}
+
+// The first log in line that is not being flushed; what is appended to that one meanwhile waits together for
+// the flush after. False if there is none.
+bool LogManager::flush_next(Directory& directory) {
+  auto& busy = directory.being_flushed;
+  auto& flushes = directory.flushes;
+  const auto next = std::find_if(flushes.begin(), flushes.end(), [&](const auto& f) {
+    return std::find(busy.begin(), busy.end(), f.first) == busy.end();
+  });
+  if (next == flushes.end()) return false;
+  const auto [log, up_to] = std::move(*next);
+  flushes.erase(next);
+  if (log->closed() || log->failed()) return true;
+  busy.push_back(log);
+  static_cast<void>(log->flush(up_to));
+  busy.erase(std::find(busy.begin(), busy.end(), log));
+  return true;
+}
+
+void LogManager::run_removals(Directory& directory) {
+  for (;;) {
+    if (!remove_due(directory)) {
       const Instant next = directory.removals.empty() ? Instant::never() : directory.removals.begin()->first;
-      static_cast<void>(directory.work.wait(next, "log directory"));
+      static_cast<void>(directory.removal_work.wait(next, "removal of files"));
     }
   }
 }
 
-// One piece of work; false if none is due.
-bool LogManager::run_due(Directory& directory) {
-  if (!directory.flushes.empty()) {
-    const auto [log, up_to] = std::move(directory.flushes.front());
-    directory.flushes.pop_front();
-    if (!log->closed() && !log->failed()) static_cast<void>(log->flush(up_to));
-    return true;
-  }
+// One path; false if none is due.
+bool LogManager::remove_due(Directory& directory) {
   if (directory.removals.empty() || directory.removals.begin()->first > env_.now()) return false;
   const std::string path = std::move(directory.removals.begin()->second);
   directory.removals.erase(directory.removals.begin());

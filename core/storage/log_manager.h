@@ -2,9 +2,9 @@
 // The logs of one shard in all log directories of the node. What concerns a directory as a whole (checkpoint
 // files, locks, markers) is LogDirs' on shard 0, reached by LogDirLink with values only.
 //
-// Fibers: one for each directory, which flushes segments after a roll and removes files when their delay is
-// over. The periodic duties (checkpoint_*, flush_due, clean_up) are functions that the broker's duty fiber
-// calls.
+// Fibers: for each directory a few that flush, segments after a roll and what flush.messages asks for, and
+// one that removes files when their delay is over. The periodic duties (checkpoint_*, flush_due, clean_up)
+// are functions that the broker's duty fiber calls.
 
 #include <deque>
 #include <map>
@@ -109,8 +109,10 @@ class LogManager final {
   struct Directory;
   class Keeper;
 
-  void run_directory(Directory& directory);
-  bool run_due(Directory& directory);
+  void run_flushes(Directory& directory);
+  bool flush_next(Directory& directory);
+  void run_removals(Directory& directory);
+  bool remove_due(Directory& directory);
   void remove_path(Directory& directory, const std::string& path);
   Result<std::shared_ptr<Log>> create(const TopicPartition& partition, Uuid topic_id, Directory& directory,
                                       const LogConfig& config);

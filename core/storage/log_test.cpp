@@ -134,6 +134,66 @@ TEST(Log, RollsBySizeAndReadsAcross) {
   });
 }
 
+TEST(Log, OneFlushSettlesManyAppends) {
+  on_node(31, [](Env& env) {
+    Fixture f(env);
+    f.config.flush_messages = 1;
+    f.open();
+    int told = 0;
+    f.log->on_flushed([&] { ++told; });
+    EXPECT_EQ(f.append()->flush_to, 1);
+    EXPECT_EQ(f.append()->flush_to, 2);
+    EXPECT_EQ(f.log->recovery_point(), 0) << "the keeper flushes";
+    EXPECT_EQ(f.log->settled_end(), 0);
+    EXPECT_EQ(f.keeper.flushes.back().second, 2);
+    ASSERT_TRUE(f.log->flush(1).ok());
+    EXPECT_EQ(f.log->settled_end(), 1);
+    ASSERT_TRUE(f.log->flush(2).ok());
+    EXPECT_EQ(f.log->settled_end(), 2);
+    EXPECT_EQ(told, 2);
+    EXPECT_EQ(f.append()->flush_to, 3);
+    ASSERT_TRUE(f.log->truncate_to(2).ok());
+    EXPECT_EQ(f.log->settled_end(), 2) << "what waited is gone";
+    ByteBuffer fetched = make_batch({.base_offset = 2, .leader_epoch = 1});
+    ASSERT_TRUE(f.log->append_as_follower(fetched, 1).ok());
+    EXPECT_EQ(f.log->recovery_point(), 3) << "a follower flushes before it fetches again";
+  });
+}
+
+TEST(Log, AFlushEveryTenRecords) {
+  on_node(32, [](Env& env) {
+    Fixture f(env);
+    f.config.flush_messages = 10;
+    f.open();
+    f.fill(9);
+    EXPECT_TRUE(f.keeper.flushes.empty());
+    EXPECT_EQ(f.log->settled_end(), 9);
+    EXPECT_EQ(f.append()->flush_to, 10);
+    EXPECT_EQ(f.append()->flush_to, -1) << "the next ten have begun";
+    EXPECT_EQ(f.keeper.flushes.size(), 1U);
+    EXPECT_EQ(f.log->settled_end(), 9);
+    f.keeper.run_flushes();
+    EXPECT_EQ(f.log->recovery_point(), 10);
+    EXPECT_EQ(f.log->settled_end(), 11);
+  });
+}
+
+TEST(Log, ARepeatedBatchWaitsForTheFlushOfItsFirst) {
+  on_node(33, [](Env& env) {
+    Fixture f(env);
+    f.config.flush_messages = 1;
+    f.open();
+    const TestBatch once{.producer_id = 5, .producer_epoch = 0, .base_sequence = 0};
+    EXPECT_EQ(f.append(once)->flush_to, 1);
+    const auto again = f.append(once);
+    ASSERT_TRUE(again.ok());
+    EXPECT_TRUE(again->duplicate);
+    EXPECT_EQ(again->flush_to, 1);
+    f.keeper.run_flushes();
+    EXPECT_EQ(f.append(once)->flush_to, -1);
+  });
+}
+
 TEST(Log, ReopensCleanAndUnclean) {
   on_node(3, [](Env& env) {
     Fixture f(env);

@@ -17,6 +17,7 @@ LIGHT_PER_S, LIGHT_RECORDS = 1_000, 10_000
 STARTS = 5
 IDLE_S = 5
 LARGE_RECORD = 10_000
+WIDE = 1_000  # partitions of a topic; a controller refuses 10,000 in one request
 GIB = 1 << 30
 
 
@@ -161,8 +162,9 @@ def idle(kinds, partitions, shards, tell):
                 time.sleep(IDLE_S)
                 if number == 0:
                     rows[0][kind] = node.rss_mb()
-                node.create("wide", count)
-                node.kctl("bench", "produce", "wide", "--records", 2 * count, "--in-turn")
+                for topic in range(count // WIDE):
+                    node.create(f"wide-{topic}", WIDE)
+                    node.kctl("bench", "produce", f"wide-{topic}", "--records", 2 * WIDE, "--in-turn")
                 time.sleep(IDLE_S)
                 rows[1 + number][kind] = node.rss_mb()
             finally:
