@@ -308,11 +308,12 @@ Result<Json> ClientHistory::read_settings() {
       settings["final_polls"] = false;
   }
   TRY(ends.end());
-  // Allowed, or as much was destroyed as otherwise only an unclean election could: losses that the contract
-  // permits.
+  // Allowed, or done at an administrator's wish, or as much was destroyed as otherwise only an unclean
+  // election could: losses that the contract permits.
   TRY_ASSIGN(const int64_t unclean, cell(database_,
                                          "SELECT (SELECT count(*) FROM config WHERE name = "
                                          "'unclean.leader.election.enable' AND value = 'true') + "
+                                         "(SELECT count(*) FROM partition_state WHERE unclean = 1) + "
                                          "(SELECT count(*) FROM record r JOIN op o ON o.id = r.sent_op WHERE "
                                          "r.lost = 1 AND r.permitted = 1 AND "
                                          "o.acks = -1)"));

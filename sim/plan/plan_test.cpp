@@ -1,9 +1,5 @@
 #include "sim/plan/plan.h"
 
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-
 #include <gtest/gtest.h>
 
 #include "sim/plan/words.h"
@@ -137,37 +133,6 @@ TEST(Words, Durations) {
   EXPECT_EQ(format_duration(milliseconds(10'250)), "10.25s");
   EXPECT_EQ(nearest("leder_crash", {"leader_crash", "power_loss"}), "leader_crash");
   EXPECT_FALSE(nearest("zzz", {"leader_crash"}).has_value());
-}
-
-// Every scenario of the project parses, for several seeds, with the faults it names.
-TEST(Scenarios, AllAreWellFormed) {
-  const Vocabulary words{{{"crash", {}},
-                          {"power_loss", {}},
-                          {"pause", {}},
-                          {"stop", {}},
-                          {"rolling_restart", {"down", "gap"}},
-                          {"partition", {"peer"}},
-                          {"partition_one_way", {"direction", "peer"}},
-                          {"latency", {"factor", "extra"}},
-                          {"slow_disk", {"factor"}},
-                          {"stall_disk", {}},
-                          {"full_disk", {}}}};
-  size_t found = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(KSIM_SOURCE_DIR "/scenarios")) {
-    if (entry.path().extension() != ".toml") continue;
-    ++found;
-    std::ifstream file(entry.path());
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
-    for (uint64_t seed = 1; seed <= 20; ++seed) {
-      const auto plan = draw_plan(text, entry.path().string(), seed, {}, words);
-      ASSERT_TRUE(plan.ok()) << plan.error().message;
-      EXPECT_EQ(plan->scenario + ".toml", entry.path().filename().string());
-      const auto back = parse_plan(print_plan(*plan), "printed", {}, words);
-      ASSERT_TRUE(back.ok()) << back.error().message;
-      EXPECT_EQ(print_plan(*back), print_plan(*plan));
-    }
-  }
-  EXPECT_GE(found, 9U);
 }
 
 TEST(Plan, TinyLimitsAreDrawnAndStandInThePlan) {

@@ -1,6 +1,7 @@
 #include "core/io/linux/linux_env.h"
 
 #include <atomic>
+#include <barrier>
 #include <cerrno>
 #include <condition_variable>
 #include <csignal>
@@ -182,6 +183,26 @@ TEST_F(LinuxNodeTest, ShardsOfANodeShareAPortAndOtherNodesDoNot) {
     while (listening < 20) env.sleep(milliseconds(1));
   });
   EXPECT_EQ(accepted, kConnections);
+}
+
+// The first shard looks whether others listen there: it must not find the shards of its own node.
+TEST_F(LinuxNodeTest, ShardsBeginToListenAtOnce) {
+  constexpr size_t kShards = 8;
+  constexpr int kRounds = 200;
+  const auto node = make(kShards);
+  uint16_t port = 0;
+  make()->run([&](Env& env) { port = (*env.network.listen({"127.0.0.1", 0}))->local().port; });
+  std::barrier<> together(kShards);
+  std::atomic<int> refused{0};
+  node->run([&](Env& env) {
+    for (int round = 0; round < kRounds; ++round) {
+      together.arrive_and_wait();
+      const auto listener = env.network.listen({"127.0.0.1", port});
+      if (!listener.ok()) ++refused;
+      together.arrive_and_wait();
+    }
+  });
+  EXPECT_EQ(refused, 0);
 }
 
 TEST_F(LinuxNodeTest, ColdReadsComeFromTheDevice) {

@@ -136,12 +136,18 @@ Endpoint SocketAddress::endpoint() const {
   return {text.data(), ntohs(v4->sin_port)};
 }
 
-SharedPorts::Claim SharedPorts::claim(const Endpoint& at, size_t shard) {
+IoError SharedPorts::claim(const Endpoint& at, size_t shard, const std::function<IoError()>& probe) {
   const std::lock_guard lock(mutex_);
-  std::vector<size_t>& shards = listeners_[at];
-  if (std::find(shards.begin(), shards.end(), shard) != shards.end()) return Claim::taken;
+  const auto known = listeners_.find(at);
+  if (known == listeners_.end()) {
+    if (const IoError error = probe(); error != IoError::ok) return error;
+    listeners_[at] = {shard};
+    return IoError::ok;
+  }
+  std::vector<size_t>& shards = known->second;
+  if (std::find(shards.begin(), shards.end(), shard) != shards.end()) return IoError::in_use;
   shards.push_back(shard);
-  return shards.size() == 1 ? Claim::first : Claim::further;
+  return IoError::ok;
 }
 
 void SharedPorts::release(const Endpoint& at, size_t shard) {
@@ -227,10 +233,17 @@ IoResult<std::vector<SocketAddress>> LinuxNetwork::resolve(const Endpoint& endpo
 IoResult<std::unique_ptr<Listener>> LinuxNetwork::listen(const Endpoint& at) {
   TRY_ASSIGN(const std::vector<SocketAddress> addresses, resolve(at, true, Instant::never()));
   const SocketAddress& address = addresses.front();
-  SharedPorts::Claim claim = SharedPorts::Claim::first;
+  // SO_REUSEPORT would also let another process of the same user in: the first socket of a node makes sure
+  // that nobody is there yet.
+  const auto probe = [&address] {
+    const int descriptor = bound_socket(address, false);
+    if (descriptor < 0) return io_error_of(errno);
+    ::close(descriptor);
+    return IoError::ok;
+  };
   if (at.port != 0) {
-    claim = ports_.claim(address.endpoint(), shard_);
-    if (claim == SharedPorts::Claim::taken) return fail(IoError::in_use);
+    if (const IoError error = ports_.claim(address.endpoint(), shard_, probe); error != IoError::ok)
+      return fail(error);
   }
   struct Unclaim {
     LinuxNetwork* network;
@@ -239,13 +252,6 @@ IoResult<std::unique_ptr<Listener>> LinuxNetwork::listen(const Endpoint& at) {
       if (network != nullptr) network->ports_.release(at, network->shard_);
     }
   } unclaim{at.port != 0 ? this : nullptr, address.endpoint()};
-  // SO_REUSEPORT would also let another process of the same user in: the first socket of a node makes sure
-  // that nobody is there yet.
-  if (claim == SharedPorts::Claim::first && at.port != 0) {
-    const int probe = bound_socket(address, false);
-    if (probe < 0) return fail(io_error_of(errno));
-    ::close(probe);
-  }
   const int descriptor = bound_socket(address, true);
   if (descriptor < 0) return fail(io_error_of(errno));
   if (::listen(descriptor, kBacklog) != 0) {
@@ -254,7 +260,7 @@ IoResult<std::unique_ptr<Listener>> LinuxNetwork::listen(const Endpoint& at) {
     return fail(io_error_of(error));
   }
   const Endpoint local = local_address(descriptor).endpoint();
-  if (at.port == 0) ports_.claim(local, shard_);
+  if (at.port == 0) static_cast<void>(ports_.claim(local, shard_, [] { return IoError::ok; }));
   auto listener = std::make_unique<LinuxListener>(*this, descriptor, local);
   unclaim.network = nullptr;
   if (const IoError error = blocking_.loop.watch(descriptor, *listener); error != IoError::ok) {

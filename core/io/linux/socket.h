@@ -2,6 +2,7 @@
 // TCP. Non-blocking, edge-triggered, TCP_NODELAY; every operation tries first and parks only on EAGAIN.
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -28,9 +29,9 @@ struct SocketAddress {
 // a socket of its own among which the kernel spreads connections; a second node gets in_use.
 class SharedPorts {
  public:
-  // True if `shard` is the first of its node there; `taken` if it listens there already.
-  enum class Claim : uint8_t { first, further, taken };
-  Claim claim(const Endpoint& at, size_t shard);
+  // `in_use` if the shard listens there already. For the first shard of the node `probe` says whether others
+  // listen there; no further shard goes on before that is known, since it would be found there itself.
+  IoError claim(const Endpoint& at, size_t shard, const std::function<IoError()>& probe);
   void release(const Endpoint& at, size_t shard);
 
  private:
