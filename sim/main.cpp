@@ -27,6 +27,8 @@ int main(int count, char** values) {
     if (command->list) return ended(sim::list_things(*command->list));
     if (command->check) return ended(sim::check_history(*command->check));
     if (command->exported) return ended(sim::export_history(*command->exported));
+    if (command->swarm) return ended(sim::run_swarm(*command->swarm));
+    if (command->coverage) return ended(sim::show_coverage(*command->coverage));
     host::write_out(command->text);
     return ended(sim::kHolds);
   } catch (const std::exception& error) {

@@ -49,8 +49,8 @@ Instant SimPolicy::queue_time(const Fiber& fiber, Instant deadline) {
   const Instant due = cpu.clock().world_time(deadline);
   const auto late = static_cast<uint64_t>(cpu.trouble().late_ns);
   if (late == 0 || due.is_never()) return due;
-  return due + nanoseconds(static_cast<int64_t>(
-                   below(mix64(fiber.key(), static_cast<uint64_t>(deadline.ns)), late)));
+  return due + nanoseconds(
+                   static_cast<int64_t>(below(mix64(fiber.key(), static_cast<uint64_t>(deadline.ns)), late)));
 }
 
 bool SimPolicy::admit(Fiber& fiber) {

@@ -32,6 +32,19 @@ bool take(Bytes& from, uint64_t& value) {
   return true;
 }
 
+void put_text(ByteBuffer& out, const std::string& text) {
+  put(out, text.size());
+  out.insert(out.end(), text.begin(), text.end());
+}
+
+bool take_text(Bytes& from, std::string& text) {
+  uint64_t size = 0;
+  if (!take(from, size) || size > from.size()) return false;
+  text = as_text(from.first(size));
+  from = from.subspan(size);
+  return true;
+}
+
 }  // namespace
 
 SeedResult SeedResult::of(const RunSummary& summary) {
@@ -43,6 +56,12 @@ SeedResult SeedResult::of(const RunSummary& summary) {
   result.virtual_ns = static_cast<uint64_t>(std::max<int64_t>(summary.ended.ns, 0));
   result.counts = summary.counts;
   for (const MarkRow& mark : summary.marks) result.marks.push_back(mark.reached);
+  for (const FaultRow& fault : summary.faults) {
+    if (fault.took_effect) result.fault_kinds.push_back(fault.kind);
+  }
+  std::sort(result.fault_kinds.begin(), result.fault_kinds.end());
+  result.fault_kinds.erase(std::unique(result.fault_kinds.begin(), result.fault_kinds.end()),
+                           result.fault_kinds.end());
   if (!summary.simulator_fault.empty()) {
     result.simulator_fault = true;
     result.complaint = summary.simulator_fault;
@@ -62,8 +81,9 @@ ByteBuffer SeedResult::encode() const {
   for (const uint64_t* field : fields(copy)) put(out, *field);
   put(out, marks.size());
   for (uint64_t reached : marks) put(out, reached);
-  put(out, complaint.size());
-  out.insert(out.end(), complaint.begin(), complaint.end());
+  put(out, fault_kinds.size());
+  for (const std::string& kind : fault_kinds) put_text(out, kind);
+  put_text(out, complaint);
   return out;
 }
 
@@ -85,8 +105,12 @@ std::optional<SeedResult> SeedResult::decode(Bytes bytes) {
   for (uint64_t& reached : result.marks) {
     if (!take(bytes, reached)) return std::nullopt;
   }
-  if (!take(bytes, count) || count != bytes.size()) return std::nullopt;
-  result.complaint = as_text(bytes);
+  if (!take(bytes, count) || count > bytes.size()) return std::nullopt;
+  result.fault_kinds.resize(count);
+  for (std::string& kind : result.fault_kinds) {
+    if (!take_text(bytes, kind)) return std::nullopt;
+  }
+  if (!take_text(bytes, result.complaint) || !bytes.empty()) return std::nullopt;
   return result;
 }
 

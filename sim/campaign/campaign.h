@@ -20,7 +20,8 @@ struct SeedResult {
   uint64_t events = 0;
   uint64_t virtual_ns = 0;
   RunCounts counts;
-  std::vector<uint64_t> marks;  // by number of the mark: how often it was reached
+  std::vector<uint64_t> marks;           // by number of the mark: how often it was reached
+  std::vector<std::string> fault_kinds;  // that took effect, sorted
   std::string complaint;        // the first violation, or what is wrong with the simulator
   bool simulator_fault = false;
 

@@ -13,6 +13,7 @@ SeedResult result_of(uint64_t seed, uint64_t faults, bool holds = true) {
   result.counts.faults = faults;
   result.counts.elections = seed;
   result.marks = {1, 0, seed};
+  if (faults > 0) result.fault_kinds = {"crash", "pause"};
   if (!holds) result.complaint = "R1 in orders-0: gone";
   return result;
 }
@@ -31,6 +32,7 @@ TEST(Campaign, ResultsCrossAPipe) {
   EXPECT_EQ(got->counts.quorum_elections, 77U);
   EXPECT_EQ(got->marks, sent.marks);
   EXPECT_EQ(got->complaint, sent.complaint);
+  EXPECT_EQ(got->fault_kinds, sent.fault_kinds);
   ByteBuffer damaged = sent.encode();
   for (size_t n = 0; n < damaged.size(); ++n) {
     EXPECT_FALSE(SeedResult::decode(Bytes(damaged).first(n)).has_value());

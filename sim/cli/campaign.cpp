@@ -49,8 +49,6 @@ class Progress {
   uint64_t tenths_ = 0;
 };
 
-constexpr int kInterrupted = 130;
-
 // What a worker's or a verified run's words mean.
 SeedResult read_result(uint64_t seed, Bytes words) {
   if (std::optional<SeedResult> result = SeedResult::decode(words)) return std::move(*result);
@@ -66,17 +64,6 @@ SeedResult broken(uint64_t seed, std::string complaint) {
   result.seed = seed;
   result.simulator_fault = true;
   result.complaint = std::move(complaint);
-  return result;
-}
-
-// One seed in a worker.
-SeedResult run_seed(const Source& source, const host::ScenarioCommand& command, uint64_t seed,
-                    RunMemory& memory) {
-  const Result<Plan> plan = source.plan(seed);
-  if (!plan.ok()) return broken(seed, plan.error().message);
-  const RunRequest request{!command.no_faults, !command.no_checkers, false, nullptr};
-  SeedResult result = SeedResult::of(run_guarded(*plan, request, memory));
-  result.seed = seed;
   return result;
 }
 
@@ -128,6 +115,16 @@ bool run_each(const Source& source, const host::ScenarioCommand& command, uint64
 }
 
 }  // namespace
+
+SeedResult run_seed(const Source& source, const host::ScenarioCommand& command, uint64_t seed,
+                    RunMemory& memory) {
+  const Result<Plan> plan = source.plan(seed);
+  if (!plan.ok()) return broken(seed, plan.error().message);
+  const RunRequest request{!command.no_faults, !command.no_checkers, false, nullptr};
+  SeedResult result = SeedResult::of(run_guarded(*plan, request, memory));
+  result.seed = seed;
+  return result;
+}
 
 int run_campaign(const Source& source, const host::ScenarioCommand& command) {
   const uint64_t more = command.seeds->last - command.seeds->first;

@@ -261,6 +261,62 @@ class CommandLine(unittest.TestCase):
         self.assertEqual((piped.returncode, piped.stdout), (code, run.stdout))
         return json.loads(run.stdout)
 
+    def swarm(self, *arguments, code=0):
+        run = ksim("swarm", *arguments, "--json")
+        self.assertEqual((run.returncode, run.stdout.count("\n")), (code, 1), run.stderr)
+        return json.loads(run.stdout)
+
+    def test_a_swarm_goes_on_from_its_file(self):
+        path = self.path("swarm.sqlite")
+        first = self.swarm("ping", "quorum", "--seeds", "1..20", "--campaign", path)
+        self.assertEqual((first["runs"], first["held"], first["session"]["runs"]), (40, 40, 40))
+        more = self.swarm("ping", "quorum", "--seeds", "1..60", "--campaign", path, "--jobs", "1")
+        self.assertEqual((more["runs"], more["rechecked"], more["session"]["runs"]), (120, 2, 80))
+        self.assertEqual(more["differences"], [])
+        database = sqlite3.connect(path)
+        digests = dict(database.execute("select seed, digest from run where scenario = 'quorum'"))
+        repeated = database.execute("select count(*) from recheck natural join run where difference is null").fetchone()[0]
+        database.close()
+        self.assertEqual(repeated, 2)
+        self.assertIn(f"digest {digests['17']}", self.good("scenario", "quorum", "--seed", "17").stdout)
+        coverage = json.loads(self.good("coverage", path, "--json").stdout)
+        self.assertEqual(coverage["runs"], 120)
+        self.assertGreater(coverage["faults"]["power_loss"], 0)
+        self.assertGreater(coverage["pairs"]["power_loss"]["vote.granted"], 0)
+        self.assertIn("NEVER", self.good("coverage", path).stdout)
+        self.assertIn("another --campaign", self.refused("swarm", "ping", "--seeds", "1..2", "--campaign", path))
+        fresh = self.swarm("ping", "--seeds", "1..2", "--campaign", path, "--fresh")
+        self.assertEqual(fresh["runs"], 2)
+
+    def test_a_swarm_keeps_its_time_and_what_it_had_when_interrupted(self):
+        path = self.path("swarm.sqlite")
+        timed = self.swarm("ping", "--time", "1s", "--campaign", path)
+        self.assertGreater(timed["runs"], 0)
+        self.assertLess(timed["session"]["real_ns"], 6_000_000_000)
+        run = subprocess.Popen([KSIM, "swarm", "ping", "--until-failure", "--campaign", path], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+        workers = ""
+        while not workers:
+            self.assertIsNone(run.poll())
+            with open(f"/proc/{run.pid}/task/{run.pid}/children", encoding="utf-8") as children:
+                workers = children.read().strip()
+        run.send_signal(signal.SIGINT)
+        out, error = run.communicate(timeout=60)
+        self.assertEqual(run.returncode, 130)
+        self.assertIn("goes on from", error)
+        self.assertGreaterEqual(json.loads(self.good("coverage", path, "--json").stdout)["runs"], timed["runs"])
+
+    def test_bad_swarms(self):
+        for arguments in [["--seeds", "9..1"], ["--seeds", "-1"], ["--time", "10"], ["--time", "0s"], ["--time", "-5s"],
+                          ["nosuch"], ["--seeds", "1..2", "--time", "1s"], ["--jobs", "0"], ["--set", "x"],
+                          ["--campaign", self.directory.name], ["--campaign", "/nowhere/x"],
+                          ["--campaign", self.file("notes.txt", "mine")], ["ping", "--set", "nosuch=1"]]:
+            with self.subTest(arguments=arguments):
+                self.refused("swarm", *arguments)
+        for arguments in [[], ["/nowhere"], [self.file("text", "hello")]]:
+            with self.subTest(arguments=arguments):
+                self.refused("coverage", *arguments)
+
     def test_histories_are_judged(self):
         header = '{"ksim_history":1,"settings":{}}\n'
         event = '{"index":%d,"time_ns":%d,"process":1,"type":"%s","f":"poll","value":[["poll"%s]]}\n'

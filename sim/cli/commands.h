@@ -5,8 +5,10 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "sim/campaign/campaign.h"
 #include "sim/campaign/run_function.h"
 #include "sim/host/command_line.h"
 
@@ -16,11 +18,16 @@ constexpr int kHolds = 0;
 constexpr int kViolation = 1;
 constexpr int kBadInput = 2;
 constexpr int kSimulatorFault = 3;
+constexpr int kInterrupted = 130;
+// What a file may begin with that ksim replaces.
+constexpr std::string_view kSqliteMagic = "SQLite format 3";
 
 int run_scenario(const host::ScenarioCommand& command);
 int list_things(const host::ListCommand& command);
 int check_history(const host::CheckCommand& command);
 int export_history(const host::ExportCommand& command);
+int run_swarm(const host::SwarmCommand& command);
+int show_coverage(const host::CoverageCommand& command);
 
 // One message on standard error; kBadInput.
 int refuse(const std::string& message);
@@ -66,5 +73,8 @@ Verified verify(const Plan& plan, const host::ScenarioCommand& command,
                 const std::function<std::string(RunSummary&)>& words);
 int run_verify(const Plan& plan, const Source& source, const host::ScenarioCommand& command);
 int run_campaign(const Source& source, const host::ScenarioCommand& command);
+// One seed, as a worker runs it.
+SeedResult run_seed(const Source& source, const host::ScenarioCommand& command, uint64_t seed,
+                    RunMemory& memory);
 
 }  // namespace ksim::sim

@@ -11,12 +11,6 @@
 #include "sim/runner/runner.h"
 
 namespace ksim::sim {
-namespace {
-
-// What a file may hold that a recording replaces.
-constexpr std::string_view kSqliteMagic = "SQLite format 3";
-
-}  // namespace
 
 int refuse(const std::string& message) {
   host::write_error("ksim: " + message + "\n");

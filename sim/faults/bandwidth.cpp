@@ -13,8 +13,7 @@ namespace {
 Began begin_bandwidth(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNode*>& targets,
                       uint64_t) {
   LinkTrouble trouble;
-  trouble.bytes_per_second =
-      std::max<uint64_t>(1'000, parameter(plan, "bytes_per_second", uint64_t{20'000}));
+  trouble.bytes_per_second = std::max<uint64_t>(1'000, parameter(plan, "bytes_per_second", uint64_t{20'000}));
   return {std::make_unique<WaysTroubled>(stage.world(), ways_around(stage, targets), trouble),
           fmt::format("{}: {} bytes a second on each way, no more", join_names(targets),
                       trouble.bytes_per_second)};

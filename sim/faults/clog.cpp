@@ -23,12 +23,9 @@ Began begin_clog(FaultStage& stage, const FaultPlan& plan, const std::vector<Sim
 }  // namespace
 
 FaultKind clog_fault() {
-  return {"clog",
-          "what is sent to or from the target arrives when the fault is over, and nothing is lost",
-          {},
-          begin_clog,
-          false,
-          true};
+  return {"clog", "what is sent to or from the target arrives when the fault is over, and nothing is lost",
+          {},     begin_clog,
+          false,  true};
 }
 
 }  // namespace ksim::sim

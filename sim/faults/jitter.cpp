@@ -9,8 +9,7 @@
 namespace ksim::sim {
 namespace {
 
-Began begin_jitter(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNode*>& targets,
-                   uint64_t) {
+Began begin_jitter(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNode*>& targets, uint64_t) {
   const Duration up_to = parameter(plan, "up_to", milliseconds(500));
   LinkTrouble trouble;
   trouble.jitter_ns = up_to.ns;
@@ -21,12 +20,9 @@ Began begin_jitter(FaultStage& stage, const FaultPlan& plan, const std::vector<S
 }  // namespace
 
 FaultKind jitter_fault() {
-  return {"jitter",
-          "each segment to and from the target is up to `up_to` later than the one before it",
-          {"up_to"},
-          begin_jitter,
-          false,
-          true};
+  return {"jitter",  "each segment to and from the target is up to `up_to` later than the one before it",
+          {"up_to"}, begin_jitter,
+          false,     true};
 }
 
 }  // namespace ksim::sim

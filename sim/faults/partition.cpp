@@ -44,7 +44,8 @@ Began cut_off(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNod
                                              : "is not heard",
                                    ways.size());
   if (already > 0) effect += fmt::format(", {} of them were cut already", already);
-  return {std::make_unique<WaysTroubled>(stage.world(), ways, LinkTrouble{.blocked = true}), std::move(effect)};
+  return {std::make_unique<WaysTroubled>(stage.world(), ways, LinkTrouble{.blocked = true}),
+          std::move(effect)};
 }
 
 Began begin_both(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNode*>& targets,

@@ -18,7 +18,8 @@ Began begin_refuse(FaultStage&, const FaultPlan&, const std::vector<SimNode*>& t
 }  // namespace
 
 FaultKind refuse_fault() {
-  return {"refuse", "new connections to the target are refused, those that are there go on", {}, begin_refuse};
+  return {
+      "refuse", "new connections to the target are refused, those that are there go on", {}, begin_refuse};
 }
 
 }  // namespace ksim::sim

@@ -13,8 +13,8 @@ Began begin_reset(FaultStage& stage, const FaultPlan& plan, const std::vector<Si
   const auto named = plan.parameters.find("peer");
   size_t count = 0;
   for (SimNode* node : targets) {
-    const std::vector<SimNode*> peers = named == plan.parameters.end() ? stage.others(*node, true)
-                                                                       : stage.resolve(named->second, key);
+    const std::vector<SimNode*> peers =
+        named == plan.parameters.end() ? stage.others(*node, true) : stage.resolve(named->second, key);
     for (SimNode* peer : peers) {
       if (peer != node) count += stage.world().fabric().reset_between(node->host(), peer->host());
     }
@@ -26,9 +26,9 @@ Began begin_reset(FaultStage& stage, const FaultPlan& plan, const std::vector<Si
 }  // namespace
 
 FaultKind reset_fault() {
-  return {"reset", "every connection of the target, or only those with `peer`, is reset at once",
+  return {"reset",  "every connection of the target, or only those with `peer`, is reset at once",
           {"peer"}, begin_reset,
-          true,    true};
+          true,     true};
 }
 
 }  // namespace ksim::sim

@@ -17,12 +17,9 @@ Began begin_slow_cpu(FaultStage&, const FaultPlan& plan, const std::vector<SimNo
 }  // namespace
 
 FaultKind slow_cpu_fault() {
-  return {"slow_cpu",
-          "everything that the target computes takes `factor` times as long",
-          {"factor"},
-          begin_slow_cpu,
-          false,
-          true};
+  return {"slow_cpu", "everything that the target computes takes `factor` times as long",
+          {"factor"}, begin_slow_cpu,
+          false,      true};
 }
 
 }  // namespace ksim::sim

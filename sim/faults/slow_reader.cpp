@@ -1,4 +1,5 @@
-// slow_reader: the target takes what arrives only after a `pause`: windows fill, and those who write to it wait.
+// slow_reader: the target takes what arrives only after a `pause`: windows fill, and those who write to it
+// wait.
 
 #include <fmt/format.h>
 

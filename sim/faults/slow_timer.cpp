@@ -17,12 +17,9 @@ Began begin_slow_timer(FaultStage&, const FaultPlan& plan, const std::vector<Sim
 }  // namespace
 
 FaultKind slow_timer_fault() {
-  return {"slow_timer",
-          "timers that the target sets meanwhile go off up to `up_to` late",
-          {"up_to"},
-          begin_slow_timer,
-          false,
-          true};
+  return {"slow_timer", "timers that the target sets meanwhile go off up to `up_to` late",
+          {"up_to"},    begin_slow_timer,
+          false,        true};
 }
 
 }  // namespace ksim::sim

@@ -11,7 +11,8 @@ struct Way {
 };
 
 // Every way to and from the targets: to the rest of the cluster, and to its clients.
-std::vector<Way> ways_around(FaultStage& stage, const std::vector<SimNode*>& targets, bool with_clients = true);
+std::vector<Way> ways_around(FaultStage& stage, const std::vector<SimNode*>& targets,
+                             bool with_clients = true);
 
 class WaysTroubled final : public ActiveFault {
  public:

@@ -165,6 +165,8 @@ struct Worker {
   int answers = -1;
   std::deque<uint64_t> jobs;  // handed out and not answered, oldest first
   ByteBuffer partial;
+  int64_t since_ns = 0;  // it works on its oldest job
+  bool hung = false;
 };
 
 struct Order {
@@ -220,6 +222,7 @@ class Farm {
     int64_t ticked = real_ns();
     while (!stopped_ && g_interrupted == 0 && busy()) {
       poll_once();
+      look_at_the_clock();
       if (options_.tick && real_ns() - ticked > 100'000'000) {
         ticked = real_ns();
         options_.tick();
@@ -253,7 +256,7 @@ class Farm {
     }
     ::close(orders.ends[0]);
     ::close(answers.ends[1]);
-    worker = {process, orders.ends[1], answers.ends[0], {}, {}};
+    worker = {process, orders.ends[1], answers.ends[0], {}, {}, 0, false};
     hand_out(worker);
   }
 
@@ -271,7 +274,19 @@ class Farm {
       next_ += order.count;
     }
     for (uint64_t i = 0; i < order.count; ++i) worker.jobs.push_back(order.first + i);
+    worker.since_ns = real_ns();
     static_cast<void>(write_all(worker.orders, {reinterpret_cast<const uint8_t*>(&order), sizeof(order)}));
+  }
+
+  void look_at_the_clock() {
+    const int64_t now = real_ns();
+    if (options_.until_ns > 0 && now >= options_.until_ns) stopped_ = true;
+    for (Worker& worker : workers_) {
+      if (options_.patience_ns == 0 || worker.jobs.empty() || worker.hung) continue;
+      if (now - worker.since_ns < options_.patience_ns) continue;
+      worker.hung = true;  // its end is heard of as any worker's
+      ::kill(worker.process, SIGKILL);
+    }
   }
 
   void poll_once() {
@@ -300,6 +315,7 @@ class Farm {
       if (worker.partial.size() - at - sizeof(answer) < answer.size_bytes) break;
       const Bytes words = Bytes(worker.partial).subspan(at + sizeof(answer), answer.size_bytes);
       worker.jobs.pop_front();
+      worker.since_ns = real_ns();
       if (!options_.done(answer.job, words)) stopped_ = true;
       at += sizeof(answer) + answer.size_bytes;
       if (worker.jobs.empty()) hand_out(worker);
@@ -310,7 +326,8 @@ class Farm {
   // A worker died in the middle of its oldest job: that one is told of, the others are done again.
   void bury(Worker& worker) {
     const std::deque<uint64_t> jobs = std::move(worker.jobs);
-    const int code = end(worker, false);
+    const int ended = end(worker, false);
+    const int code = worker.hung ? kHung : ended;
     if (jobs.empty()) return;
     left_.insert(left_.end(), jobs.begin() + 1, jobs.end());
     if (!options_.died(jobs.front(), code)) {

@@ -43,6 +43,8 @@ class Child {
   ByteBuffer buffer_;
 };
 
+constexpr int kHung = -1;
+
 // Many jobs, numbered 0 to count-1, over several processes that keep their memory from job to job.
 struct FarmOptions {
   uint64_t count = 0;
@@ -54,8 +56,11 @@ struct FarmOptions {
   std::function<ByteBuffer(uint64_t job)> work;
   // In the parent, in the order in which jobs end. False: stop.
   std::function<bool(uint64_t job, Bytes words)> done;
-  // In the parent: the worker died while it did this job, by a signal or exit code.
+  // In the parent: the worker died while it did this job, by a signal or exit code; kHung: it was ended,
+  // since it took longer than `patience_ns`.
   std::function<bool(uint64_t job, int code)> died;
+  int64_t patience_ns = 0;  // 0: no end of it
+  int64_t until_ns = 0;     // stops at this real time, as if done() had said so; 0: no such time
   // In the parent, some times a second; without it the parent sleeps until a job ends.
   std::function<void()> tick;
 };

@@ -13,7 +13,7 @@ Failure<Error> bad(std::string message) { return fail(ErrorCode::INVALID_REQUEST
 
 // "--seed -1" is a bad number, not an option "-1": the value is joined to the option that wants it.
 std::vector<std::string> joined(const std::vector<std::string>& arguments) {
-  constexpr std::string_view kNumbers[] = {"--seed", "--seeds", "--jobs"};
+  constexpr std::string_view kNumbers[] = {"--seed", "--seeds", "--jobs", "--time"};
   std::vector<std::string> out;
   for (size_t i = 0; i < arguments.size(); ++i) {
     out.push_back(arguments[i]);
@@ -47,16 +47,13 @@ std::optional<std::string> unknown_option(const CLI::App& app, const std::vector
 
 // The texts as they were typed; checked one by one for messages of our own.
 struct Typed {
-  std::optional<std::string> seed, seeds, jobs;
+  std::optional<std::string> seed, seeds, jobs, time;
   std::vector<std::string> settings;
 };
 
-Result<void> read_numbers(const Typed& typed, ScenarioCommand& into) {
-  if (typed.seed) {
-    into.seed = parse_seed(*typed.seed);
-    if (!into.seed)
-      return bad("--seed " + *typed.seed + ": a seed is a number from 0 to 18446744073709551615");
-  }
+// What commands with seeds have in common.
+template <class Wanted>
+Result<void> read_common(const Typed& typed, Wanted& into) {
   if (typed.seeds) {
     into.seeds = parse_seeds(*typed.seeds);
     if (!into.seeds) {
@@ -74,6 +71,25 @@ Result<void> read_numbers(const Typed& typed, ScenarioCommand& into) {
     if (equals == std::string::npos || equals == 0) return bad("--set " + setting + ": expected key=value");
     into.settings.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
   }
+  return {};
+}
+
+Result<void> read_numbers(const Typed& typed, ScenarioCommand& into) {
+  if (typed.seed) {
+    into.seed = parse_seed(*typed.seed);
+    if (!into.seed)
+      return bad("--seed " + *typed.seed + ": a seed is a number from 0 to 18446744073709551615");
+  }
+  return read_common(typed, into);
+}
+
+Result<void> read_numbers(const Typed& typed, SwarmCommand& into) {
+  TRY(read_common(typed, into));
+  if (typed.time) {
+    into.time_ns = parse_time(*typed.time);
+    if (!into.time_ns) return bad("--time " + *typed.time + ": expected how long, such as 40s, 10m or 2h");
+  }
+  if (into.seeds && into.time_ns) return bad("give --seeds or --time, not both");
   return {};
 }
 
@@ -103,6 +119,14 @@ std::optional<uint64_t> parse_seed(const std::string& text) {
   return value;
 }
 
+std::optional<int64_t> parse_time(const std::string& text) {
+  if (text.size() < 2) return std::nullopt;
+  const std::optional<uint64_t> count = parse_seed(text.substr(0, text.size() - 1));
+  const int64_t unit_s = text.back() == 's' ? 1 : text.back() == 'm' ? 60 : text.back() == 'h' ? 3600 : 0;
+  if (!count || *count == 0 || *count > 1'000'000 || unit_s == 0) return std::nullopt;
+  return static_cast<int64_t>(*count) * unit_s * 1'000'000'000;
+}
+
 std::optional<SeedRange> parse_seeds(const std::string& text) {
   const size_t dots = text.find("..");
   if (dots == std::string::npos) return std::nullopt;
@@ -123,6 +147,8 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
   ListCommand list;
   CheckCommand check;
   ExportCommand exported;
+  SwarmCommand swarm;
+  CoverageCommand coverage;
   Typed typed;
 
   CLI::App* run = app.add_subcommand("scenario", "run a scenario");
@@ -152,13 +178,30 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
   write->add_option("--history", exported.history, "RUN.sqlite: what its clients saw, as ksim check reads it")
       ->required();
 
+  CLI::App* many = app.add_subcommand("swarm", "run many scenarios, seed after seed, and group what fails");
+  many->add_option("SCENARIO", swarm.scenarios, "names or .toml files (default: all scenarios)");
+  many->add_option("--seeds", typed.seeds, "FIRST..LAST of each scenario (default: 1..100)");
+  many->add_option("--time", typed.time, "go on for so long: 40s, 10m, 2h");
+  many->add_flag("--until-failure", swarm.until_failure, "go on until a run fails");
+  many->add_option("--jobs", typed.jobs, "worker processes (default: one a processor)");
+  many->add_option("--set", typed.settings, "key=value: change a value of every scenario")
+      ->allow_extra_args(false);
+  many->add_option("--campaign", swarm.campaign,
+                   "the file that keeps what was run and found; goes on from it (default: swarm.sqlite)");
+  many->add_flag("--fresh", swarm.fresh, "begin anew, whatever that file has");
+  many->add_flag("--json", swarm.json, "print one JSON object");
+
+  CLI::App* met = app.add_subcommand("coverage", "what a swarm has met, and what never");
+  met->add_option("CAMPAIGN", coverage.campaign, "the file that ksim swarm keeps")->required();
+  met->add_flag("--json", coverage.json, "print one JSON object");
+
   const CLI::App* chosen = nullptr;
-  for (const CLI::App* command : {run, show, judge, write}) {
+  for (const CLI::App* command : {run, show, judge, write, many, met}) {
     if (!arguments.empty() && command->get_name() == arguments[0]) chosen = command;
   }
   if (!arguments.empty() && !arguments[0].starts_with("-") && chosen == nullptr) {
     return bad("no command \"" + arguments[0] +
-               "\": there are scenario, list, check and export (ksim --help)");
+               "\": there are scenario, swarm, coverage, list, check and export (ksim --help)");
   }
   const auto unknown = chosen == nullptr ? std::nullopt : unknown_option(*chosen, arguments);
   if (unknown) return bad(*unknown + " (ksim --help)");
@@ -189,6 +232,15 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
   }
   if (write->parsed()) {
     command.exported = exported;
+    return command;
+  }
+  if (met->parsed()) {
+    command.coverage = coverage;
+    return command;
+  }
+  if (many->parsed()) {
+    TRY(read_numbers(typed, swarm));
+    command.swarm = std::move(swarm);
     return command;
   }
   TRY(read_numbers(typed, scenario));

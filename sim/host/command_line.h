@@ -43,11 +43,30 @@ struct ExportCommand {
   std::string history;  // a recorded run, whose clients' history is wanted
 };
 
+struct SwarmCommand {
+  std::vector<std::string> scenarios;  // names or files; none: all there are
+  std::optional<SeedRange> seeds;
+  std::optional<int64_t> time_ns;
+  bool until_failure = false;
+  size_t jobs = 0;  // 0: one a processor
+  std::vector<std::pair<std::string, std::string>> settings;
+  std::string campaign = "swarm.sqlite";
+  bool fresh = false;
+  bool json = false;
+};
+
+struct CoverageCommand {
+  std::string campaign;
+  bool json = false;
+};
+
 struct Command {
   std::optional<ScenarioCommand> scenario;
   std::optional<ListCommand> list;
   std::optional<CheckCommand> check;
   std::optional<ExportCommand> exported;
+  std::optional<SwarmCommand> swarm;
+  std::optional<CoverageCommand> coverage;
   std::string text;  // to be printed instead: help, version
 };
 
@@ -57,5 +76,7 @@ Result<Command> parse_command_line(std::vector<std::string> arguments);
 // A decimal number of 64 bits without sign; "first..last", both included, first not after last.
 std::optional<uint64_t> parse_seed(const std::string& text);
 std::optional<SeedRange> parse_seeds(const std::string& text);
+// "40s", "10m", "2h": nanoseconds.
+std::optional<int64_t> parse_time(const std::string& text);
 
 }  // namespace ksim::host

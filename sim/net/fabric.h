@@ -99,7 +99,7 @@ class Host {
   bool powered = false;
   uint64_t boot = 0;  // counts power losses: a stack of an older boot knows nothing
   Troubles<HostTrouble> troubles;
-  uint64_t refusals = 0;     // of new connections, by trouble
+  uint64_t refusals = 0;    // of new connections, by trouble
   uint64_t slow_reads = 0;  // by trouble
 
  private:

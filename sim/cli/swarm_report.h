@@ -1,0 +1,20 @@
+#pragma once
+// A swarm in words, and what it has met.
+
+#include <string>
+
+#include "sim/swarm/swarm.h"
+
+namespace ksim::sim {
+
+// What this process added to the swarm.
+struct SwarmSession {
+  std::string file;
+  int64_t real_ns = 0;
+  uint64_t runs = 0;
+};
+
+std::string render_swarm(const Swarm& swarm, const SwarmSession& session, bool colour);
+std::string render_swarm_json(const Swarm& swarm, const SwarmSession& session);
+
+}  // namespace ksim::sim

@@ -1,0 +1,70 @@
+-- What a swarm has run so far, and what it found. `ksim swarm` goes on from such a file; `ksim coverage` reads it.
+
+-- What it was asked for: scenarios (one a line), first_seed, last_seed (missing: no end), settings, build.
+CREATE TABLE swarm (
+  name TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+);
+
+-- Every seed that was run. `number` is its place in the swarm: scenarios take turns.
+CREATE TABLE run (
+  number INTEGER PRIMARY KEY,
+  scenario TEXT NOT NULL,
+  seed TEXT NOT NULL,          -- 0 to 2^64-1
+  outcome TEXT NOT NULL,       -- held, violated, simulator_fault, died (its process did), hung
+  digest TEXT NOT NULL,        -- 16 hex digits
+  events INTEGER NOT NULL,
+  virtual_ms INTEGER NOT NULL,
+  acknowledged INTEGER NOT NULL,
+  lost INTEGER NOT NULL,
+  permitted INTEGER NOT NULL,  -- of the lost, where the contract permits it
+  faults INTEGER NOT NULL,     -- that took effect
+  elections INTEGER NOT NULL,
+  quorum_elections INTEGER NOT NULL,
+  truncations INTEGER NOT NULL,
+  isr_changes INTEGER NOT NULL
+);
+
+-- Runs that did not hold. Those of one cause failed in the same way.
+CREATE TABLE failure (
+  number INTEGER PRIMARY KEY REFERENCES run(number),
+  cause INTEGER NOT NULL,
+  complaint TEXT NOT NULL,
+  recording TEXT               -- file of its history; null: it was not recorded
+);
+
+-- Seeds that were run a second time, in another process.
+CREATE TABLE recheck (
+  number INTEGER PRIMARY KEY REFERENCES run(number),
+  digest TEXT NOT NULL,
+  difference TEXT              -- null: it did the same
+);
+
+-- In how many runs a mark of core was reached, and how often in all.
+CREATE TABLE mark (
+  scenario TEXT NOT NULL,
+  mark TEXT NOT NULL,
+  runs INTEGER NOT NULL,
+  reached INTEGER NOT NULL,
+  PRIMARY KEY (scenario, mark)
+);
+
+-- In how many runs a kind of fault took effect.
+CREATE TABLE fault_kind (
+  scenario TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  runs INTEGER NOT NULL,
+  PRIMARY KEY (scenario, kind)
+);
+
+-- In how many runs both were seen.
+CREATE TABLE fault_mark (
+  kind TEXT NOT NULL,
+  mark TEXT NOT NULL,
+  runs INTEGER NOT NULL,
+  PRIMARY KEY (kind, mark)
+);
+
+CREATE VIEW cause AS
+  SELECT f.cause, count(*) AS runs, min(f.complaint) AS complaint
+  FROM failure f GROUP BY f.cause ORDER BY runs DESC;

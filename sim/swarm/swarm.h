@@ -1,0 +1,131 @@
+#pragma once
+// A swarm: many scenarios, seed after seed, for as long as it is given. What it has run and found is one
+// sqlite file (schema.sql), from which it goes on after an interruption.
+//
+// Jobs are what workers are handed: runs in the order of their numbers, in which the scenarios take turns,
+// and after each fifty of them one of these a second time.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "sim/campaign/campaign.h"
+
+namespace ksim::sim {
+
+// ---- which runs there are ----
+
+struct SwarmJob {
+  uint64_t number = 0;  // of the run
+  bool recheck = false;
+};
+constexpr uint64_t kRunsToRecheck = 50;  // one of so many is run again
+
+SwarmJob swarm_job(uint64_t job);
+// Jobs for so many runs.
+uint64_t swarm_jobs(uint64_t runs);
+
+struct SwarmPlan {
+  std::vector<std::string> scenarios;  // names or paths, no two equal
+  uint64_t first_seed = 1;
+  std::optional<uint64_t> last_seed;  // none: no end
+  std::vector<std::string> settings;  // "key=value"
+  std::string build;                  // what identifies the program
+
+  const std::string& scenario_of(uint64_t number) const { return scenarios[number % scenarios.size()]; }
+  uint64_t seed_of(uint64_t number) const { return first_seed + number / scenarios.size(); }
+  // No more than this many runs.
+  uint64_t runs() const;
+  bool operator==(const SwarmPlan&) const = default;
+};
+
+// ---- what came of them ----
+
+enum class SwarmOutcome : uint8_t { held, violated, simulator_fault, died, hung };
+std::string_view to_string(SwarmOutcome outcome);
+
+struct SwarmRun {
+  uint64_t digest = 0;
+  SwarmOutcome outcome = SwarmOutcome::held;
+  uint64_t events = 0;
+  uint64_t virtual_ms = 0;
+  RunCounts counts;
+};
+struct SwarmFailure {
+  size_t cause = 0;
+  std::string complaint;
+  std::string recording;  // empty: there is none
+};
+
+// The words of a complaint with its numbers taken out: runs that fail alike have the same.
+std::string cause_of(const std::string& complaint);
+
+class Swarm {
+ public:
+  explicit Swarm(SwarmPlan plan) : plan_(std::move(plan)) {}
+  // Errors: INVALID_REQUEST if the bytes are not those of a swarm's file.
+  static Result<Swarm> load(const std::string& image);
+  Result<std::string> image() const;
+
+  const SwarmPlan& plan() const { return plan_; }
+  void continue_to(std::optional<uint64_t> last_seed) { plan_.last_seed = last_seed; }
+  bool has(uint64_t number) const { return runs_.contains(number); }
+  bool rechecked(uint64_t number) const { return rechecks_.contains(number); }
+
+  void add(uint64_t number, const SeedResult& result, std::string recording);
+  void add_dead(uint64_t number, SwarmOutcome outcome, std::string complaint);
+  // The run of that number has been repeated; true: with the same digest, or the first is not known yet.
+  bool add_recheck(uint64_t number, uint64_t digest);
+  // Why the repetition differed, found later.
+  void explain(uint64_t number, std::string difference) { differences_[number] = std::move(difference); }
+
+  uint64_t runs() const { return runs_.size(); }
+  uint64_t rechecks() const { return rechecks_.size(); }
+  uint64_t count(SwarmOutcome outcome) const { return outcomes_[static_cast<size_t>(outcome)]; }
+  uint64_t failures() const { return failures_.size(); }
+  uint64_t events() const { return events_; }
+  uint64_t virtual_ms() const { return virtual_ms_; }
+  const std::map<uint64_t, SwarmFailure>& failed() const { return failures_; }
+  const std::vector<std::string>& causes() const { return causes_; }
+  // Of runs whose repetition differed.
+  const std::map<uint64_t, std::string>& differences() const { return differences_; }
+  // The failed run of a cause that was shortest.
+  uint64_t smallest(size_t cause) const;
+  const SwarmRun& run(uint64_t number) const { return runs_.at(number); }
+  int exit_code() const;
+
+  // ---- coverage ----
+  // Of one scenario, or with "" of all.
+  uint64_t mark_runs(const std::string& scenario, size_t mark) const;
+  uint64_t fault_runs(const std::string& scenario, const std::string& kind) const;
+  uint64_t pair_runs(const std::string& kind, size_t mark) const;
+
+ private:
+  struct MarkCount {
+    uint64_t runs = 0;
+    uint64_t reached = 0;
+  };
+  size_t cause_number(const std::string& complaint);
+  void fail_run(uint64_t number, std::string complaint, std::string recording);
+  void cover(const std::string& scenario, const SeedResult& result);
+  Result<void> load_rows(class Database& database);
+
+  SwarmPlan plan_;
+  std::map<uint64_t, SwarmRun> runs_;
+  std::map<uint64_t, SwarmFailure> failures_;
+  std::map<uint64_t, uint64_t> rechecks_;  // number -> digest
+  std::map<uint64_t, std::string> differences_;
+  std::vector<std::string> causes_;
+  std::map<std::string, std::vector<MarkCount>> marks_;            // by scenario
+  std::map<std::pair<std::string, std::string>, uint64_t> kinds_;  // (scenario, kind)
+  std::map<std::pair<std::string, size_t>, uint64_t> pairs_;       // (kind, mark)
+  uint64_t outcomes_[5] = {};
+  uint64_t events_ = 0;
+  uint64_t virtual_ms_ = 0;
+};
+
+}  // namespace ksim::sim

@@ -1,0 +1,140 @@
+#include "sim/swarm/swarm.h"
+
+#include <set>
+
+#include <gtest/gtest.h>
+
+namespace ksim::sim {
+namespace {
+
+SwarmPlan plan_of(std::vector<std::string> scenarios) {
+  SwarmPlan plan;
+  plan.scenarios = std::move(scenarios);
+  plan.settings = {"duration=10s"};
+  plan.build = "b1";
+  return plan;
+}
+
+SeedResult result_of(uint64_t digest, std::string complaint = {}, uint64_t events = 100) {
+  SeedResult result;
+  result.digest = digest;
+  result.events = events;
+  result.holds = complaint.empty();
+  result.complaint = std::move(complaint);
+  result.counts.acknowledged = 7;
+  result.marks = {1, 0, 5};
+  result.fault_kinds = {"crash"};
+  return result;
+}
+
+TEST(Swarm, JobsAreAllRunsAndSomeOfThemTwice) {
+  for (const uint64_t runs : {uint64_t{0}, uint64_t{1}, uint64_t{49}, uint64_t{50}, uint64_t{500}}) {
+    std::set<uint64_t> first;
+    std::set<uint64_t> again;
+    for (uint64_t job = 0; job < swarm_jobs(runs); ++job) {
+      const SwarmJob found = swarm_job(job);
+      EXPECT_LT(found.number, runs);
+      EXPECT_TRUE((found.recheck ? again : first).insert(found.number).second);
+    }
+    EXPECT_EQ(first.size(), runs);
+    EXPECT_EQ(again.size(), runs / kRunsToRecheck);
+  }
+}
+
+TEST(Swarm, ScenariosTakeTurns) {
+  SwarmPlan plan = plan_of({"a", "b", "c"});
+  plan.first_seed = 10;
+  EXPECT_EQ(plan.scenario_of(4), "b");
+  EXPECT_EQ(plan.seed_of(4), 11U);
+  plan.last_seed = 11;
+  EXPECT_EQ(plan.runs(), 6U);
+  plan.last_seed = ~0ULL;
+  plan.first_seed = 0;
+  EXPECT_GT(plan.runs(), 1'000'000U);
+}
+
+TEST(Swarm, NumbersDoNotMakeAnotherCause) {
+  EXPECT_EQ(cause_of("R1 in orders-0: record 00ab at offset 17, ISR [1,2,3]"),
+            cause_of("R1 in orders-5: record ff01 at offset 4, ISR [2,3]"));
+  EXPECT_NE(cause_of("R1 in orders-0: gone"), cause_of("R2 in orders-0: gone"));
+  EXPECT_NE(cause_of("R1 in orders-0: gone"), cause_of("R1 in orders-0: changed"));
+  EXPECT_EQ(cause_of("R1"), "R1");
+}
+
+TEST(Swarm, FailuresAreGroupedAndTheSmallestIsKept) {
+  Swarm swarm(plan_of({"a", "b"}));
+  swarm.add(0, result_of(1), "");
+  swarm.add(1, result_of(2, "R1 in x-0: gone 5", 300), "one.sqlite");
+  swarm.add(2, result_of(3, "R1 in x-1: gone 7", 200), "");
+  swarm.add(3, result_of(4, "L in x-1: stuck", 100), "");
+  swarm.add_dead(4, SwarmOutcome::died, "the process died (code 139)");
+  EXPECT_EQ(swarm.runs(), 5U);
+  EXPECT_EQ(swarm.failures(), 4U);
+  ASSERT_EQ(swarm.causes().size(), 3U);
+  EXPECT_EQ(swarm.smallest(0), 2U);
+  EXPECT_EQ(swarm.smallest(1), 3U);
+  EXPECT_EQ(swarm.exit_code(), 1);
+  swarm.add(
+      5,
+      [] {
+        SeedResult result = result_of(9, "no event at all");
+        result.simulator_fault = true;
+        return result;
+      }(),
+      "");
+  EXPECT_EQ(swarm.exit_code(), 3);
+}
+
+TEST(Swarm, ARepetitionThatDiffersIsSeenWhicheverComesFirst) {
+  Swarm swarm(plan_of({"a"}));
+  swarm.add(0, result_of(1), "");
+  EXPECT_TRUE(swarm.add_recheck(0, 1));
+  EXPECT_EQ(swarm.exit_code(), 0);
+  EXPECT_TRUE(swarm.add_recheck(1, 5));
+  swarm.add(1, result_of(6), "");
+  swarm.add(2, result_of(7), "");
+  EXPECT_FALSE(swarm.add_recheck(2, 8));
+  EXPECT_EQ(swarm.differences().size(), 2U);
+  EXPECT_EQ(swarm.exit_code(), 3);
+}
+
+TEST(Swarm, GoesOnFromItsFile) {
+  SwarmPlan plan = plan_of({"a", "b"});
+  plan.last_seed = ~0ULL;
+  Swarm swarm(plan);
+  swarm.add(0, result_of(0xffffffffffffffffULL), "");
+  swarm.add(1, result_of(2, "R1 in x-0: it's gone", 300), "one.sqlite");
+  swarm.add_dead(7, SwarmOutcome::hung, "hung");
+  static_cast<void>(swarm.add_recheck(0, 3));
+  swarm.explain(0, "event 5 differs");
+  const Result<std::string> image = swarm.image();
+  ASSERT_TRUE(image.ok()) << image.error().message;
+  const Result<Swarm> back = Swarm::load(*image);
+  ASSERT_TRUE(back.ok()) << back.error().message;
+  EXPECT_EQ(back->plan(), plan);
+  EXPECT_EQ(back->runs(), 3U);
+  EXPECT_TRUE(back->has(7));
+  EXPECT_FALSE(back->has(2));
+  EXPECT_TRUE(back->rechecked(0));
+  EXPECT_EQ(back->run(0).digest, 0xffffffffffffffffULL);
+  EXPECT_EQ(back->run(1).counts.acknowledged, 7U);
+  EXPECT_EQ(back->count(SwarmOutcome::hung), 1U);
+  EXPECT_EQ(back->failed().at(1).recording, "one.sqlite");
+  EXPECT_EQ(back->differences().at(0), "event 5 differs");
+  EXPECT_EQ(back->mark_runs("", 2), 2U);
+  EXPECT_EQ(back->mark_runs("b", 2), 1U);
+  EXPECT_EQ(back->mark_runs("", 1), 0U);
+  EXPECT_EQ(back->fault_runs("", "crash"), 2U);
+  EXPECT_EQ(back->pair_runs("crash", 2), 2U);
+  EXPECT_EQ(back->pair_runs("crash", 1), 0U);
+  EXPECT_EQ(*back->image(), *image);
+}
+
+TEST(Swarm, OtherFilesAreRefused) {
+  EXPECT_FALSE(Swarm::load("").ok());
+  EXPECT_FALSE(Swarm::load("SQLite format 3").ok());
+  EXPECT_FALSE(Swarm::load("hello").ok());
+}
+
+}  // namespace
+}  // namespace ksim::sim
