@@ -1,6 +1,8 @@
 // R1: what was committed keeps offset and bytes in every later leader. That is what was acknowledged under
 // acks=all (P2) and what was served to readers (R5).
 
+#include <map>
+
 #include <fmt/format.h>
 
 #include "sim/checkers/all.h"
@@ -20,13 +22,20 @@ class CommittedSurvives final : public Checker {
   }
 
   void on_event(const NodeEvent& note) override {
-    const auto* e = std::get_if<BecameLeader>(note.event);
-    if (e == nullptr) return;
-    const auto id = view_.names().find(e->topic, e->partition);
-    if (!id) return;
-    const PartitionTruth* truth = view_.partition(*id);
-    if (truth == nullptr || e->leader_epoch < truth->claim.leader_epoch) return;
-    check(*id, note.node, note.at);
+    if (const auto* e = std::get_if<BecameLeader>(note.event)) {
+      const auto id = view_.names().find(e->topic, e->partition);
+      const PartitionTruth* truth = id ? view_.partition(*id) : nullptr;
+      if (truth == nullptr || e->leader_epoch < truth->claim.leader_epoch) return;
+      if (e->leader_epoch > truth->claim.leader_epoch) {
+        early_[*id] = {note.node, e->leader_epoch};
+      } else {
+        check(*id, note.node, note.at);
+      }
+    } else if (const auto* c = std::get_if<PartitionChanged>(note.event)) {
+      const auto id = view_.names().find(c->topic, c->partition);
+      if (const auto early = id ? early_.find(*id) : early_.end(); early != early_.end())
+        heard(early, note.at);
+    }
   }
 
   void at_end(Instant at) override {
@@ -37,6 +46,22 @@ class CommittedSurvives final : public Checker {
   }
 
  private:
+  // Who leads before the controller's own word of its election has come: what that word permits is not known
+  // yet.
+  struct Early {
+    int32_t node = -1;
+    int32_t leader_epoch = -1;
+  };
+  using EarlyLeaders = std::map<PartitionId, Early>;
+
+  void heard(EarlyLeaders::iterator early, Instant at) {
+    const auto [id, leader] = *early;
+    const int32_t epoch = view_.partition(id)->claim.leader_epoch;
+    if (epoch < leader.leader_epoch) return;
+    early_.erase(early);
+    if (epoch == leader.leader_epoch) check(id, leader.node, at);
+  }
+
   void check(PartitionId id, int32_t leader, Instant at) {
     const TruthBatch* missing = view_.first_missing(id, leader);
     if (missing == nullptr) return;
@@ -51,6 +76,8 @@ class CommittedSurvives final : public Checker {
                     held ? log->second->end_offset() : 0),
         named ? records->front().id : 0, missing->base_offset);
   }
+
+  EarlyLeaders early_;
 };
 
 }  // namespace

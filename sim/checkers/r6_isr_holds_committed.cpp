@@ -26,8 +26,10 @@ class IsrHoldsCommitted final : public Checker {
       check_election(*id, note.at);
       check(*id, note.at, "the controller recorded it");
     } else if (const auto* h = std::get_if<HighWatermarkChanged>(note.event)) {
-      if (!h->leader) return;
-      if (const auto id = view_.names().find(h->topic, h->partition))
+      const auto id = h->leader ? view_.names().find(h->topic, h->partition) : std::nullopt;
+      const PartitionTruth* truth = id ? view_.partition(*id) : nullptr;
+      // Of a leader whose election the controller has not told yet: it will be looked at then.
+      if (truth != nullptr && h->leader_epoch <= truth->claim.leader_epoch)
         check(*id, note.at, "the high watermark moved");
     } else if (std::holds_alternative<LogTruncated>(*note.event) ||
                std::holds_alternative<LogLoaded>(*note.event)) {

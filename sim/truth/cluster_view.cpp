@@ -244,8 +244,10 @@ void ClusterView::on_event(const NodeEvent& note) {
     end_reigns(partition_at(e->topic, e->partition), note.node, note.at);
   } else if (const auto* e = std::get_if<IsrChanged>(&event)) {
     // A leader may learn from its metadata that an ISR is committed before the controller that wrote it does.
+    // Of its own election only the controller says whether it was one from the ISR.
     PartitionTruth& truth = partition_at(e->topic, e->partition);
-    if (e->topic_id == truth.topic_id && e->partition_epoch > truth.claim.partition_epoch) {
+    if (e->topic_id == truth.topic_id && e->leader_epoch == truth.claim.leader_epoch &&
+        e->partition_epoch > truth.claim.partition_epoch) {
       truth.claim.partition_epoch = e->partition_epoch;
       truth.claim.elr_known = false;
       truth.claim.isr.assign(e->isr.begin(), e->isr.end());
