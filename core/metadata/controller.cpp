@@ -1,6 +1,7 @@
 #include "core/metadata/controller.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "core/metadata/controller_op.h"
 #include "core/metadata/image_writer.h"
@@ -82,8 +83,11 @@ Controller::~Controller() = default;
 
 Result<void> Controller::on_commit(const MetadataBatch& batch) {
   if (!active_) {
-    TRY(apply_batch(committed_, batch));
+    const MetadataImageRef before = committed_.image;
+    ChangedPartitions changed;
+    TRY(apply_batch(committed_, batch, &changed));
     current_ = committed_;
+    hear(before, changed);
     return {};
   }
   while (!pending_.empty() && pending_.front().state.offset <= batch.last_offset) {
@@ -97,8 +101,39 @@ Result<void> Controller::on_commit(const MetadataBatch& batch) {
   return {};
 }
 
+// What a controller wrote may be committed after its end. Its successor tells of that, and perhaps once more
+// of what was told already.
+void Controller::hear(const MetadataImageRef& before, const ChangedPartitions& changed) {
+  constexpr size_t kBatches = 64;
+  const auto contains = [](const auto& nodes, int32_t node) {
+    return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+  };
+  std::vector<ControllerNote> notes;
+  for (const auto& [id, partitions] : changed) {
+    const TopicRef topic = committed_.image->topic(id);
+    if (topic == nullptr) continue;
+    const TopicRef earlier = before->topic(id);
+    for (const int32_t index : partitions) {
+      ControllerNote note;
+      note.topic = topic->name;
+      note.topic_id = id;
+      note.partition = index;
+      note.state = *topic->partitions.find(index);
+      const PartitionRef* const was = earlier == nullptr ? nullptr : earlier->partitions.find(index);
+      note.unclean = was != nullptr && note.state->leader >= 0 &&
+                     note.state->leader_epoch > (*was)->leader_epoch &&
+                     !contains((*was)->isr, note.state->leader) && !contains((*was)->elr, note.state->leader);
+      notes.push_back(std::move(note));
+    }
+  }
+  if (notes.empty()) return;
+  heard_.push_back(std::move(notes));
+  if (heard_.size() > kBatches) heard_.pop_front();
+}
+
 void Controller::on_snapshot(LogState state) {
   ENSURE(!active_, "a snapshot replaces the state of an active controller");
+  heard_.clear();
   committed_ = std::move(state);
   current_ = committed_;
 }
@@ -111,6 +146,8 @@ ControllerStep Controller::activate(int32_t epoch, int64_t next_offset, Instant 
   ENSURE(!active_);
   ENSURE(next_offset > committed_.offset, "the next record would replace a committed one");
   active_ = true;
+  for (std::vector<ControllerNote>& notes : std::exchange(heard_, {}))
+    std::move(notes.begin(), notes.end(), std::back_inserter(notes_));
   epoch_ = epoch;
   next_offset_ = next_offset;
   current_ = committed_;

@@ -249,6 +249,7 @@ class Controller {
 
   ControllerStep run(Op& op, bool atomic);
   ControllerStep nothing() const;
+  void hear(const MetadataImageRef& before, const ChangedPartitions& changed);
 
   ControllerSettings settings_;
   const ServerConfig& server_;
@@ -259,6 +260,8 @@ class Controller {
   LogState current_;
   std::deque<Pending> pending_;
   std::vector<ControllerNote> notes_;
+  // Of the last batches that were committed while another was active: it may not have lived to tell of them.
+  std::deque<std::vector<ControllerNote>> heard_;
   BrokerSessions sessions_;
 };
 

@@ -72,6 +72,24 @@ TEST(Controller, RulesC1C2C3SpeculativeStableAndRevert) {
   EXPECT_EQ(notes[0].topic, "a");
 }
 
+// What a controller wrote and did not live to see committed, its successor tells of.
+TEST(Controller, WhatWasCommittedAfterItsControllersEndIsTold) {
+  TestController t;
+  t.start_brokers(1);
+  t.commit_at_once = false;
+  EXPECT_EQ(t.create_topic("a", 2, 1), ErrorCode::NONE);
+  t->deactivate();
+  t.commit();
+  EXPECT_TRUE(t->take_notes().empty()) << "nobody is active";
+  t.activate();
+  const auto notes = t->take_notes();
+  ASSERT_EQ(notes.size(), 2u);
+  EXPECT_EQ(notes[1].topic, "a");
+  EXPECT_EQ(notes[1].partition, 1);
+  EXPECT_EQ(notes[1].state->leader_epoch, 0);
+  EXPECT_FALSE(notes[1].unclean);
+}
+
 TEST(Controller, RuleC3WhatWasCommittedInPartIsNotLost) {
   TestController t;
   t.start_brokers(2);

@@ -26,7 +26,10 @@ class Replay {
   void finish(int64_t offset) {
     state_.image = delta_->finish({offset, batch_.epoch, batch_.append_time_ms});
     state_.offset = offset;
+    for (const auto& [id, change] : delta_->changed_topics())
+      changed_[id].insert(change.partitions.begin(), change.partitions.end());
   }
+  const ChangedPartitions& changed() const { return changed_; }
 
  private:
   Result<void> begin(int64_t offset) {
@@ -54,18 +57,20 @@ class Replay {
   LogState& state_;
   const MetadataBatch& batch_;
   std::unique_ptr<MetadataDelta> delta_;
+  ChangedPartitions changed_;
   wire::Arena arena_;
 };
 
 }  // namespace
 
-Result<void> apply_batch(LogState& state, const MetadataBatch& batch) {
+Result<void> apply_batch(LogState& state, const MetadataBatch& batch, ChangedPartitions* changed) {
   LogState next = state;
   Replay replay(next, batch);
   for (size_t i = 0; i < batch.records.size(); ++i) {
     TRY(replay.apply(batch.base_offset + static_cast<int64_t>(i), batch.records[i]));
   }
   replay.finish(batch.last_offset);
+  if (changed != nullptr) *changed = replay.changed();
   state = std::move(next);
   return {};
 }

@@ -2,7 +2,9 @@
 // The image after a prefix of the metadata log, metadata transactions included (rule C6).
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
 #include <span>
 
 #include "core/base/bytes.h"
@@ -36,8 +38,12 @@ struct LogState {
   const MetadataImageRef& stable_image() const { return transaction_start ? before_transaction : image; }
 };
 
-// Applies a batch. On an error the state is as before.
-Result<void> apply_batch(LogState& state, const MetadataBatch& batch);
+// Partitions by topic, in order.
+using ChangedPartitions = std::map<Uuid, std::set<int32_t>>;
+
+// Applies a batch. On an error the state is as before. `changed` is told of partitions that are there
+// afterwards and were new or changed, some of them perhaps not in the end.
+Result<void> apply_batch(LogState& state, const MetadataBatch& batch, ChangedPartitions* changed = nullptr);
 
 // Rebuilds the state that a snapshot holds, from its records in order.
 class SnapshotLoad {

@@ -36,12 +36,24 @@ RunObserver::RunObserver(const DiskPeek& disks, ObserverOptions options) : view_
 
 void RunObserver::on_event(int32_t node, uint32_t incarnation, Instant at, const Event& event) {
   const NodeEvent note{node, incarnation, at, &event};
+  if (is_old_news(event)) return;
   if (recorder_) recorder_->event(note);
   note_timeline(note);
   note_throughput(note);
   view_.on_event(note);
   story_.on_event(note);
   for (const auto& checker : checkers_) checker->on_event(note);
+}
+
+// A new controller tells once more of what its predecessor may have told.
+bool RunObserver::is_old_news(const Event& event) const {
+  const auto* e = std::get_if<PartitionChanged>(&event);
+  const auto id = e == nullptr ? std::nullopt : names_.find(e->topic, e->partition);
+  if (!id) return false;
+  const auto topic = topic_ids_.find(*id);
+  const auto claim = claims_.find(*id);
+  return topic != topic_ids_.end() && topic->second == e->topic_id && claim != claims_.end() &&
+         e->partition_epoch <= claim->second.partition_epoch;
 }
 
 void RunObserver::note_timeline(const NodeEvent& note) {

@@ -106,6 +106,7 @@ class RunObserver {
   };
 
   std::string reader_name(uint32_t number) const;
+  bool is_old_news(const Event& event) const;
   void note_timeline(const NodeEvent& note);
   void note_throughput(const NodeEvent& note);
   uint64_t holders_of(PartitionId id, int64_t offset) const;
