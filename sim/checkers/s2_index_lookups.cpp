@@ -104,8 +104,12 @@ std::string times_differ(const LogFacts::Indexes& indexes, Batches batches) {
 }  // namespace
 
 std::string lookups_differ(const LogFacts::Indexes& indexes, const ReplicaTruth& log, const DiskPeek& disks) {
-  LogFacts::Indexes known = indexes;
-  if (!known.in_memory) read_indexes(known, log, disks);
+  LogFacts::Indexes from_files;
+  if (!indexes.in_memory) {
+    from_files.base_offset = indexes.base_offset;
+    read_indexes(from_files, log, disks);
+  }
+  const LogFacts::Indexes& known = indexes.in_memory ? indexes : from_files;
   const Batches batches = of_segment(log.batches(), known.base_offset);
   std::string why = positions_differ(known, batches);
   return why.empty() ? times_differ(known, batches) : why;

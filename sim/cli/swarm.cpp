@@ -83,7 +83,6 @@ class Hive {
     saved_ns_ = host::real_ns();
     return host::write_whole(command_.campaign, image);
   }
-  const std::string& save_failed() const { return save_failed_; }
 
  private:
   const Member& member(uint64_t number) const { return members_[number % members_.size()]; }
@@ -143,11 +142,10 @@ class Hive {
     if (!result) {
       swarm_.add_dead(job.number, SwarmOutcome::died, "a worker's answer cannot be read");
     } else if (job.recheck) {
-      static_cast<void>(swarm_.add_recheck(job.number, result->digest));
+      swarm_.add_recheck(job.number, result->digest);
     } else {
       swarm_.add(job.number, *result, std::string(as_text(words.first(size))));
     }
-    if (!host::is_terminal(2)) tick();
     return !command_.until_failure || (swarm_.failures() == 0 && swarm_.differences().empty());
   }
 
@@ -163,9 +161,8 @@ class Hive {
 
   void tick() {
     const int64_t now = host::real_ns();
-    if (now - saved_ns_ > kSaveEveryNs) {
-      if (const Result<void> saved = save(); !saved.ok()) save_failed_ = saved.error().message;
-    }
+    // Should it fail, the last one says so.
+    if (now - saved_ns_ > kSaveEveryNs) static_cast<void>(save());
     const bool live = host::is_terminal(2);
     const int64_t pause = live ? kSecondNs / 10 : 30 * kSecondNs;
     if (now - told_ns_ < pause) return;
@@ -212,7 +209,6 @@ class Hive {
   int64_t saved_ns_ = host::real_ns();
   int64_t told_ns_ = host::real_ns();
   uint64_t runs_before_ = swarm_.runs();
-  std::string save_failed_;
 };
 
 Result<std::vector<Member>> load_members(const host::SwarmCommand& command) {
@@ -267,10 +263,8 @@ Result<Swarm> begin(const host::SwarmCommand& command, const SwarmPlan& plan) {
 }  // namespace
 
 int run_swarm(const host::SwarmCommand& command) {
-  if (!command.fresh || host::read_text(command.campaign).ok()) {
-    if (const auto why = host::why_not_replaceable(command.campaign, kSqliteMagic))
-      return refuse("--campaign " + *why);
-  }
+  if (const auto why = host::why_not_replaceable(command.campaign, kSqliteMagic))
+    return refuse("--campaign " + *why);
   Result<std::vector<Member>> members = load_members(command);
   if (!members.ok()) return refuse(members.error().message);
   const SwarmPlan plan = plan_of(command, *members);

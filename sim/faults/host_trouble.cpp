@@ -4,15 +4,16 @@
 
 namespace ksim::sim {
 
-HostsTroubled::HostsTroubled(const std::vector<SimNode*>& nodes, const HostTrouble& trouble) {
+HostsTroubled::HostsTroubled(const std::vector<SimNode*>& nodes, const HostTrouble& trouble,
+                             uint64_t Host::*toll)
+    : toll_(toll) {
   for (SimNode* node : nodes) nodes_.push_back({node, node->host().troubles.add(trouble)});
   before_ = felt();
 }
 
 uint64_t HostsTroubled::felt() const {
   uint64_t sum = 0;
-  for (const Troubled& troubled : nodes_)
-    sum += troubled.node->host().refusals + troubled.node->host().slow_reads;
+  for (const Troubled& troubled : nodes_) sum += troubled.node->host().*toll_;
   return sum;
 }
 

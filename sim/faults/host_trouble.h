@@ -7,7 +7,8 @@ namespace ksim::sim {
 
 class HostsTroubled final : public ActiveFault {
  public:
-  HostsTroubled(const std::vector<SimNode*>& nodes, const HostTrouble& trouble);
+  // `toll` is what a host counts of it.
+  HostsTroubled(const std::vector<SimNode*>& nodes, const HostTrouble& trouble, uint64_t Host::*toll);
   std::string end(FaultStage& stage) override;  // how often it was felt
 
  private:
@@ -18,6 +19,7 @@ class HostsTroubled final : public ActiveFault {
   uint64_t felt() const;
 
   std::vector<Troubled> nodes_;
+  uint64_t Host::*toll_;
   uint64_t before_ = 0;
 };
 

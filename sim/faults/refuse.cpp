@@ -11,7 +11,7 @@ namespace {
 Began begin_refuse(FaultStage&, const FaultPlan&, const std::vector<SimNode*>& targets, uint64_t) {
   HostTrouble trouble;
   trouble.refuses = true;
-  return {std::make_unique<HostsTroubled>(targets, trouble),
+  return {std::make_unique<HostsTroubled>(targets, trouble, &Host::refusals),
           fmt::format("{}: new connections are refused", join_names(targets))};
 }
 

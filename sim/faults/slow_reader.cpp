@@ -13,7 +13,7 @@ Began begin_slow_reader(FaultStage&, const FaultPlan& plan, const std::vector<Si
   const Duration pause = parameter(plan, "pause", milliseconds(200));
   HostTrouble trouble;
   trouble.read_pause_ns = pause.ns;
-  return {std::make_unique<HostsTroubled>(targets, trouble),
+  return {std::make_unique<HostsTroubled>(targets, trouble, &Host::slow_reads),
           fmt::format("{}: waits {} ms before each read", join_names(targets), pause.ms())};
 }
 

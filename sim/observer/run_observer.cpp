@@ -65,7 +65,6 @@ void RunObserver::note_timeline(const NodeEvent& note) {
       topic_id = e->topic_id;
       known = {};
     }
-    if (e->partition_epoch <= known.partition_epoch) return;
     const std::string subject = to_string(names_.name(id));
     if (e->leader_epoch > known.leader_epoch) {
       if (known.leader_epoch >= 0) ++counts_.elections;  // the first leader of a new partition is no election

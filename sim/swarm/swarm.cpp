@@ -99,12 +99,10 @@ void Swarm::add_dead(uint64_t number, SwarmOutcome outcome, std::string complain
   fail_run(number, std::move(complaint), {});
 }
 
-bool Swarm::add_recheck(uint64_t number, uint64_t digest) {
+void Swarm::add_recheck(uint64_t number, uint64_t digest) {
   rechecks_[number] = digest;
   const auto first = runs_.find(number);
-  if (first == runs_.end() || first->second.digest == digest) return true;
-  differences_.emplace(number, "");
-  return false;
+  if (first != runs_.end() && first->second.digest != digest) differences_.emplace(number, "");
 }
 
 void Swarm::cover(const std::string& scenario, const SeedResult& result) {

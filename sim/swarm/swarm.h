@@ -78,8 +78,8 @@ class Swarm {
 
   void add(uint64_t number, const SeedResult& result, std::string recording);
   void add_dead(uint64_t number, SwarmOutcome outcome, std::string complaint);
-  // The run of that number has been repeated; true: with the same digest, or the first is not known yet.
-  bool add_recheck(uint64_t number, uint64_t digest);
+  // The run of that number has been repeated, perhaps before its first time is known.
+  void add_recheck(uint64_t number, uint64_t digest);
   // Why the repetition differed, found later.
   void explain(uint64_t number, std::string difference) { differences_[number] = std::move(difference); }
 

@@ -1,0 +1,329 @@
+// Stories of producers, consumers and raw drivers: P, K and Q.
+
+#include "sim/checkers/test_story.h"
+
+namespace ksim::sim {
+namespace {
+
+TEST_F(Story, P1CriesForDuplicatesAndDisorder) {
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a, b, b});
+  high_watermark(1, 3);
+  EXPECT_TRUE(cried("P1"));
+}
+
+// b is open while c is committed behind a.
+struct GapStory : Story {
+  void invoke(RecordId id) {
+    for (auto& checker : checkers) checker->on_send_invoked({1, 0, id, tick(), {}, Outcome::pending, {}, -1});
+  }
+  bool minded(std::optional<Outcome> of_b) {
+    lead(1, 0);
+    for (RecordId id : {a, b, c}) invoke(id);
+    replicate({1, 2, 3}, 0, 0, {a});
+    if (of_b) {
+      const SendOp op{1, 0, b, now, tick(), *of_b, ErrorCode::NONE, -1};
+      for (auto& checker : checkers) checker->on_send_completed(op);
+    }
+    replicate({1, 2, 3}, 1, 0, {c});
+    high_watermark(1, 2);
+    return cried("P1");
+  }
+};
+TEST_F(GapStory, P1CriesForAGap) { EXPECT_TRUE(minded({})); }
+TEST_F(GapStory, P1LetsASendBeMissingThatWasGivenUp) { EXPECT_FALSE(minded(Outcome::unknown)); }
+
+TEST_F(Story, P1LetsABatchThatWasSentAgainStandBehind) {
+  session({1, "plain", -1, false, 1});
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a, b, a, b});
+  high_watermark(1, 4);
+  EXPECT_FALSE(cried("P1"));
+}
+
+TEST_F(Story, P1CriesWhenARecordFirstAppearsTooLate) {
+  session({1, "plain", -1, false, 1});
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {b, a});
+  high_watermark(1, 2);
+  EXPECT_TRUE(cried("P1"));
+}
+
+TEST_F(Story, P1LetsPlainProducersReorder) {
+  session({1, "plain", -1, false, 5});
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {b, a});
+  high_watermark(1, 2);
+  EXPECT_FALSE(cried("P1"));
+}
+
+TEST_F(Story, P2CriesWhenAnAcknowledgedRecordIsNotCommitted) {
+  lead(1, 0);
+  write(1, 0, 0, {a});
+  acknowledge(a, 0);
+  EXPECT_TRUE(cried("P2"));
+}
+
+TEST_F(Story, P2CriesWhenARecordStandsWithOtherContentsOrAnotherTime) {
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a});
+  high_watermark(1, 1);
+  uint8_t value[8];
+  store_be(value, a);
+  const uint64_t right = content_hash(std::nullopt, Bytes(value));
+  const auto minded = [&](uint64_t content, int64_t timestamp_ms) {
+    verdicts = {};
+    acknowledge({1, 0, a, tick(), tick(), Outcome::ok, ErrorCode::NONE, 0, content, timestamp_ms});
+    return cried("P2");
+  };
+  EXPECT_FALSE(minded(right, 1000));
+  EXPECT_TRUE(minded(add_header(right, "h", {}), 1000));
+  EXPECT_TRUE(minded(right, 1001));
+  EXPECT_FALSE(minded(right, -1)) << "the broker sets the time";
+}
+
+TEST_F(Story, P2CriesWhenALeaderAcknowledgesAnotherOffset) {
+  session({1, "plain", 1, false, 5});
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a, b});
+  high_watermark(1, 2);
+  acknowledge(a, 0);
+  acknowledge(b, 0);
+  end();
+  EXPECT_TRUE(cried("P2"));
+}
+
+TEST_F(Story, P2CriesWhenADefiniteFailureIsInTheLog) {
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a});
+  high_watermark(1, 1);
+  acknowledge(a, -1, Outcome::failed);
+  end();
+  EXPECT_TRUE(cried("P2"));
+}
+
+TEST_F(Story, K1CriesWhenAConsumerSkipsOrStepsBack) {
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a, b, c});
+  high_watermark(1, 3);
+  consume(0, a);
+  consume(2, c);
+  EXPECT_TRUE(cried("K1"));
+}
+
+TEST_F(Story, WhatWasDeletedOnPurposeIsNeitherLostNorSkipped) {
+  view.promise("orders", {3, 2, false, 0});
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a, b});
+  high_watermark(1, 2);
+  acknowledge(a, 0);
+  acknowledge(b, 1);
+  keep(1, "data/log-start-offset-checkpoint", "0\n1\norders 0 2\n");
+  emit(1, LogStartMoved{kLog, kTopic, 0, 2, "segment deletion"});
+  // A follower that was behind begins again at the leader's start.
+  log_file(3).bytes.clear();
+  disks.files[{3, fmt::format("data/{}/{:020}.log", kLog, 2)}] = {};
+  emit(3, LogTruncated{kLog, kTopic, 0, 2, 2});
+  lead(3, 1);
+  consume(2, c);
+  EXPECT_EQ(cries(), "R5") << "c is nowhere, but a and b are not missed";
+}
+
+TEST_F(Story, WhatOnlyAFollowersStartLeavesOutIsMissed) {
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a, b});
+  high_watermark(1, 2);
+  acknowledge(a, 0);
+  log_file(3).bytes.clear();
+  emit(3, LogTruncated{kLog, kTopic, 0, 2, 0});
+  emit(3, LogStartMoved{kLog, kTopic, 0, 2, "leader offset increment"});
+  lead(3, 1);
+  EXPECT_TRUE(cried("R1"));
+}
+
+TEST_F(Story, K1CriesWhenAConsumerStepsBackWithoutSeek) {
+  consume(5, a);
+  consume(4, b);
+  EXPECT_TRUE(cried("K1"));
+}
+
+TEST_F(Story, K1PermitsASeekAndAResetOnlyWhereRecordsAreGone) {
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a, b, c});
+  high_watermark(1, 3);
+  consume(0, a);
+  consume(1, b);
+  set_position(0, "seek");
+  consume(0, a);
+  EXPECT_FALSE(cried("K1"));
+  set_position(0, "reset");
+  EXPECT_TRUE(cried("K1"));
+}
+
+TEST_F(Story, K1PermitsAResetAfterAnUncleanElection) {
+  view.promise("orders", {3, 2, true});
+  lead(1, 0, {1});
+  write(1, 0, 0, {a});
+  write(1, 1, 0, {b});
+  high_watermark(1, 2);
+  consume(0, a);
+  consume(1, b);
+  lead(3, 1, {3}, true);
+  set_position(0, "reset");
+  write(3, 0, 1, {c});
+  high_watermark(3, 1, true, 1);
+  consume(0, c);
+  EXPECT_FALSE(cried("K1"));
+}
+
+// The log before its position becomes another one, of which it hears nothing.
+TEST_F(Story, K1CriesForAReaderThatMissesWhatTookThePlaceOfLostRecords) {
+  view.promise("orders", {3, 1, true});
+  assign();
+  lead(1, 0, {1});
+  write(1, 0, 0, {a, b});
+  high_watermark(1, 2);
+  consume(0, a);
+  consume(1, b);
+  lead(3, 1, {3}, true);
+  write(3, 0, 1, {c});
+  write(3, 1, 1, {make_record_id(1, 4)});
+  write(3, 2, 1, {make_record_id(1, 5)});
+  high_watermark(3, 3, true, 1);
+  consume(2, make_record_id(1, 5));
+  EXPECT_FALSE(cried("K1"));
+  end();
+  EXPECT_TRUE(cried("K1"));
+}
+
+// Whether K1 minds where a reader begins, with three records committed of which the first was deleted.
+struct FirstPosition : Story {
+  bool minded(bool from_end, int64_t offset) {
+    view.promise("orders", {3, 2, false, 0});
+    lead(1, 0);
+    replicate({1, 2, 3}, 0, 0, {a});
+    replicate({1, 2, 3}, 1, 0, {b, c});
+    high_watermark(1, 3);
+    view.on_delete_records(0, 1);
+    emit(1, LogStartMoved{kLog, kTopic, 0, 1, "records deleted"});
+    assign(1, from_end);
+    for (auto& checker : checkers) checker->on_reader_call({1, "poll", tick(), {}, {}});
+    set_position(offset, "assigned");
+    return cried("K1");
+  }
+};
+TEST_F(FirstPosition, K1LetsEarliestBeginAtTheFirstKept) { EXPECT_FALSE(minded(false, 1)); }
+TEST_F(FirstPosition, K1CriesWhenEarliestBeginsLater) { EXPECT_TRUE(minded(false, 2)); }
+TEST_F(FirstPosition, K1LetsLatestBeginAtTheEnd) { EXPECT_FALSE(minded(true, 3)); }
+TEST_F(FirstPosition, K1CriesWhenLatestBeginsBefore) { EXPECT_TRUE(minded(true, 0)); }
+
+TEST_F(Story, K1LetsAReaderBeginLateAndSeek) {
+  assign(1, true);
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a, b, c});
+  high_watermark(1, 3);
+  set_position(1, "assigned");
+  set_position(2, "seek");
+  consume(2, c);
+  end();
+  EXPECT_FALSE(cried("K1"));
+}
+
+TEST_F(Story, K1CriesForAStepBackThatNobodyAskedForEvenAfterALoss) {
+  view.promise("orders", {3, 2, true});
+  lead(1, 0, {1});
+  consume(5, a);
+  lead(3, 1, {3}, true);
+  consume(4, b);
+  EXPECT_TRUE(cried("K1"));
+}
+
+TEST_F(Story, AcksOnePermitsALossOnlyWithTheLeaderOrItsCopy) {
+  lead(1, 0);
+  const Instant sent = tick();
+  write(1, 0, 0, {a});
+  EXPECT_FALSE(view.loss_permitted(0, 0, 1, sent));
+  fault(1, NodeFault::crashed);  // the page cache survives, and nobody else led
+  fault(1, NodeFault::started);
+  lead(1, 1);
+  EXPECT_FALSE(view.loss_permitted(0, 0, 1, sent));
+  log_file(2).bytes.clear();
+  write(2, 0, 1, {b});
+  log_file(2).bytes.clear();
+  fault(2, NodeFault::power_lost);  // a copy, but not the leader's
+  EXPECT_FALSE(view.loss_permitted(0, 0, 1, sent));
+  lead(3, 2);
+  EXPECT_TRUE(view.loss_permitted(0, 0, 1, sent));
+  EXPECT_FALSE(view.loss_permitted(0, 0, 1, tick() + seconds(1)));
+}
+
+TEST_F(Story, AcksOnePermitsALossOfADestroyedCopyAndOfADeposedLeadersWord) {
+  lead(1, 0);
+  write(1, 0, 0, {a});
+  const Instant sent = tick();
+  EXPECT_FALSE(view.loss_permitted(0, 0, 1, sent));
+  log_file(1).bytes.clear();
+  fault(1, NodeFault::power_lost);
+  EXPECT_TRUE(view.loss_permitted(0, 0, 1, Instant{0}));
+  // Broker 1 leads again; the controller elects 2, of which broker 1 hears nothing.
+  fault(1, NodeFault::started);
+  lead(1, 1);
+  emit(2, PartitionChanged{"orders", kTopic, 0, 2, 2, 2, std::vector<int32_t>{2, 3}, {}, false});
+  EXPECT_TRUE(view.loss_permitted(0, 0, 1, tick()));
+}
+
+TEST_F(Story, P2CriesWhenAStayingLeaderLosesWhatItAcknowledged) {
+  session({1, "producer-1", 1, false, 5});
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a});
+  high_watermark(1, 1);
+  acknowledge(a, 0);
+  acknowledge(b, 1);
+  end();
+  EXPECT_TRUE(cried("P2"));
+}
+
+TEST_F(Story, Q1HoldsForgedRequestsToTheRules) {
+  ForgedRequest forged{1, "orders-0 at broker 1", "Fetch with an older leader epoch", "D31", {}, {}, {}, -1,
+                       {}};
+  const auto judge = [&] {
+    for (auto& checker : checkers) checker->on_forged(forged);
+    return cried("Q1");
+  };
+  EXPECT_FALSE(judge());  // the connection ended, as it must
+  forged.permitted = {ErrorCode::NONE, ErrorCode::FENCED_LEADER_EPOCH};
+  forged.answer = ErrorCode::FENCED_LEADER_EPOCH;
+  EXPECT_FALSE(judge());
+  forged.answer = ErrorCode::NONE;
+  forged.permitted_offset = 7;
+  forged.offset = 7;
+  EXPECT_FALSE(judge());
+  forged.offset = 8;
+  EXPECT_TRUE(judge());
+}
+
+TEST_F(Story, Q1CriesForAWrongErrorAndForAnAnswerWhereNoneIsDue) {
+  ForgedRequest forged{1,
+                       "orders-0",
+                       "a skipped sequence",
+                       "D15",
+                       {ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER},
+                       ErrorCode::NONE,
+                       {},
+                       3,
+                       {}};
+  for (auto& checker : checkers) checker->on_forged(forged);
+  forged.subject = "broker-2";
+  forged.permitted.clear();
+  for (auto& checker : checkers) checker->on_forged(forged);
+  EXPECT_EQ(verdicts.violations().size(), 2U);
+}
+
+TEST_F(Story, K2CriesWhenAnEpochGoesBack) {
+  for (auto& checker : checkers) checker->on_belief({1, 0, 5, tick()});
+  for (auto& checker : checkers) checker->on_belief({1, 0, 4, tick()});
+  EXPECT_TRUE(cried("K2"));
+}
+
+}  // namespace
+}  // namespace ksim::sim

@@ -1,0 +1,90 @@
+// Stories of clusters that do not come to rest: L.
+
+#include "sim/checkers/test_story.h"
+
+namespace ksim::sim {
+namespace {
+
+TEST_F(Story, LCriesForLeaderlessPartitionsAndForPendingSends) {
+  emit(1, ControllerActivated{1});
+  emit(1, PartitionChanged{"orders", kTopic, 0, -1, 1, 1, {}, {}, false});
+  end();
+  EXPECT_TRUE(cried("L"));
+}
+
+TEST_F(Story, LCriesForAStuckReaderAndForOneThatNeverBegan) {
+  emit(1, ControllerActivated{1});
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a, b});
+  high_watermark(1, 2);
+  assign();
+  set_position(0, "assigned");
+  consume(0, a);
+  const auto judged = [&] {
+    verdicts = {};
+    end();
+    return cried("L");
+  };
+  EXPECT_TRUE(judged()) << "it has not read b";
+  consume(1, b);
+  EXPECT_FALSE(judged());
+  assign(2);
+  EXPECT_TRUE(judged()) << "the second has read nothing";
+}
+
+TEST_F(Story, LAsksNothingOfAReaderThatHasDied) {
+  emit(1, ControllerActivated{1});
+  lead(1, 0);
+  assign(1);
+  replicate({1, 2, 3}, 0, 0, {a});
+  high_watermark(1, 1);
+  for (auto& checker : checkers) checker->on_reader_gone(1);
+  end();
+  EXPECT_FALSE(cried("L"));
+  EXPECT_FALSE(cried("K1"));
+}
+
+TEST_F(Story, LCriesForACallOfAReaderThatNeverEnds) {
+  emit(1, ControllerActivated{1});
+  lead(1, 0);
+  ReaderCall call{1, "poll", tick(), {}, {}};
+  for (auto& checker : checkers) checker->on_reader_call(call);
+  end();
+  EXPECT_FALSE(cried("L")) << "it may still wait";
+  now = now + seconds(60);
+  end();
+  EXPECT_TRUE(cried("L"));
+}
+
+TEST_F(Story, LCriesWhenHealingComesToNoEnd) {
+  emit(1, ControllerActivated{1});
+  lead(1, 0);
+  for (auto& checker : checkers) checker->on_unrest("broker-2", "it is down", tick());
+  EXPECT_TRUE(cried("L"));
+}
+
+TEST_F(Story, LLetsAPartitionStayOfflineBeyondTheBudgetAndItsReadersBehind) {
+  emit(1, ControllerActivated{1});
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a});
+  high_watermark(1, 1);
+  assign();
+  for (int32_t node : {1, 2}) {
+    log_file(node).bytes.clear();
+    fault(node, NodeFault::power_lost);
+  }
+  emit(3, ControllerActivated{2});
+  emit(3, PartitionChanged{"orders", kTopic, 0, -1, 1, 1, {}, {}, false});
+  end();
+  EXPECT_FALSE(cried("L"));
+}
+
+TEST_F(Story, LCriesForAnIncompleteIsr) {
+  emit(1, ControllerActivated{1});
+  lead(1, 0, {1, 2});
+  end();
+  EXPECT_TRUE(cried("L"));
+}
+
+}  // namespace
+}  // namespace ksim::sim
