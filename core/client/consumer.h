@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "core/client/consumer_core.h"
@@ -26,7 +27,7 @@ class Consumer {
   // Replaces the assignment; partitions that stay keep their positions. New ones start by auto.offset.reset
   // unless a seek comes first.
   void assign(const std::vector<TopicPartition>& partitions);
-  std::vector<TopicPartition> assignment() const { return core_.subscriptions().order(); }
+  std::vector<TopicPartition> assignment() const;
 
   // The next record to be returned, validated against the leader if the epoch of the record before it is
   // given. INVALID_REQUEST: not assigned, or negative.
@@ -62,6 +63,8 @@ class Consumer {
   const PartitionPosition* state(const TopicPartition& partition) const {
     return core_.subscriptions().find(partition);
   }
+  // Where it stands in each partition that is assigned.
+  std::span<const SubscriptionState::Entry* const> positions() const { return core_.subscriptions().order(); }
 
  private:
   Consumer(const Env& env, ConsumerConfig config);

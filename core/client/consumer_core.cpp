@@ -93,8 +93,8 @@ int32_t ConsumerCore::fetch_node(const TopicPartition& partition, PartitionPosit
 
 std::vector<ConsumerCore::Fetch> ConsumerCore::fetches(const CanSend& can_send, Instant now) {
   std::map<int32_t, std::vector<FetchSession::Asked>> wanted;
-  for (const TopicPartition& partition : subscriptions_.order()) {
-    PartitionPosition& position = *subscriptions_.find(partition);
+  for (SubscriptionState::Entry* const entry : subscriptions_.order()) {
+    auto& [partition, position] = *entry;
     if (!position.is_fetchable() || now < position.not_before || is_buffered(partition)) continue;
     const TopicMetadata* const topic = metadata_.topic(partition.topic);
     if (!position.position()->leader.has_leader() || topic == nullptr) {
@@ -120,8 +120,8 @@ std::vector<ConsumerCore::Fetch> ConsumerCore::fetches(const CanSend& can_send, 
 
 std::vector<ConsumerCore::OffsetQuery> ConsumerCore::resets(const CanSend& can_send, Instant now) {
   std::vector<OffsetQuery> queries;
-  for (const TopicPartition& partition : subscriptions_.order()) {
-    PartitionPosition& position = *subscriptions_.find(partition);
+  for (SubscriptionState::Entry* const entry : subscriptions_.order()) {
+    auto& [partition, position] = *entry;
     if (position.state() != FetchState::await_reset || now < position.not_before) continue;
     const LeaderAndEpoch leader = metadata_.leader(partition);
     if (!leader.has_leader()) {
@@ -137,8 +137,8 @@ std::vector<ConsumerCore::OffsetQuery> ConsumerCore::resets(const CanSend& can_s
 
 std::vector<ConsumerCore::EpochQuery> ConsumerCore::validations(const CanSend& can_send, Instant now) {
   std::vector<EpochQuery> queries;
-  for (const TopicPartition& partition : subscriptions_.order()) {
-    PartitionPosition& position = *subscriptions_.find(partition);
+  for (SubscriptionState::Entry* const entry : subscriptions_.order()) {
+    auto& [partition, position] = *entry;
     if (position.state() != FetchState::await_validation || now < position.not_before) continue;
     const FetchPosition& at = *position.position();
     if (!at.leader.has_leader()) {
@@ -154,8 +154,8 @@ std::vector<ConsumerCore::EpochQuery> ConsumerCore::validations(const CanSend& c
 
 Instant ConsumerCore::next_due(Instant now) const {
   Instant due = Instant::never();
-  for (const TopicPartition& partition : subscriptions_.order()) {
-    const Instant at = subscriptions_.find(partition)->not_before;
+  for (const SubscriptionState::Entry* const entry : subscriptions_.order()) {
+    const Instant at = entry->second.not_before;
     if (at > now) due = std::min(due, at);
   }
   for (const auto& [node, at] : node_not_before_)
@@ -249,9 +249,10 @@ Result<bool, ConsumerError> ConsumerCore::collect(ConsumerRecords& out, int32_t 
     pending_error_.reset();
     return Failure<ConsumerError>{std::move(error)};
   }
-  for (const TopicPartition& partition : subscriptions_.order()) {
-    if (subscriptions_.find(partition)->state() == FetchState::initializing && !subscriptions_.has_policy())
-      return fault(ConsumerFault::no_offset, partition, "no position and auto.offset.reset is none");
+  if (!subscriptions_.has_policy()) {
+    for (const SubscriptionState::Entry* const entry : subscriptions_.order())
+      if (entry->second.state() == FetchState::initializing)
+        return fault(ConsumerFault::no_offset, entry->first, "no position and auto.offset.reset is none");
   }
   bool advanced = false;
   std::deque<Completed> paused;

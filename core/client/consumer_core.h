@@ -55,8 +55,8 @@ class ConsumerCore {
   // whether it knows OffsetForLeaderEpoch well enough.
   template <class CanValidate>
   void begin_round(CanValidate can_validate) {
-    for (const TopicPartition& partition : subscriptions_.order()) {
-      PartitionPosition& position = *subscriptions_.find(partition);
+    for (SubscriptionState::Entry* const entry : subscriptions_.order()) {
+      auto& [partition, position] = *entry;
       const LeaderAndEpoch leader = metadata_.leader(partition);
       if (!leader.has_leader()) metadata_wish_ = true;
       position.leader_is(leader, !leader.has_leader() || can_validate(leader.leader_id));

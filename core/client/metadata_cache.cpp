@@ -109,7 +109,7 @@ bool MetadataCache::update_topic(const wire::MetadataResponseTopic& offered, boo
   if (!offered.name) return false;
   const std::string name(*offered.name);
   const auto known_it = topics_.find(name);
-  const TopicMetadata* const known = known_it == topics_.end() ? nullptr : &known_it->second;
+  const TopicMetadata* const known = known_it == topics_.end() ? nullptr : &known_it->second.metadata;
   const ErrorCode error = error_code_of(offered.error_code);
   if (error != ErrorCode::NONE) {
     topic_errors_[name] = error;
@@ -145,16 +145,16 @@ bool MetadataCache::update_topic(const wire::MetadataResponseTopic& offered, boo
   if (known != nullptr && topic == *known) return false;
   if (known != nullptr) names_.erase(known->id);
   if (!topic.id.is_zero()) names_[topic.id] = name;
-  topics_[name] = std::move(topic);
+  topics_[name] = {std::move(topic), &seen};
   return true;
 }
 
 const PartitionMetadata& MetadataCache::newer(const TopicMetadata* known, Epochs& seen, int32_t index,
-                                              PartitionMetadata& offered) const {
+                                              PartitionMetadata& offered) {
   if (!offered.leader.epoch) return offered;
-  const auto [last, first_time] = seen.try_emplace(index, *offered.leader.epoch);
+  const auto last = seen.try_emplace(index, -1).first;
   if (*offered.leader.epoch >= last->second) {
-    last->second = *offered.leader.epoch;
+    saw(last->second, *offered.leader.epoch);
     return offered;
   }
   if (known != nullptr) {
@@ -172,15 +172,15 @@ bool MetadataCache::update_leader(const TopicPartition& partition, const LeaderA
   if (!leader.has_leader() || !leader.epoch) return false;
   const auto topic = topics_.find(partition.topic);
   if (topic == topics_.end()) return false;
-  const auto it = topic->second.partitions.find(partition.partition);
-  if (it == topic->second.partitions.end()) return false;
+  auto& partitions = topic->second.metadata.partitions;
+  const auto it = partitions.find(partition.partition);
+  if (it == partitions.end()) return false;
   if (it->second.leader.epoch && *leader.epoch <= *it->second.leader.epoch) return false;
-  int32_t& seen =
-      seen_epochs_[partition.topic][topic->second.id].try_emplace(partition.partition, -1).first->second;
+  int32_t& seen = topic->second.epochs->try_emplace(partition.partition, -1).first->second;
   if (*leader.epoch < seen) return false;
   if (node(leader.leader_id) == nullptr && endpoint == nullptr) return false;
   if (endpoint != nullptr) nodes_[leader.leader_id] = *endpoint;
-  seen = *leader.epoch;
+  saw(seen, *leader.epoch);
   it->second.leader = leader;
   it->second.error = ErrorCode::NONE;
   ++version_;
@@ -188,12 +188,18 @@ bool MetadataCache::update_leader(const TopicPartition& partition, const LeaderA
 }
 
 void MetadataCache::saw_epoch(const TopicPartition& partition, int32_t epoch) {
-  const TopicMetadata* const known = topic(partition.topic);
-  if (known == nullptr || epoch < 0) return;
-  int32_t& seen = seen_epochs_[partition.topic][known->id].try_emplace(partition.partition, -1).first->second;
+  const Known* const topic = known(partition.topic);
+  if (topic == nullptr || epoch < 0) return;
+  int32_t& seen = topic->epochs->try_emplace(partition.partition, -1).first->second;
   if (epoch <= seen) return;
-  seen = epoch;
+  saw(seen, epoch);
   request_update();
+}
+
+void MetadataCache::saw(int32_t& seen, int32_t epoch) {
+  if (seen == epoch) return;
+  seen = epoch;
+  ++epochs_version_;
 }
 
 void MetadataCache::clear_nodes() {
@@ -208,9 +214,14 @@ const BrokerNode* MetadataCache::node(int32_t id) const {
   return it == nodes_.end() ? nullptr : &it->second;
 }
 
-const TopicMetadata* MetadataCache::topic(std::string_view name) const {
+const MetadataCache::Known* MetadataCache::known(std::string_view name) const {
   const auto it = topics_.find(name);
   return it == topics_.end() ? nullptr : &it->second;
+}
+
+const TopicMetadata* MetadataCache::topic(std::string_view name) const {
+  const Known* const topic = known(name);
+  return topic == nullptr ? nullptr : &topic->metadata;
 }
 
 const std::string* MetadataCache::topic_name(const Uuid& id) const {
@@ -231,23 +242,23 @@ const PartitionMetadata* MetadataCache::partition(const TopicPartition& partitio
 }
 
 LeaderAndEpoch MetadataCache::leader(const TopicPartition& of) const {
-  const PartitionMetadata* const entry = partition(of);
-  if (entry == nullptr || !entry->leader.has_leader() || node(entry->leader.leader_id) == nullptr) return {};
+  const Known* const topic = known(of.topic);
+  if (topic == nullptr) return {};
+  const auto it = topic->metadata.partitions.find(of.partition);
+  if (it == topic->metadata.partitions.end()) return {};
+  const LeaderAndEpoch& leader = it->second.leader;
+  if (!leader.has_leader() || node(leader.leader_id) == nullptr) return {};
   // Another answer has spoken of a newer epoch: whom we know no longer leads.
-  const auto seen = last_seen_epoch(of);
-  if (seen && entry->leader.epoch && *entry->leader.epoch < *seen) return {};
-  return entry->leader;
+  const auto seen = topic->epochs->find(of.partition);
+  if (seen != topic->epochs->end() && leader.epoch && *leader.epoch < seen->second) return {};
+  return leader;
 }
 
 std::optional<int32_t> MetadataCache::last_seen_epoch(const TopicPartition& partition) const {
-  const TopicMetadata* const known = topic(partition.topic);
-  if (known == nullptr) return std::nullopt;
-  const auto by_id = seen_epochs_.find(partition.topic);
-  if (by_id == seen_epochs_.end()) return std::nullopt;
-  const auto epochs = by_id->second.find(known->id);
-  if (epochs == by_id->second.end()) return std::nullopt;
-  const auto it = epochs->second.find(partition.partition);
-  return it == epochs->second.end() || it->second < 0 ? std::nullopt : std::optional(it->second);
+  const Known* const topic = known(partition.topic);
+  if (topic == nullptr) return std::nullopt;
+  const auto it = topic->epochs->find(partition.partition);
+  return it == topic->epochs->end() || it->second < 0 ? std::nullopt : std::optional(it->second);
 }
 
 int32_t MetadataCache::partition_count(std::string_view name) const {

@@ -118,6 +118,8 @@ class MetadataCache {
   // The leader if there is one and its node is known.
   LeaderAndEpoch leader(const TopicPartition& partition) const;
   std::optional<int32_t> last_seen_epoch(const TopicPartition& partition) const;
+  // Grows whenever the last seen epoch of some partition changes.
+  uint64_t epochs_version() const { return epochs_version_; }
   int32_t partition_count(std::string_view topic) const;
   // Partitions of the topic that have a leader.
   std::vector<int32_t> available_partitions(std::string_view topic) const;
@@ -129,10 +131,18 @@ class MetadataCache {
   };
   using Epochs = std::map<int32_t, int32_t>;  // partition -> last seen epoch
 
+  // The topic as it is known now, with the epochs seen of it: a part of seen_epochs_.
+  struct Known {
+    TopicMetadata metadata;
+    Epochs* epochs = nullptr;
+  };
+
+  const Known* known(std::string_view name) const;
+  void saw(int32_t& seen, int32_t epoch);
   bool update_topic(const wire::MetadataResponseTopic& topic, bool epochs_reliable);
   // The entry to keep: the offered one, or the known one if the offer's epoch is older.
   const PartitionMetadata& newer(const TopicMetadata* known, Epochs& seen, int32_t index,
-                                 PartitionMetadata& offered) const;
+                                 PartitionMetadata& offered);
 
   int64_t max_age_ms_;
   ExponentialBackoff backoff_;
@@ -147,7 +157,8 @@ class MetadataCache {
   std::map<int32_t, BrokerNode> nodes_;
   std::string cluster_id_;
   int32_t controller_id_ = kNoNode;
-  std::map<std::string, TopicMetadata, std::less<>> topics_;
+  uint64_t epochs_version_ = 0;
+  std::map<std::string, Known, std::less<>> topics_;
   std::map<Uuid, std::string> names_;
   std::map<std::string, ErrorCode, std::less<>> topic_errors_;
   // By topic name and topic id: a late answer of a broker that still knows the deleted namesake must not

@@ -73,12 +73,12 @@ std::optional<int32_t> PartitionPosition::clear_preferred_replica() {
 
 void SubscriptionState::assign(const std::vector<TopicPartition>& partitions) {
   std::map<TopicPartition, PartitionPosition> assigned;
-  std::vector<TopicPartition> order;
+  std::vector<Entry*> order;
   for (const TopicPartition& partition : partitions) {
     const auto known = partitions_.find(partition);
     const auto [it, added] = assigned.try_emplace(partition);
     if (!added) continue;
-    order.push_back(partition);
+    order.push_back(&*it);
     if (known != partitions_.end()) it->second = known->second;
   }
   partitions_ = std::move(assigned);
@@ -96,7 +96,8 @@ const PartitionPosition* SubscriptionState::find(const TopicPartition& partition
 }
 
 void SubscriptionState::move_to_end(const TopicPartition& partition) {
-  const auto it = std::find(order_.begin(), order_.end(), partition);
+  const auto it = std::find_if(order_.begin(), order_.end(),
+                               [&](const Entry* entry) { return entry->first == partition; });
   if (it != order_.end()) std::rotate(it, it + 1, order_.end());
 }
 

@@ -4,7 +4,9 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/topic_partition.h"
@@ -94,8 +96,11 @@ class SubscriptionState {
   void assign(const std::vector<TopicPartition>& partitions);
   PartitionPosition* find(const TopicPartition& partition);
   const PartitionPosition* find(const TopicPartition& partition) const;
-  // In the order in which they are asked for: those that gave something last stand behind.
-  const std::vector<TopicPartition>& order() const { return order_; }
+  // In the order in which they are asked for: those that gave something last stand behind. Valid until the
+  // next assignment.
+  using Entry = std::pair<const TopicPartition, PartitionPosition>;
+  std::span<Entry* const> order() { return order_; }
+  std::span<const Entry* const> order() const { return order_; }
   void move_to_end(const TopicPartition& partition);
   std::vector<std::string> topics() const;
 
@@ -113,7 +118,7 @@ class SubscriptionState {
  private:
   AutoOffsetReset policy_;
   std::map<TopicPartition, PartitionPosition> partitions_;
-  std::vector<TopicPartition> order_;
+  std::vector<Entry*> order_;  // into partitions_
 };
 
 }  // namespace ksim::client

@@ -27,9 +27,9 @@ TEST_F(SubscriptionStateTest, positions_survive_a_new_assignment) {
   first().seek_validated({7, 3, kLeader});
   state.assign({kSecond, kFirst});
   EXPECT_EQ(first().position()->offset, 7);
-  EXPECT_EQ(state.order().front(), kSecond);
+  EXPECT_EQ(state.order().front()->first, kSecond);
   state.move_to_end(kSecond);
-  EXPECT_EQ(state.order().front(), kFirst);
+  EXPECT_EQ(state.order().front()->first, kFirst);
   state.assign({kSecond});
   EXPECT_EQ(state.find(kFirst), nullptr);
 }

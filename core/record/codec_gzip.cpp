@@ -28,8 +28,7 @@ class GzipDecompressor final : public Decompressor {
   Result<bool> produce(ByteBuffer& window, size_t room) override {
     const size_t before = window.size();
     while (!ended_) {
-      // One byte more than there is room for tells an end from an overrun.
-      const size_t chunk = std::min(kGzipChunkBytes, room == SIZE_MAX ? room : room + 1);
+      const size_t chunk = output_step(rest_.size(), kGzipChunkBytes, room);
       window.resize(before + chunk);
       stream_.next_out = window.data() + before;
       stream_.avail_out = static_cast<uInt>(chunk);

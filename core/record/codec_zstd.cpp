@@ -29,7 +29,7 @@ class ZstdDecompressor final : public Decompressor {
     for (;;) {
       // Done: the last frame is complete and nothing follows it.
       if (in_.pos == in_.size && !frame_open_) return false;
-      const size_t chunk = std::min(kZstdChunkBytes, room == SIZE_MAX ? room : room + 1);
+      const size_t chunk = output_step(in_.size - in_.pos, kZstdChunkBytes, room);
       window.resize(before + chunk);
       ZSTD_outBuffer out{window.data() + before, chunk, 0};
       const size_t in_before = in_.pos;

@@ -55,6 +55,7 @@ class ConsumerProcess final : public Process {
                                    config->auto_offset_reset == client::AutoOffsetReset::latest,
                                    state_.world.now()});
     }
+    jumps_.resize(partitions.size());
     env_.sleep(plan_.starts);
     (*consumer)->assign(partitions);
     for (uint64_t n = 1; !state_.readers_stop; ++n) {
@@ -108,19 +109,21 @@ class ConsumerProcess final : public Process {
 
   // Positions that were set, not advanced: the first ones by policy, later ones because records were gone.
   void note_jumps(const client::Consumer& consumer) {
-    for (const TopicPartition& partition : consumer.assignment()) {
-      const client::PartitionPosition* const position = consumer.state(partition);
-      uint64_t& known = jumps_[partition];
-      if (position == nullptr || position->jumps() == known) continue;
+    for (const auto* const entry : consumer.positions()) {
+      const auto& [partition, position] = *entry;
+      uint64_t& known = jumps_[static_cast<size_t>(partition.partition)];
+      if (position.jumps() == known) continue;
       const PartitionId id = state_.observer.names().id(partition.topic, partition.partition);
       state_.observer.on_position(
-          {number_, id, position->jumped_to(), known == 0 ? "assigned" : "reset", state_.world.now()});
-      state_.positions[{number_, id}] = position->jumped_to();
-      known = position->jumps();
+          {number_, id, position.jumped_to(), known == 0 ? "assigned" : "reset", state_.world.now()});
+      state_.positions[{number_, id}] = position.jumped_to();
+      known = position.jumps();
     }
   }
 
   void look(const client::Consumer& consumer, const std::vector<TopicPartition>& partitions) {
+    if (consumer.metadata().epochs_version() == epochs_seen_) return;
+    epochs_seen_ = consumer.metadata().epochs_version();
     for (const TopicPartition& partition : partitions) {
       const auto epoch = consumer.metadata().last_seen_epoch(partition);
       if (epoch) beliefs_.look(partition.topic, partition.partition, *epoch);
@@ -167,7 +170,8 @@ class ConsumerProcess final : public Process {
   uint32_t number_;
   Env& env_;
   Dice dice_;
-  std::map<TopicPartition, uint64_t> jumps_;
+  std::vector<uint64_t> jumps_;  // by partition
+  uint64_t epochs_seen_ = 0;
   BeliefWatch beliefs_{state_, 1'000'000 + number_};
 };
 
