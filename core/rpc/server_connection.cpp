@@ -1,5 +1,7 @@
 #include "core/rpc/server_connection.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "core/rpc/api_versions.h"
@@ -187,6 +189,17 @@ void ServerConnection::measure(const SlotState& slot, Instant begun) {
 }
 
 bool ServerConnection::send(const std::vector<std::shared_ptr<SlotState>>& ready) {
+  // Files are sent apart from what stands around them; a peer should not be woken for each piece.
+  const bool pieces = std::any_of(ready.begin(), ready.end(),
+                                  [](const auto& slot) { return !slot->response.splices.empty(); });
+  if (!pieces) return send_all(ready);
+  connection_->gather(true);
+  const bool sent = send_all(ready);
+  connection_->gather(false);
+  return sent;
+}
+
+bool ServerConnection::send_all(const std::vector<std::shared_ptr<SlotState>>& ready) {
   std::vector<Bytes> spans;
   for (const auto& slot : ready) {
     if (slot->outcome == SlotState::Outcome::close) {

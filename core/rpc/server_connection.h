@@ -38,6 +38,7 @@ class ServerConnection final : public ResponseSink {
   // Answers that are due, oldest first.
   std::vector<std::shared_ptr<SlotState>> take_ready();
   bool send(const std::vector<std::shared_ptr<SlotState>>& ready);
+  bool send_all(const std::vector<std::shared_ptr<SlotState>>& ready);
   void measure(const SlotState& slot, Instant begun);
   IoResult<void> send_spans(std::span<Bytes> spans);
   IoResult<void> send_files(const std::vector<FileSlice>& slices);

@@ -119,6 +119,36 @@ TEST_F(Story, R4CriesWhenLatestStepsBack) {
   EXPECT_TRUE(cried("R4"));
 }
 
+// A record that was read before an unclean election may be handed over after it.
+TEST_F(Story, R4LetsARecordWaitInAConsumer) {
+  view.promise("orders", {3, 2, true});
+  lead(1, 0, {1});
+  lead(3, 1, {3}, true);
+  consume(5, a);
+  latest(4);
+  EXPECT_FALSE(cried("R4"));
+}
+
+TEST_F(Story, R4CriesAfterAConsumedRecordToo) {
+  view.promise("orders", {3, 2, true});
+  lead(1, 0, {1});
+  lead(3, 1, {3}, true);
+  consume(5, a, 1, 1);
+  latest(4);
+  EXPECT_TRUE(cried("R4"));
+}
+
+TEST_F(Story, R4HoldsFromTheShorterLogOn) {
+  view.promise("orders", {3, 2, true});
+  lead(1, 0, {1});
+  latest(7);
+  lead(3, 1, {3}, true);
+  latest(4);
+  EXPECT_FALSE(cried("R4"));
+  latest(3);
+  EXPECT_TRUE(cried("R4"));
+}
+
 // Records of the times 1000, 3000 and 2000; which offset for which time R4 accepts.
 TEST_F(Story, R4KnowsTheFirstRecordThatIsNotOlder) {
   lead(1, 0);

@@ -22,24 +22,27 @@ class LatestNeverBack final : public Checker {
   }
 
   void on_consumed(const Consumed& record) override {
-    seen(record.consumer, record.partition, record.offset + 1, record.at);
+    // It may have waited in the consumer for long: its epoch tells what may have happened since it was read.
+    seen(record.consumer, record.partition, {record.at, Instant{0}, record.leader_epoch, record.offset + 1});
   }
 
   void on_latest(const LatestOffset& answer) override {
     // Only what was known before this question was asked binds its answer.
-    int64_t bound = 0;
-    Instant since{0};
-    for (const Seen& seen : seen_[{answer.client, answer.partition}]) {
+    Seen bound;
+    std::vector<Seen>& list = seen_[{answer.client, answer.partition}];
+    for (const Seen& seen : list) {
       if (seen.at > answer.invoked) break;
-      bound = seen.end;
-      since = seen.at;
+      bound = seen;
     }
-    if (answer.offset < bound && !view_.may_be_gone(answer.partition, answer.offset, bound, since, -1)) {
-      cry(answer.completed, to_string(view_.names().name(answer.partition)),
-          fmt::format("latest was {} at {} ms, and {} when asked at {} ms", bound, since.ms(), answer.offset,
-                      answer.invoked.ms()));
+    if (answer.offset < bound.end) {
+      if (!view_.may_be_gone(answer.partition, answer.offset, bound.end, bound.since, bound.epoch)) {
+        cry(answer.completed, to_string(view_.names().name(answer.partition)),
+            fmt::format("latest was {} at {} ms, and {} when asked at {} ms", bound.end, bound.at.ms(),
+                        answer.offset, answer.invoked.ms()));
+      }
+      list.clear();  // from here on this is what must not step back
     }
-    seen(answer.client, answer.partition, answer.offset, answer.completed);
+    seen(answer.client, answer.partition, {answer.completed, answer.invoked, -1, answer.offset});
   }
 
   void on_time_lookup(const TimeLookup& lookup) override {
@@ -90,12 +93,14 @@ class LatestNeverBack final : public Checker {
   };
   std::map<std::pair<uint32_t, PartitionId>, Asked> asked_;
   struct Seen {
-    Instant at;
-    int64_t end;
+    Instant at;          // when the reader knew
+    Instant since;       // what was lost before this does not count,
+    int32_t epoch = -1;  // nor, where it is known, does an unclean election up to this epoch
+    int64_t end = 0;
   };
-  void seen(uint32_t client, PartitionId id, int64_t end, Instant at) {
+  void seen(uint32_t client, PartitionId id, const Seen& now) {
     auto& list = seen_[{client, id}];
-    if (list.empty() || end > list.back().end) list.push_back({at, end});
+    if (list.empty() || now.end > list.back().end) list.push_back(now);
   }
   // Of each reader, who goes forward in leader epochs (K2): a leader that has been replaced and does not know
   // it yet may tell another reader its older end. Ascending in both.

@@ -133,10 +133,10 @@ class Story : public testing::Test {
     for (auto& checker : checkers) checker->on_send_invoked(op);
     for (auto& checker : checkers) checker->on_send_completed(op);
   }
-  void consume(int64_t offset, RecordId id, uint32_t consumer = 1) {
+  void consume(int64_t offset, RecordId id, uint32_t consumer = 1, int32_t epoch = 0) {
     uint8_t value[8];
     store_be(value, id);
-    const Consumed record{consumer, 0, offset, 0, id, content_hash(std::nullopt, Bytes(value)), tick()};
+    const Consumed record{consumer, 0, offset, epoch, id, content_hash(std::nullopt, Bytes(value)), tick()};
     for (auto& checker : checkers) checker->on_consumed(record);
   }
   void set_position(int64_t offset, std::string_view reason, uint32_t consumer = 1) {

@@ -20,6 +20,7 @@ class LinuxConnection final : public Connection, public Pollable {
   IoResult<size_t> write_some(std::span<const Bytes> from, Deadline deadline) override;
   IoResult<size_t> send_file(const FileRef& file, uint64_t offset, uint64_t size_bytes,
                              Deadline deadline) override;
+  void gather(bool on) override;
   void shutdown_write() override;
   void close() override;
   void abort() override;
