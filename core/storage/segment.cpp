@@ -180,6 +180,12 @@ Result<void> Segment::truncate_file() {
   if (const auto truncated = file_->truncate(size_bytes_); !truncated.ok()) {
     return storage_failure(truncated.error(), "cutting " + path_of(kLogSuffix));
   }
+  // Durable before other records are written here: what was cut must not come back after a power loss, before
+  // or between those.
+  batches_dirty_ = true;
+  if (const auto synced = sync_batches(); !synced.ok()) {
+    return storage_failure(synced.error(), "syncing " + path_of(kLogSuffix));
+  }
   FileBatches rest(*file_, offset_index_.last().position, size_bytes_, FileBatches::kLookupWindow);
   for (;;) {
     TRY_ASSIGN(const bool more, rest.next());

@@ -112,7 +112,8 @@ class Segment {
   // Forgets everything from `location` on, in memory: size, indexes. Needs the indexes loaded.
   IoResult<void> load_indexes();
   void cut_before(const BatchLocation& location);
-  // The file follows (call after cut_before()), and the largest timestamp of what is left is looked up.
+  // The file follows, durably (call after cut_before()), and the largest timestamp of what is left is looked
+  // up.
   Result<void> truncate_file();
   // Walks all batches up to the first that is torn, damaged or refused, and rebuilds the three indexes for
   // what lies before it, which size_bytes() then is. Returns how many bytes are left over; truncate_file()

@@ -156,6 +156,17 @@ TEST_F(DurableStory, S3CriesWhenWhatIsCutStillCountsAsFlushed) {
   EXPECT_TRUE(cried("S3"));
 }
 
+TEST_F(DurableStory, S3CriesWhenAPowerLossWouldBringBackWhatWasCut) {
+  auto& file = log_file(1);
+  file.bytes.resize(file.bytes.size() / 2);
+  file.durable = file.bytes.size();
+  emit(1, LogTruncated{kLog, kTopic, 0, 2, 1});
+  EXPECT_FALSE(cried("S3"));
+  file.bytes.clear();
+  emit(1, LogTruncated{kLog, kTopic, 0, 1, 0});
+  EXPECT_TRUE(cried("S3"));
+}
+
 TEST_F(DurableStory, S3CriesWhenAPowerLossWouldTakeALogStartBack) {
   keep(1, std::string(kStarts), "0\n1\norders 0 1\n");
   emit(1, LogStartMoved{kLog, kTopic, 0, 1, "leader offset increment"});

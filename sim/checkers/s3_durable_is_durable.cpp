@@ -161,10 +161,31 @@ class DurableIsDurable final : public Checker {
     const std::string directory = directory_of(note.node, e.log);
     const auto point =
         checkpointed(view_.disks(), note.node, in(directory, kRecoveryPoints), e.log, Layer::durable);
-    if (!point || *point <= e.to_offset) return;
+    if (point && *point > e.to_offset) {
+      cry(note.at, e.log,
+          fmt::format("node {} has cut it at {}, and a power loss would leave the recovery point {}",
+                      note.node, e.to_offset, *point));
+    }
+    comes_back(note, e, in(directory, e.log));
+  }
+
+  // Other records follow: what was cut would stand before or between them after a power loss.
+  void comes_back(const NodeEvent& note, const LogTruncated& e, const std::string& directory) {
+    const auto segments = [&](Layer layer) {
+      std::vector<std::string> names = view_.disks().list(note.node, directory, layer);
+      std::erase_if(names, [](const std::string& name) { return !name.ends_with(".log"); });
+      std::sort(names.begin(), names.end());
+      return names;
+    };
+    const std::vector<std::string> now = segments(Layer::cached), durable = segments(Layer::durable);
+    if (now.empty() || durable.empty()) return;
+    const uint64_t size = view_.disks().size(note.node, in(directory, now.back()), Layer::cached).value_or(0);
+    const uint64_t left =
+        view_.disks().size(note.node, in(directory, now.back()), Layer::durable).value_or(0);
+    if (durable.back() <= now.back() && left <= size) return;
     cry(note.at, e.log,
-        fmt::format("node {} has cut it at {}, and a power loss would leave the recovery point {}", note.node,
-                    e.to_offset, *point));
+        fmt::format("node {} has cut it at {}, and a power loss would bring back what was behind", note.node,
+                    e.to_offset));
   }
 
   // Rule D59: on disk before anybody is told, as a checkpoint or since the files begin there.
