@@ -12,7 +12,7 @@ namespace {
 
 using Kind = Token::Kind;
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr size_t kShown = 60;
   std::string out;
   append_json_text(out, text.size() <= kShown ? text : std::string_view("..."));
@@ -130,7 +130,7 @@ bool Reader::read_setting(std::string_view name, uint32_t at) {
   if (name == "ww_deps") return read_flag(name, at, settings.ww_deps);
   if (name == "final_polls") return read_flag(name, at, settings.final_polls);
   if (name == "unclean_elections") return read_flag(name, at, settings.unclean_elections);
-  return bad("no setting is called " + quoted(name));
+  return bad("no setting is called " + in_quotes(name));
 }
 
 bool Reader::read_choice(std::string_view name, uint32_t at, std::string_view first, std::string_view second,
@@ -155,7 +155,7 @@ bool Reader::read_process_isolation(uint32_t at) {
     bool is_committed = false;
     const auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), process);
     if (error != std::errc{} || stop != name.data() + name.size() || process < 0)
-      return bad(fmt::format("setting \"process_isolation\": {} is no process", quoted(name)));
+      return bad(fmt::format("setting \"process_isolation\": {} is no process", in_quotes(name)));
     if (!read_choice("process_isolation", member + 1, "read_committed", "read_uncommitted", is_committed))
       return false;
     exceptions.emplace_back(process, is_committed);
@@ -175,7 +175,7 @@ bool Reader::has_distinct_names(std::string_view what, uint32_t at) {
   const auto twice = std::adjacent_find(names_.begin(), names_.end());
   if (twice == names_.end()) return true;
   return bad(
-      fmt::format("{} {} twice in \"{}\"", what == "settings" ? "setting" : "key", quoted(*twice), what));
+      fmt::format("{} {} twice in \"{}\"", what == "settings" ? "setting" : "key", in_quotes(*twice), what));
 }
 
 bool Reader::read_integer(std::string_view name, uint32_t at, int64_t least, int64_t& into) {

@@ -6,7 +6,7 @@
 namespace ksim::sim {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "\"";
   for (char c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -27,14 +27,14 @@ std::string quoted(std::string_view text) {
 std::string inline_table(const std::map<std::string, std::string>& entries) {
   std::string out = "{";
   for (const auto& [key, value] : entries) {
-    out += fmt::format("{} {} = {}", out.size() > 1 ? "," : "", quoted(key), quoted(value));
+    out += fmt::format("{} {} = {}", out.size() > 1 ? "," : "", in_quotes(key), in_quotes(value));
   }
   return out + (entries.empty() ? "}" : " }");
 }
 
 class Lines {
  public:
-  void text(std::string_view key, std::string_view value) { line(key, quoted(value)); }
+  void text(std::string_view key, std::string_view value) { line(key, in_quotes(value)); }
   void number(std::string_view key, uint64_t value) { line(key, std::to_string(value)); }
   void flag(std::string_view key, bool value) { line(key, value ? "true" : "false"); }
   void duration(std::string_view key, Duration value) { text(key, format_duration(value)); }
@@ -43,7 +43,7 @@ class Lines {
   }
   void texts(std::string_view key, const std::vector<std::string>& values) {
     std::string list;
-    for (const std::string& value : values) list += (list.empty() ? "" : ", ") + quoted(value);
+    for (const std::string& value : values) list += (list.empty() ? "" : ", ") + in_quotes(value);
     line(key, "[" + list + "]");
   }
   void header(std::string_view name) { out += fmt::format("\n{}\n", name); }
