@@ -167,6 +167,18 @@ TEST_F(DurableStory, S3CriesWhenAPowerLossWouldBringBackWhatWasCut) {
   EXPECT_TRUE(cried("S3"));
 }
 
+TEST_F(DurableStory, S3KnowsThatALogWithoutBatchesEndsWhereItsFileBegins) {
+  keep(1, std::string(kPoints), "0\n1\norders 0 2\n");
+  disks.files.erase({1, "data/orders-0/00000000000000000000.log"});
+  disks.files[{1, "data/orders-0/00000000000000000002.log"}] = {};
+  fault(1, NodeFault::power_lost);
+  EXPECT_FALSE(cried("S3"));
+  disks.files.erase({1, "data/orders-0/00000000000000000002.log"});
+  disks.files[{1, "data/orders-0/00000000000000000001.log"}] = {};
+  fault(1, NodeFault::power_lost);
+  EXPECT_TRUE(cried("S3"));
+}
+
 TEST_F(DurableStory, S3CriesWhenAPowerLossWouldTakeALogStartBack) {
   keep(1, std::string(kStarts), "0\n1\norders 0 1\n");
   emit(1, LogStartMoved{kLog, kTopic, 0, 1, "leader offset increment"});

@@ -445,7 +445,7 @@ void ClusterView::on_disk_changed(int32_t node, bool wiped, Instant at) {
       for (size_t i = same; i < before.size(); ++i) copy.batches.emplace(before[i].base_offset, before[i]);
       truth->destroyed.push_back(std::move(copy));
     }
-    if (after.empty()) truth->replicas.erase(it);
+    if (!it->second->has_files()) truth->replicas.erase(it);
   }
 }
 

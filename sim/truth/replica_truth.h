@@ -110,8 +110,13 @@ class ReplicaTruth {
   // The index of the first batch whose last offset is >= offset; batches().size() if there is none.
   size_t find(int64_t offset) const;
   bool empty() const { return batches_.empty(); }
-  int64_t first_offset() const { return batches_.empty() ? 0 : batches_.front().base_offset; }
-  int64_t end_offset() const { return batches_.empty() ? 0 : batches_.back().last_offset + 1; }
+  bool has_files() const { return !segments_.empty(); }
+  int64_t first_offset() const { return batches_.empty() ? end_offset() : batches_.front().base_offset; }
+  // Of a log without batches: where its newest file begins.
+  int64_t end_offset() const {
+    if (!batches_.empty()) return batches_.back().last_offset + 1;
+    return segments_.empty() ? 0 : segments_.back();
+  }
   int32_t node() const { return node_; }
   const std::string& directory() const { return directory_; }
   // True if a power loss at this moment certainly leaves the batch, which the log holds. A length may be
