@@ -66,6 +66,7 @@ void DiskTrouble::worsen(const DiskTrouble& other) {
   stalled_until = std::max(stalled_until, other.stalled_until);
   slow_per_mille = std::max(slow_per_mille, other.slow_per_mille);
   capacity_bytes = std::min(capacity_bytes, other.capacity_bytes);
+  bytes_per_second = std::min(bytes_per_second, other.bytes_per_second);
   failing.insert(failing.end(), other.failing.begin(), other.failing.end());
 }
 
@@ -117,6 +118,13 @@ bool Device::fails(DiskCall call, std::string_view path) {
   return false;
 }
 
+int64_t Device::transfer_ns(uint64_t bytes) const {
+  if (profile_.bytes_per_second == 0) return 0;
+  const uint64_t troubled = trouble().bytes_per_second;
+  if (troubled < profile_.bytes_per_second) return static_cast<int64_t>(bytes * 1'000'000 / troubled * 1'000);
+  return static_cast<int64_t>(bytes * 1'000 / (profile_.bytes_per_second / 1'000'000 + 1));
+}
+
 int64_t Device::service_ns(DiskCall call, uint64_t key, uint64_t n, uint64_t bytes) const {
   const uint64_t bits = ground_.random.draw(SimStream::disk_latency, key, n);
   const LatencyTable* table = nullptr;
@@ -141,12 +149,10 @@ int64_t Device::service_ns(DiskCall call, uint64_t key, uint64_t n, uint64_t byt
   // A device in trouble is met more often: its queue is full and its cache no longer hides it.
   const bool stalled = ground_.now() < trouble().stalled_until;
   if (stalled && call != DiskCall::read) chance = 1000;
-  if (trouble().slow_per_mille > 1000) chance = std::min<uint32_t>(1000, chance * 4);
+  if (trouble().slow_per_mille > 1000 || trouble().bytes_per_second < profile_.bytes_per_second)
+    chance = std::min<uint32_t>(1000, chance * 4);
   if (below(bits, 1000) >= chance) return 0;
-  int64_t ns = table->sample_ns(mix64(bits, n));
-  if (profile_.bytes_per_second > 0) {
-    ns += static_cast<int64_t>(bytes * 1'000 / (profile_.bytes_per_second / 1'000'000 + 1));
-  }
+  int64_t ns = table->sample_ns(mix64(bits, n)) + transfer_ns(bytes);
   ns = scale_per_mille(ns, trouble().slow_per_mille);
   return stalled ? std::max<int64_t>(ns, 1) : ns;
 }
@@ -155,9 +161,8 @@ bool Device::wait(Life& life, InFlight& operation, int64_t ns, uint64_t bytes) {
   // One device: transfers queue behind one another, the rest of their times overlaps.
   Instant start = ground_.now();
   if (bytes > 0 && profile_.bytes_per_second > 0) {
-    const auto transfer = static_cast<int64_t>(bytes * 1'000 / (profile_.bytes_per_second / 1'000'000 + 1));
     start = std::max(start, busy_until_);
-    busy_until_ = start + nanoseconds(scale_per_mille(transfer, trouble().slow_per_mille));
+    busy_until_ = start + nanoseconds(scale_per_mille(transfer_ns(bytes), trouble().slow_per_mille));
   }
   const Instant finish = start + nanoseconds(ns);
   operation.began_ = ground_.now();

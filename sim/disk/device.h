@@ -40,6 +40,7 @@ struct DiskTrouble {
   Instant stalled_until{0};        // nothing that needs the device ends before
   uint32_t slow_per_mille = 1000;  // scales every time of the device
   uint64_t capacity_bytes = ~0ULL;
+  uint64_t bytes_per_second = ~0ULL;
   struct Failing {
     std::string path_part;  // of the paths it strikes; empty: all
     bool reads = false;
@@ -102,6 +103,8 @@ class Device {
     InFlight* next_ = nullptr;
   };
 
+  // How long the device transfers so many bytes.
+  int64_t transfer_ns(uint64_t bytes) const;
   // How long the n-th operation on `key` takes at the device; 0: it is done at once, in memory.
   int64_t service_ns(DiskCall call, uint64_t key, uint64_t n, uint64_t bytes) const;
   // Waits until a service of `ns`, with `bytes` to transfer, has ended. False: the process has died.

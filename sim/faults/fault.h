@@ -34,6 +34,8 @@ class FaultStage {
   virtual void power_loss(const std::vector<SimNode*>& nodes) = 0;
   // The process dies, and the machine gets a new, empty disk.
   virtual void wipe(SimNode& node) = 0;
+  // What its next process is given over what it had.
+  virtual void configure(SimNode& node, const Properties& settings) = 0;
   // Asks the process to stop in order.
   virtual void stop(SimNode& node) = 0;
   // Every other node of the cluster, brokers and controllers; with_clients adds the clients' nodes.

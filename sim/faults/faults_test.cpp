@@ -5,6 +5,7 @@
 
 #include "sim/faults/all.h"
 #include "sim/faults/schedule.h"
+#include "sim/faults/settings.h"
 #include "sim/test_world.h"
 
 namespace ksim::sim {
@@ -108,6 +109,7 @@ class FaultsTest : public testing::Test, public FaultStage, public FaultTeller {
     node.power_loss();
     node.replace_disk();
   }
+  void configure(SimNode& node, const Properties& settings) override { configured[node.name()] = settings; }
   void stop(SimNode& node) override { node.stop(); }
   std::vector<SimNode*> others(const SimNode& node, bool) override {
     std::vector<SimNode*> rest = nodes;
@@ -135,6 +137,7 @@ class FaultsTest : public testing::Test, public FaultStage, public FaultTeller {
   TestWorld test;
   std::vector<SimNode*> nodes;
   std::map<std::string, Life> lives;
+  std::map<std::string, Properties> configured;
   std::vector<FaultPlan> plans;
   std::vector<Row> rows;
   std::optional<FaultSchedule> schedule;
@@ -168,6 +171,41 @@ TEST_F(FaultsTest, ADiskIsFullUntilTheLastFaultThatFillsItEnds) {
   until(seconds(7));
   EXPECT_EQ(test.node("a").device().trouble().capacity_bytes, ~0ULL);
   EXPECT_EQ(test.node("b").device().trouble().slow_per_mille, 1'000'000U);
+}
+
+TEST_F(FaultsTest, ADiskTransfersNoMoreThanItsBandwidth) {
+  begin({fault("disk_bandwidth", "a", seconds(1), seconds(4), {{"bytes_per_second", "1000"}})});
+  until(seconds(1));
+  const uint64_t a = rounds("a"), b = rounds("b");
+  until(seconds(5));
+  EXPECT_LT((rounds("a") - a) * 10, (rounds("b") - b) * 9);
+  EXPECT_TRUE(says(rows.at(0), "1000 bytes a second")) << rows.at(0).effect;
+  until(seconds(6));
+  EXPECT_EQ(test.node("a").device().trouble().bytes_per_second, ~0ULL);
+}
+
+TEST_F(FaultsTest, ADiskHasTheRoomThatIsLeftToIt) {
+  begin({fault("full_disk", "a", seconds(1), seconds(30)),
+         fault("full_disk", "b", seconds(1), seconds(30), {{"room", "4096"}})});
+  until(seconds(8));
+  EXPECT_GT(lives["a"].errors, 0U);
+  EXPECT_EQ(lives["b"].errors, 0U);
+  until(seconds(16));
+  EXPECT_GT(lives["b"].errors, 0U);
+}
+
+TEST_F(FaultsTest, ARestartGivesOtherSettings) {
+  begin({fault("restart", "a", seconds(1), seconds(2), {{"set", "num.io.threads=3, log.segment.bytes=9"}})});
+  until(seconds(2));
+  EXPECT_EQ(configured["a"], (Properties{{"num.io.threads", "3"}, {"log.segment.bytes", "9"}}));
+  EXPECT_TRUE(says(rows.at(0), "a was asked to stop, to have num.io.threads=3, log.segment.bytes=9"));
+}
+
+TEST(Settings, AreReadAndRefused) {
+  EXPECT_EQ(parse_settings("a=1,b = x y ,").value(), (Properties{{"a", "1"}, {"b", "x y"}}));
+  EXPECT_FALSE(parse_settings("a").ok());
+  EXPECT_FALSE(parse_settings("=1").ok());
+  EXPECT_FALSE(parse_settings("min.insync.replicas=1").ok());
 }
 
 TEST_F(FaultsTest, AMachineIsDownUntilTheLastFaultThatKeepsItDownEnds) {

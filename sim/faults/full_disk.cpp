@@ -1,5 +1,5 @@
-// full_disk: the disk has no more space than it holds now. A broker whose only log directory fails stops
-// itself: it is started again when the fault ends.
+// full_disk: the disk has no more space than it holds now, and `room` bytes. A broker whose only log
+// directory fails stops itself: it is started again when the fault ends.
 
 #include <fmt/format.h>
 
@@ -9,21 +9,25 @@
 namespace ksim::sim {
 namespace {
 
-Began begin_full_disk(FaultStage&, const FaultPlan&, const std::vector<SimNode*>& targets, uint64_t) {
-  const auto full = [](SimNode& node) {
+Began begin_full_disk(FaultStage&, const FaultPlan& plan, const std::vector<SimNode*>& targets, uint64_t) {
+  const uint64_t room = parameter(plan, "room", uint64_t{0});
+  const auto full = [room](SimNode& node) {
     DiskTrouble trouble;
-    trouble.capacity_bytes = node.device().image().used_bytes();
+    trouble.capacity_bytes = node.device().image().used_bytes() + room;
     return trouble;
   };
   return {std::make_unique<DiskTroubled>(targets, full),
-          fmt::format("disk of {} is full", join_names(targets))};
+          room == 0 ? fmt::format("disk of {} is full", join_names(targets))
+                    : fmt::format("disk of {} has {} bytes left", join_names(targets), room)};
 }
 
 }  // namespace
 
 FaultKind full_disk_fault() {
-  return {
-      "full_disk", "the disk has no more space than it holds now, until the fault ends", {}, begin_full_disk};
+  return {"full_disk",
+          "the disk has no more space than it holds now, and `room` bytes, until the fault ends",
+          {"room"},
+          begin_full_disk};
 }
 
 }  // namespace ksim::sim

@@ -106,6 +106,7 @@ class PingRun final : private FaultStage, private FaultTeller, private WorldWatc
     node.replace_disk();
     faults_.died(node);
   }
+  void configure(SimNode&, const Properties&) override {}
   void stop(SimNode& node) override { node.stop(); }
   std::vector<SimNode*> others(const SimNode& node, bool) override {
     std::vector<SimNode*> others = nodes_;

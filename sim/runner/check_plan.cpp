@@ -12,6 +12,7 @@
 #include "core/metadata/config_def.h"
 #include "core/metadata/server_config.h"
 #include "sim/faults/all.h"
+#include "sim/faults/settings.h"
 #include "sim/plan/words.h"
 #include "sim/runner/cluster.h"
 #include "sim/workloads/client_config.h"
@@ -87,6 +88,7 @@ Words wrong_value(const std::string& name, const std::string& value) {
   if (name == "factor" && !parse_int(value, 1, 1'000'000)) return "expected a number from 1 to 1000000";
   if (name == "bytes_per_second" && !parse_int(value, 1'000, 1'000'000'000))
     return "expected a number from 1000 to 1000000000";
+  if (name == "room" && !parse_int(value, 0, 1'000'000'000)) return "expected a number from 0 to 1000000000";
   if (name == "ppm" && !parse_int(value, -50'000, 50'000)) return "expected a number from -50000 to 50000";
   return std::nullopt;
 }
@@ -137,6 +139,26 @@ Words wrong_target(const Plan& plan, const std::string& target, bool clients, bo
   return fmt::format("no target \"{}\"{}", target, did_you_mean(target, known));
 }
 
+// The settings of a restart, over those of every node.
+Words wrong_settings(const Plan& plan, const FaultPlan& fault) {
+  const Result<Properties> settings = parse_settings(parameter(fault, "set", std::string()));
+  if (!settings.ok()) return settings.error().message;
+  if (settings->empty()) return "no settings: expected key=value, ...";
+  std::vector<std::string> known;
+  for (const ConfigDef& def : broker_config_defs()) known.emplace_back(def.name);
+  for (const auto& [key, value] : *settings) {
+    if (std::find(known.begin(), known.end(), key) == known.end())
+      return fmt::format("no configuration \"{}\"{}", key, did_you_mean(key, known));
+  }
+  for (NodePlan node : plan.cluster.nodes) {
+    for (const auto& [key, value] : *settings) node.config[key] = value;
+    std::vector<std::string> warnings;
+    const Result<ServerConfig> config = ServerConfig::parse_text(server_properties(plan, node), warnings);
+    if (!config.ok()) return config.error().message;
+  }
+  return std::nullopt;
+}
+
 Wrong wrong_fault(const Plan& plan) {
   for (const FaultPlan& fault : plan.faults) {
     const auto wrong = [&](const std::string& key, const std::string& text) {
@@ -150,6 +172,8 @@ Wrong wrong_fault(const Plan& plan) {
       if (const Words words = wrong_target(plan, value, true, false)) return wrong(name, *words);
     }
     if (const Words words = wrong_target(plan, fault.target, clients, true)) return wrong("target", *words);
+    if (fault.kind != "restart") continue;
+    if (const Words words = wrong_settings(plan, fault)) return wrong("set", *words);
   }
   return std::nullopt;
 }

@@ -216,6 +216,13 @@ void Cluster::wipe(SimNode& node) {
   died(node, NodeFault::wiped);
 }
 
+void Cluster::configure(SimNode& node, const Properties& settings) {
+  Machine* const found = machine(node);
+  if (found == nullptr) return;
+  for (const auto& [key, value] : settings) found->plan.config[key] = value;
+  found->properties = properties_of(found->plan);
+}
+
 void Cluster::stop(SimNode& node) { node.stop(); }
 
 std::vector<SimNode*> Cluster::others(const SimNode& node, bool with_clients) {

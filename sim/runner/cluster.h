@@ -55,6 +55,7 @@ class Cluster final : public FaultStage, private WorldWatcher {
   void crash(SimNode& node) override;
   void power_loss(const std::vector<SimNode*>& nodes) override;
   void wipe(SimNode& node) override;
+  void configure(SimNode& node, const Properties& settings) override;
   void stop(SimNode& node) override;
   std::vector<SimNode*> others(const SimNode& node, bool with_clients) override;
   std::string role_of(const SimNode& node) override;
