@@ -5,6 +5,7 @@
 #include "core/base/bytes.h"
 #include "core/base/crc32c.h"
 #include "core/base/error.h"
+#include "core/base/hash.h"
 #include "core/base/hooks.h"
 #include "core/base/result.h"
 #include "core/base/units.h"
@@ -18,6 +19,18 @@ TEST(Crc32c, KnownValues) {
   EXPECT_EQ(crc32c(as_bytes("123456789")), 0xe3069283U);  // the check value of the CRC catalogue
   EXPECT_EQ(crc32c(ByteBuffer(32, 0)), 0x8a9136aaU);      // RFC 3720, B.4
   EXPECT_EQ(crc32c(as_bytes("6789"), crc32c(as_bytes("12345"))), 0xe3069283U);
+}
+
+// Long inputs go in several lanes, single bytes do not.
+TEST(Crc32c, IsTheSameInOnePieceAndByteByByte) {
+  ByteBuffer bytes(5000);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(mix64(i, 7));
+  for (const size_t size : {1, 8, 511, 1535, 1536, 1537, 1544, 3071, 3072, 3080, 4995}) {
+    const Bytes part = Bytes(bytes).subspan(3, size);
+    uint32_t one_by_one = 0;
+    for (const uint8_t& byte : part) one_by_one = crc32c(Bytes(&byte, 1), one_by_one);
+    EXPECT_EQ(crc32c(part), one_by_one) << size;
+  }
 }
 
 TEST(Varint, RoundTripsAndRefusesOverlong) {
