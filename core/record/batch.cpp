@@ -21,11 +21,18 @@ Failure<Error> invalid(std::string_view what) {
   return fail(ErrorCode::INVALID_RECORD, "record: " + std::string(what));
 }
 
+// Most lengths and deltas take one byte.
+inline const uint8_t* read_varint(const uint8_t* at, const uint8_t* end, int32_t& v) {
+  if (at == end || *at >= 0x80) return get_varint(at, end, v);
+  v = unzigzag(*at);
+  return at + 1;
+}
+
 // Reads a length and as many bytes; length -1 is null where `nullable`.
 bool take_field(Bytes& rest, bool nullable, std::optional<Bytes>& field) {
   int32_t length = 0;
   const uint8_t* const end = rest.data() + rest.size();
-  const uint8_t* at = get_varint(rest.data(), end, length);
+  const uint8_t* at = read_varint(rest.data(), end, length);
   if (at == nullptr || length < (nullable ? -1 : 0)) return false;
   if (length < 0) {
     field.reset();
@@ -45,29 +52,28 @@ bool take_header(Bytes& rest, RecordHeader& header) {
   return true;
 }
 
-// Decodes one record from its bytes after the length; returns its timestamp delta.
-Result<int64_t> decode_record_body(Bytes body, RecordView& record) {
+// Decodes one record from its bytes after the length. What is wrong with it; null: nothing.
+const char* decode_record_body(Bytes body, RecordView& record, int64_t& timestamp_delta) {
   const uint8_t* const end = body.data() + body.size();
-  if (body.empty()) return invalid("no attributes");
-  int64_t timestamp_delta = 0;
+  if (body.empty()) return "no attributes";
   const uint8_t* at = get_varlong(body.data() + 1, end, timestamp_delta);
-  if (at == nullptr) return invalid("timestamp delta");
-  at = get_varint(at, end, record.offset_delta);
-  if (at == nullptr) return invalid("offset delta");
+  if (at == nullptr) return "timestamp delta";
+  at = read_varint(at, end, record.offset_delta);
+  if (at == nullptr) return "offset delta";
   Bytes rest(at, end);
-  if (!take_field(rest, true, record.key)) return invalid("key");
-  if (!take_field(rest, true, record.value)) return invalid("value");
+  if (!take_field(rest, true, record.key)) return "key";
+  if (!take_field(rest, true, record.value)) return "value";
   int32_t count = 0;
-  at = get_varint(rest.data(), end, count);
-  if (at == nullptr || count < 0) return invalid("header count");
+  at = read_varint(rest.data(), end, count);
+  if (at == nullptr || count < 0) return "header count";
   rest = Bytes(at, end);
   const Bytes headers = rest;
   RecordHeader header;
   for (int32_t i = 0; i < count; ++i)
-    if (!take_header(rest, header)) return invalid("header");
-  if (!rest.empty()) return invalid("bytes behind the last header");
+    if (!take_header(rest, header)) return "header";
+  if (!rest.empty()) return "bytes behind the last header";
   record.headers = RecordHeaders(headers, count);
-  return timestamp_delta;
+  return nullptr;
 }
 
 }  // namespace
@@ -166,8 +172,10 @@ Result<bool> RecordCursor::next(RecordView& record) {
     TRY_ASSIGN(const Bytes encoded, decompressor_ != nullptr ? take_compressed_record() : take_record());
     int32_t length = 0;
     const uint8_t* const body = get_varint(encoded.data(), encoded.data() + encoded.size(), length);
-    TRY_ASSIGN(const int64_t timestamp_delta,
-               decode_record_body(Bytes(body, static_cast<size_t>(length)), record));
+    int64_t timestamp_delta = 0;
+    const char* const wrong =
+        decode_record_body(Bytes(body, static_cast<size_t>(length)), record, timestamp_delta);
+    if (wrong != nullptr) return invalid(wrong);
     record.size_bytes = encoded.size();
     record.offset = batch_.base_offset() + record.offset_delta;
     // Rule A9: under LogAppendTime the deltas mean nothing.
