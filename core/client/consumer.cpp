@@ -45,12 +45,6 @@ void Consumer::assign(const std::vector<TopicPartition>& partitions) {
   wake();
 }
 
-std::vector<TopicPartition> Consumer::assignment() const {
-  std::vector<TopicPartition> partitions;
-  for (const auto* const entry : core_.subscriptions().order()) partitions.push_back(entry->first);
-  return partitions;
-}
-
 Result<void> Consumer::seek(const TopicPartition& partition, int64_t offset, std::optional<int32_t> epoch) {
   if (offset < 0) return fail(ErrorCode::INVALID_REQUEST, "negative offset");
   if (!core_.seek(partition, offset, epoch))

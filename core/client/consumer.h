@@ -27,7 +27,6 @@ class Consumer {
   // Replaces the assignment; partitions that stay keep their positions. New ones start by auto.offset.reset
   // unless a seek comes first.
   void assign(const std::vector<TopicPartition>& partitions);
-  std::vector<TopicPartition> assignment() const;
 
   // The next record to be returned, validated against the leader if the epoch of the record before it is
   // given. INVALID_REQUEST: not assigned, or negative.
@@ -63,7 +62,7 @@ class Consumer {
   const PartitionPosition* state(const TopicPartition& partition) const {
     return core_.subscriptions().find(partition);
   }
-  // Where it stands in each partition that is assigned.
+  // The assignment, and where it stands in each of its partitions.
   std::span<const SubscriptionState::Entry* const> positions() const { return core_.subscriptions().order(); }
 
  private:

@@ -145,7 +145,9 @@ bool MetadataCache::update_topic(const wire::MetadataResponseTopic& offered, boo
   if (known != nullptr && topic == *known) return false;
   if (known != nullptr) names_.erase(known->id);
   if (!topic.id.is_zero()) names_[topic.id] = name;
-  topics_[name] = {std::move(topic), &seen};
+  Known& entry = topics_[name];
+  if (entry.epochs != &seen) ++epochs_version_;  // of another topic of that name
+  entry = {std::move(topic), &seen};
   return true;
 }
 

@@ -118,7 +118,7 @@ class MetadataCache {
   // The leader if there is one and its node is known.
   LeaderAndEpoch leader(const TopicPartition& partition) const;
   std::optional<int32_t> last_seen_epoch(const TopicPartition& partition) const;
-  // Grows whenever the last seen epoch of some partition changes.
+  // Grows whenever last_seen_epoch() of some partition may have changed.
   uint64_t epochs_version() const { return epochs_version_; }
   int32_t partition_count(std::string_view topic) const;
   // Partitions of the topic that have a leader.

@@ -119,10 +119,11 @@ bool Device::fails(DiskCall call, std::string_view path) {
 }
 
 int64_t Device::transfer_ns(uint64_t bytes) const {
-  if (profile_.bytes_per_second == 0) return 0;
+  const uint64_t own = profile_.bytes_per_second;  // 0: it takes no time
   const uint64_t troubled = trouble().bytes_per_second;
-  if (troubled < profile_.bytes_per_second) return static_cast<int64_t>(bytes * 1'000'000 / troubled * 1'000);
-  return static_cast<int64_t>(bytes * 1'000 / (profile_.bytes_per_second / 1'000'000 + 1));
+  if (troubled < (own == 0 ? ~0ULL : own)) return static_cast<int64_t>(bytes * 1'000'000 / troubled * 1'000);
+  if (own == 0) return 0;
+  return static_cast<int64_t>(bytes * 1'000 / (own / 1'000'000 + 1));
 }
 
 int64_t Device::service_ns(DiskCall call, uint64_t key, uint64_t n, uint64_t bytes) const {
@@ -149,7 +150,7 @@ int64_t Device::service_ns(DiskCall call, uint64_t key, uint64_t n, uint64_t byt
   // A device in trouble is met more often: its queue is full and its cache no longer hides it.
   const bool stalled = ground_.now() < trouble().stalled_until;
   if (stalled && call != DiskCall::read) chance = 1000;
-  if (trouble().slow_per_mille > 1000 || trouble().bytes_per_second < profile_.bytes_per_second)
+  if (trouble().slow_per_mille > 1000 || trouble().bytes_per_second != ~0ULL)
     chance = std::min<uint32_t>(1000, chance * 4);
   if (below(bits, 1000) >= chance) return 0;
   int64_t ns = table->sample_ns(mix64(bits, n)) + transfer_ns(bytes);
@@ -160,9 +161,9 @@ int64_t Device::service_ns(DiskCall call, uint64_t key, uint64_t n, uint64_t byt
 bool Device::wait(Life& life, InFlight& operation, int64_t ns, uint64_t bytes) {
   // One device: transfers queue behind one another, the rest of their times overlaps.
   Instant start = ground_.now();
-  if (bytes > 0 && profile_.bytes_per_second > 0) {
+  if (const int64_t transfer = transfer_ns(bytes); transfer > 0) {
     start = std::max(start, busy_until_);
-    busy_until_ = start + nanoseconds(scale_per_mille(transfer_ns(bytes), trouble().slow_per_mille));
+    busy_until_ = start + nanoseconds(scale_per_mille(transfer, trouble().slow_per_mille));
   }
   const Instant finish = start + nanoseconds(ns);
   operation.began_ = ground_.now();

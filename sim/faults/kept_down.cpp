@@ -22,6 +22,20 @@ std::string KeptDown::end(FaultStage& stage) {
   return what;
 }
 
+Began ask_to_stop(FaultStage& stage, const std::vector<SimNode*>& targets) {
+  std::vector<SimNode*> nodes;
+  std::string effect;
+  for (SimNode* node : targets) {
+    if (!node->alive()) continue;
+    effect += fmt::format("{}{} was asked to stop{}", effect.empty() ? "" : "; ", node->name(),
+                          stage.role_of(*node));
+    stage.stop(*node);
+    nodes.push_back(node);
+  }
+  if (nodes.empty()) return already_down(targets);
+  return {std::make_unique<KeptDown>(std::move(nodes)), std::move(effect)};
+}
+
 Began already_down(const std::vector<SimNode*>& targets) {
   return no_effect(join_names(targets) + (targets.size() == 1 ? " is down already" : " are down already"));
 }

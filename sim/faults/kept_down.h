@@ -15,6 +15,9 @@ class KeptDown final : public ActiveFault {
   std::vector<SimNode*> nodes_;
 };
 
+// Asks those that are up to stop in order, and keeps them down.
+Began ask_to_stop(FaultStage& stage, const std::vector<SimNode*>& targets);
+
 // "broker-1 is down already": of targets none of which is up.
 Began already_down(const std::vector<SimNode*>& targets);
 

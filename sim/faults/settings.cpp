@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "core/metadata/config_def.h"
+
 namespace ksim::sim {
 namespace {
 
@@ -27,27 +29,19 @@ constexpr std::string_view kFixed[] = {"process.roles",
                                        "log.retention.ms",
                                        "log.retention.bytes"};
 
-std::string_view trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(' ');
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(' ') + 1 - first);
-}
-
 }  // namespace
 
 Result<Properties> parse_settings(std::string_view text) {
   Properties settings;
-  while (!trimmed(text).empty()) {
-    const size_t comma = std::min(text.find(','), text.size());
-    const std::string_view one = trimmed(text.substr(0, comma));
-    text.remove_prefix(std::min(comma + 1, text.size()));
+  for (const std::string_view one : split_list(text)) {
+    if (one.empty()) continue;
     const size_t equals = one.find('=');
-    const std::string_view key = trimmed(one.substr(0, equals));
+    const std::string_view key = trim(one.substr(0, equals));
     if (equals == std::string_view::npos || key.empty())
       return fail(ErrorCode::INVALID_REQUEST, fmt::format("\"{}\": expected key=value, ...", one));
     if (std::find(std::begin(kFixed), std::end(kFixed), key) != std::end(kFixed))
       return fail(ErrorCode::INVALID_REQUEST, fmt::format("{} cannot be changed by a restart", key));
-    settings[std::string(key)] = trimmed(one.substr(equals + 1));
+    settings[std::string(key)] = trim(one.substr(equals + 1));
   }
   return settings;
 }

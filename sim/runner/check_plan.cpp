@@ -139,22 +139,30 @@ Words wrong_target(const Plan& plan, const std::string& target, bool clients, bo
   return fmt::format("no target \"{}\"{}", target, did_you_mean(target, known));
 }
 
+Words wrong_key(const std::string& key) {
+  if (key.starts_with("listener.name.") || find_broker_config(key) != nullptr) return std::nullopt;
+  std::vector<std::string> known;
+  for (const ConfigDef& def : broker_config_defs()) known.emplace_back(def.name);
+  return fmt::format("no configuration \"{}\"{}", key, did_you_mean(key, known));
+}
+
+Words wrong_configuration(const Plan& plan, const NodePlan& node) {
+  std::vector<std::string> warnings;
+  const Result<ServerConfig> config = ServerConfig::parse_text(server_properties(plan, node), warnings);
+  return config.ok() ? std::nullopt : Words(config.error().message);
+}
+
 // The settings of a restart, over those of every node.
 Words wrong_settings(const Plan& plan, const FaultPlan& fault) {
   const Result<Properties> settings = parse_settings(parameter(fault, "set", std::string()));
   if (!settings.ok()) return settings.error().message;
   if (settings->empty()) return "no settings: expected key=value, ...";
-  std::vector<std::string> known;
-  for (const ConfigDef& def : broker_config_defs()) known.emplace_back(def.name);
   for (const auto& [key, value] : *settings) {
-    if (std::find(known.begin(), known.end(), key) == known.end())
-      return fmt::format("no configuration \"{}\"{}", key, did_you_mean(key, known));
+    if (const Words words = wrong_key(key)) return words;
   }
   for (NodePlan node : plan.cluster.nodes) {
     for (const auto& [key, value] : *settings) node.config[key] = value;
-    std::vector<std::string> warnings;
-    const Result<ServerConfig> config = ServerConfig::parse_text(server_properties(plan, node), warnings);
-    if (!config.ok()) return config.error().message;
+    if (const Words words = wrong_configuration(plan, node)) return words;
   }
   return std::nullopt;
 }
@@ -181,24 +189,18 @@ Wrong wrong_fault(const Plan& plan) {
 // ---- Kafka's configurations ----
 
 Wrong wrong_node(const Plan& plan) {
-  std::vector<std::string> known;
-  for (const ConfigDef& def : broker_config_defs()) known.emplace_back(def.name);
   const auto unknown = [&](const std::string& path, const Properties& config) -> Wrong {
     for (const auto& [key, value] : config) {
-      if (key.starts_with("listener.name.") || std::find(known.begin(), known.end(), key) != known.end())
-        continue;
-      return Finding{fmt::format("{}.config.{}", path, key),
-                     fmt::format("cluster: no configuration \"{}\"{}", key, did_you_mean(key, known))};
+      if (const Words words = wrong_key(key))
+        return Finding{fmt::format("{}.config.{}", path, key), "cluster: " + *words};
     }
     return std::nullopt;
   };
   if (Wrong wrong = unknown("cluster", plan.cluster.config)) return wrong;
   for (const NodePlan& node : plan.cluster.nodes) {
     if (Wrong wrong = unknown(node.path, node.config)) return wrong;
-    std::vector<std::string> warnings;
-    const Result<ServerConfig> config = ServerConfig::parse_text(server_properties(plan, node), warnings);
-    if (!config.ok())
-      return Finding{node.path, fmt::format("{}: {}", machine_name(node), config.error().message)};
+    if (const Words words = wrong_configuration(plan, node))
+      return Finding{node.path, fmt::format("{}: {}", machine_name(node), *words)};
   }
   return std::nullopt;
 }
