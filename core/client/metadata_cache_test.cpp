@@ -82,6 +82,22 @@ TEST_F(MetadataCacheTest, errors_keep_the_epochs_seen) {
   EXPECT_EQ(cache.partition_count("t"), 1);
 }
 
+TEST_F(MetadataCacheTest, tells_when_an_epoch_has_changed) {
+  take({"t", kId, {{1, 5}}}, 0);
+  const uint64_t before = cache.epochs_version();
+  take({"t", kId, {{2, 5}}}, 1);
+  EXPECT_EQ(cache.epochs_version(), before);
+  cache.saw_epoch(kFirst, 6);
+  const uint64_t seen = cache.epochs_version();
+  EXPECT_GT(seen, before);
+  take({"t", kOtherId, {{1, 7}}}, 2);
+  const uint64_t other = cache.epochs_version();
+  EXPECT_GT(other, seen);
+  take({"t", kId, {{1, 6}}}, 3);  // the namesake, of which nothing new was seen
+  EXPECT_EQ(cache.last_seen_epoch(kFirst), 6);
+  EXPECT_GT(cache.epochs_version(), other);
+}
+
 // Rule G35.
 TEST_F(MetadataCacheTest, when_it_asks) {
   EXPECT_LE(cache.next_update(), at(0));
