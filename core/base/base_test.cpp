@@ -25,7 +25,7 @@ TEST(Crc32c, KnownValues) {
 TEST(Crc32c, IsTheSameInOnePieceAndByteByByte) {
   ByteBuffer bytes(5000);
   for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(mix64(i, 7));
-  for (const size_t size : {1, 8, 511, 1535, 1536, 1537, 1544, 3071, 3072, 3080, 4995}) {
+  for (const size_t size : {1U, 8U, 511U, 1535U, 1536U, 1537U, 1544U, 3071U, 3072U, 3080U, 4995U}) {
     const Bytes part = Bytes(bytes).subspan(3, size);
     uint32_t one_by_one = 0;
     for (const uint8_t& byte : part) one_by_one = crc32c(Bytes(&byte, 1), one_by_one);

@@ -42,8 +42,12 @@ inline uint8_t* put_varint(uint8_t* at, int32_t v) { return put_uvarint(at, zigz
 inline uint8_t* put_varlong(uint8_t* at, int64_t v) { return put_uvarint(at, zigzag64(v)); }
 
 // Reads from [at, end). Returns the byte after, or nullptr if the bytes end too early or the number is too
-// long (over 5 or 10 bytes, or bits beyond 32 or 64).
+// long (over 5 or 10 bytes, or bits beyond 32 or 64). Most numbers take one byte, and are read without a loop.
 inline const uint8_t* get_uvarint64(const uint8_t* at, const uint8_t* end, uint64_t& v) {
+  if (at != end && *at < 0x80) {
+    v = *at;
+    return at + 1;
+  }
   uint64_t value = 0;
   for (unsigned shift = 0; shift < 70; shift += 7) {
     if (at == end) return nullptr;
@@ -58,6 +62,10 @@ inline const uint8_t* get_uvarint64(const uint8_t* at, const uint8_t* end, uint6
   return nullptr;
 }
 inline const uint8_t* get_uvarint32(const uint8_t* at, const uint8_t* end, uint32_t& v) {
+  if (at != end && *at < 0x80) {
+    v = *at;
+    return at + 1;
+  }
   uint32_t value = 0;
   for (unsigned shift = 0; shift < 35; shift += 7) {
     if (at == end) return nullptr;

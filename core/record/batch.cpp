@@ -21,18 +21,11 @@ Failure<Error> invalid(std::string_view what) {
   return fail(ErrorCode::INVALID_RECORD, "record: " + std::string(what));
 }
 
-// Most lengths and deltas take one byte.
-inline const uint8_t* read_varint(const uint8_t* at, const uint8_t* end, int32_t& v) {
-  if (at == end || *at >= 0x80) return get_varint(at, end, v);
-  v = unzigzag(*at);
-  return at + 1;
-}
-
 // Reads a length and as many bytes; length -1 is null where `nullable`.
 bool take_field(Bytes& rest, bool nullable, std::optional<Bytes>& field) {
   int32_t length = 0;
   const uint8_t* const end = rest.data() + rest.size();
-  const uint8_t* at = read_varint(rest.data(), end, length);
+  const uint8_t* at = get_varint(rest.data(), end, length);
   if (at == nullptr || length < (nullable ? -1 : 0)) return false;
   if (length < 0) {
     field.reset();
@@ -58,13 +51,13 @@ const char* decode_record_body(Bytes body, RecordView& record, int64_t& timestam
   if (body.empty()) return "no attributes";
   const uint8_t* at = get_varlong(body.data() + 1, end, timestamp_delta);
   if (at == nullptr) return "timestamp delta";
-  at = read_varint(at, end, record.offset_delta);
+  at = get_varint(at, end, record.offset_delta);
   if (at == nullptr) return "offset delta";
   Bytes rest(at, end);
   if (!take_field(rest, true, record.key)) return "key";
   if (!take_field(rest, true, record.value)) return "value";
   int32_t count = 0;
-  at = read_varint(rest.data(), end, count);
+  at = get_varint(rest.data(), end, count);
   if (at == nullptr || count < 0) return "header count";
   rest = Bytes(at, end);
   const Bytes headers = rest;
