@@ -2,12 +2,14 @@
 // Views of bytes and the two owners of them: ByteBuffer (one owner) and Buffer (counted, immutable length).
 
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -29,21 +31,32 @@ inline bool equal(Bytes a, Bytes b) {
   return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size()) == 0);
 }
 
+// The bytes of an integer in the other order. C++20 has no name for it; gcc makes one instruction of the builtins,
+// but of no loop.
+template <class U>
+constexpr U swap_bytes(U value) {
+  static_assert(std::is_unsigned_v<U> && sizeof(U) <= 8);
+  if constexpr (sizeof(U) == 8) return static_cast<U>(__builtin_bswap64(value));
+  if constexpr (sizeof(U) == 4) return static_cast<U>(__builtin_bswap32(value));
+  if constexpr (sizeof(U) == 2) return static_cast<U>(__builtin_bswap16(value));
+  return value;
+}
+template <class U>
+constexpr U big_endian(U value) {
+  return std::endian::native == std::endian::little ? swap_bytes(value) : value;
+}
+
 // Big-endian loads and stores at a place the caller has checked.
 template <class T>
 inline T load_be(const uint8_t* at) {
-  using U = std::make_unsigned_t<T>;
-  U value = 0;
-  for (size_t i = 0; i < sizeof(T); ++i) value = static_cast<U>((static_cast<uint64_t>(value) << 8) | at[i]);
-  return static_cast<T>(value);
+  std::make_unsigned_t<T> value;
+  std::memcpy(&value, at, sizeof value);
+  return static_cast<T>(big_endian(value));
 }
 template <class T>
 inline void store_be(uint8_t* at, T value) {
-  auto bits = static_cast<std::make_unsigned_t<T>>(value);
-  for (size_t i = sizeof(T); i-- > 0;) {
-    at[i] = static_cast<uint8_t>(bits);
-    bits = static_cast<decltype(bits)>(static_cast<uint64_t>(bits) >> 8);
-  }
+  const auto bits = big_endian(static_cast<std::make_unsigned_t<T>>(value));
+  std::memcpy(at, &bits, sizeof bits);
 }
 
 // Counted block of bytes of one fixed size, shared between the frame of a request, the views decoded from

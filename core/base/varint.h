@@ -41,13 +41,23 @@ inline uint8_t* put_uvarint(uint8_t* at, uint64_t v) {
 inline uint8_t* put_varint(uint8_t* at, int32_t v) { return put_uvarint(at, zigzag(v)); }
 inline uint8_t* put_varlong(uint8_t* at, int64_t v) { return put_uvarint(at, zigzag64(v)); }
 
-// Reads from [at, end). Returns the byte after, or nullptr if the bytes end too early or the number is too
-// long (over 5 or 10 bytes, or bits beyond 32 or 64). Most numbers take one byte, and are read without a loop.
-inline const uint8_t* get_uvarint64(const uint8_t* at, const uint8_t* end, uint64_t& v) {
-  if (at != end && *at < 0x80) {
-    v = *at;
+// Most numbers take one byte or two, and are read without a loop. nullptr: this is none of those.
+template <class U>
+inline const uint8_t* get_short_uvarint(const uint8_t* at, const uint8_t* end, U& v) {
+  if (at == end) return nullptr;
+  if (at[0] < 0x80) {
+    v = at[0];
     return at + 1;
   }
+  if (end - at < 2 || at[1] >= 0x80) return nullptr;
+  v = (at[0] & 0x7fU) | static_cast<U>(at[1]) << 7;
+  return at + 2;
+}
+
+// Reads from [at, end). Returns the byte after, or nullptr if the bytes end too early or the number is too
+// long (over 5 or 10 bytes, or bits beyond 32 or 64).
+inline const uint8_t* get_uvarint64(const uint8_t* at, const uint8_t* end, uint64_t& v) {
+  if (const uint8_t* const next = get_short_uvarint(at, end, v)) return next;
   uint64_t value = 0;
   for (unsigned shift = 0; shift < 70; shift += 7) {
     if (at == end) return nullptr;
@@ -62,10 +72,7 @@ inline const uint8_t* get_uvarint64(const uint8_t* at, const uint8_t* end, uint6
   return nullptr;
 }
 inline const uint8_t* get_uvarint32(const uint8_t* at, const uint8_t* end, uint32_t& v) {
-  if (at != end && *at < 0x80) {
-    v = *at;
-    return at + 1;
-  }
+  if (const uint8_t* const next = get_short_uvarint(at, end, v)) return next;
   uint32_t value = 0;
   for (unsigned shift = 0; shift < 35; shift += 7) {
     if (at == end) return nullptr;

@@ -220,11 +220,13 @@ class RecordCursor {
   // False: all records of the header's count were read. INVALID_RECORD as in rule A9, CORRUPT_MESSAGE or
   // UNSUPPORTED_COMPRESSION_TYPE if they cannot be decompressed; after a failure the cursor fails for ever.
   Result<bool> next(RecordView& record);
+  // The same for whoever walks many records: false also after a failure, which failure() then tells.
+  bool advance(RecordView& record);
+  const std::optional<Error>& failure() const { return failure_; }
 
  private:
-  Result<Bytes> take_record();
   Result<Bytes> take_compressed_record();
-  Result<bool> finish();
+  Result<void> finish();
 
   BatchView batch_;
   Bytes rest_;  // of the uncompressed records, or of the window

@@ -83,12 +83,8 @@ Result<RecordChecks, BatchRejection> check_records(const BatchView& batch, const
                                                    int64_t now_ms) {
   RecordChecks checks;
   RecordCursor records(batch);
-  for (RecordView record;; ++checks.count) {
-    const auto more = records.next(record);
-    if (!more.ok()) return unreadable(more.error());
-    if (!*more) break;
-    checks.check(batch, record, rules, now_ms);
-  }
+  for (RecordView record; records.advance(record); ++checks.count) checks.check(batch, record, rules, now_ms);
+  if (records.failure()) return unreadable(*records.failure());
   if (checks.rejection.record_errors.empty()) return checks;
   BatchRejection rejection = std::move(checks.rejection);
   rejection.code = checks.timestamp_error ? ErrorCode::INVALID_TIMESTAMP : ErrorCode::INVALID_RECORD;
@@ -111,12 +107,8 @@ Result<ByteBuffer, BatchRejection> rebuild(const BatchView& batch, const Validat
   options.control = batch.is_control();
   BatchBuilder builder(options);
   RecordCursor records(batch);
-  for (RecordView record;;) {
-    const auto more = records.next(record);
-    if (!more.ok()) return unreadable(more.error());
-    if (!*more) break;
-    builder.append_at(builder.next_offset(), record);
-  }
+  for (RecordView record; records.advance(record);) builder.append_at(builder.next_offset(), record);
+  if (records.failure()) return unreadable(*records.failure());
   ByteBuffer rebuilt = builder.build();
   if (rebuilt.size() > rules.max_message_bytes)
     return reject(ErrorCode::MESSAGE_TOO_LARGE, "recompressed batch of " + std::to_string(rebuilt.size()) +
