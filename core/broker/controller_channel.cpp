@@ -39,8 +39,8 @@ Result<std::shared_ptr<rpc::RpcPeer>> ControllerChannel::find(Deadline deadline)
   }
 }
 
-Result<void> ControllerChannel::pause(Deadline deadline) {
-  const Instant again = env_.after(options_.retry_backoff);
+Result<void> ControllerChannel::pause(Duration backoff, Deadline deadline) {
+  const Instant again = env_.after(backoff);
   if (again >= deadline) {
     env_.scheduler.sleep_until(deadline);
     return fail(ErrorCode::REQUEST_TIMED_OUT, "the active controller did not answer");

@@ -1,6 +1,7 @@
 #pragma once
 // Requests of this broker to whoever is the active controller now (rules D6, D44, W3).
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -44,7 +45,7 @@ class ControllerChannel {
     std::string_view purpose;  // a literal; names the connection
     std::string client_id;
     Duration request_timeout = seconds(30);  // controller.socket.timeout.ms
-    Duration retry_backoff = milliseconds(50);
+    Duration retry_backoff = milliseconds(50);  // the longest; a controller just elected is soon at work
   };
   ControllerChannel(const Env& env, ActiveController& active, Options options);
   ControllerChannel(const ControllerChannel&) = delete;
@@ -56,7 +57,8 @@ class ControllerChannel {
   template <class Request>
   Result<rpc::Reply<typename Request::Response>> call(
       const Request& request, Deadline deadline, std::optional<Duration> request_timeout = std::nullopt) {
-    for (;;) {
+    for (Duration backoff = options_.retry_backoff / 10;;
+         backoff = std::min(backoff * 2, options_.retry_backoff)) {
       TRY_ASSIGN(const std::shared_ptr<rpc::RpcPeer> peer, find(deadline));
       const Deadline reply_by =
           std::min(deadline, env_.after(request_timeout.value_or(options_.request_timeout)));
@@ -64,7 +66,7 @@ class ControllerChannel {
       if (reply.ok() && !refused(**reply)) return reply;
       if (!reply.ok() && reply.error().code == ErrorCode::UNSUPPORTED_VERSION) return reply;
       env_.reached(Mark::controller_asked_again, options_.purpose);
-      TRY(pause(deadline));
+      TRY(pause(backoff, deadline));
     }
   }
 
@@ -80,7 +82,7 @@ class ControllerChannel {
   }
   Result<std::shared_ptr<rpc::RpcPeer>> find(Deadline deadline);
   void controller_moved();
-  Result<void> pause(Deadline deadline);
+  Result<void> pause(Duration backoff, Deadline deadline);
 
   const Env& env_;
   ActiveController& active_;

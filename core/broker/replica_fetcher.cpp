@@ -50,7 +50,9 @@ void ReplicaFetcher::start(Scope& scope, uint64_t entity) {
 void ReplicaFetcher::add(const std::shared_ptr<Partition>& partition) {
   Followed& followed = followed_[partition->key()];
   if (followed.partition == partition && followed.leader_epoch == partition->leader_epoch()) return;
-  followed = {partition, partition->leader_epoch(), Instant{}, false};
+  followed = {};
+  followed.partition = partition;
+  followed.leader_epoch = partition->leader_epoch();
   changed_.notify_one();
 }
 
@@ -213,6 +215,7 @@ void ReplicaFetcher::take_partition(const FetchKey& name, const FetchAsk& ask,
   const std::shared_ptr<Partition> partition = found->second.partition;
   switch (error_code_of(data.error_code)) {
     case ErrorCode::NONE: {
+      found->second.refused_for = {};
       const Result<void> taken = append(*partition, ask, data);
       bytes_in_ += data.records.bytes.size();
       // The append may have waited: the partition may be gone from here.
@@ -231,7 +234,7 @@ void ReplicaFetcher::take_partition(const FetchKey& name, const FetchAsk& ask,
       found->second.parked = true;
       return;
     default:
-      return delay(key);
+      return delay_refused(found->second);
   }
 }
 
@@ -287,6 +290,11 @@ Result<int64_t> ReplicaFetcher::leader_offset(const Partition& partition, int32_
 void ReplicaFetcher::delay(const PartitionKey& key) {
   const auto found = followed_.find(key);
   if (found != followed_.end()) found->second.ready_at = env_.after(options_.backoff);
+}
+
+void ReplicaFetcher::delay_refused(Followed& followed) {
+  followed.refused_for = std::clamp(followed.refused_for * 2, options_.backoff / 16, options_.backoff);
+  followed.ready_at = env_.after(followed.refused_for);
 }
 
 void ReplicaFetcher::delay_all() {

@@ -44,8 +44,9 @@ class ReplicaFetcher {
   struct Followed {
     std::shared_ptr<Partition> partition;
     int32_t leader_epoch = -1;
-    Instant ready_at;     // after an error
-    bool parked = false;  // fenced: until the next leader epoch (rule D54)
+    Instant ready_at;         // after an error
+    Duration refused_for{0};  // how long it was put off when the leader last refused; 0: it did not
+    bool parked = false;      // fenced: until the next leader epoch (rule D54)
     int64_t lag = 0;
   };
   using Wanted = std::map<FetchKey, FetchAsk>;
@@ -64,6 +65,8 @@ class ReplicaFetcher {
   void out_of_range(const std::shared_ptr<Partition>& partition, const FetchAsk& ask);
   Result<int64_t> leader_offset(const Partition& partition, int32_t leader_epoch, int64_t timestamp);
   void delay(const PartitionKey& key);
+  // The leader may not have heard yet that it leads: it is asked again soon at first.
+  void delay_refused(Followed& followed);
   void delay_all();
 
   const Env& env_;

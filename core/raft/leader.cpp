@@ -124,7 +124,7 @@ void Leader::forget_silent_observers(Instant now) {
 
 int64_t Leader::enqueue(Buffer batch, int32_t record_count, Instant now) {
   ENSURE(record_count > 0, "an append without records");
-  if (queue_.empty()) drain_due_ = now + linger_;
+  if (queue_.empty()) drain_due_ = std::max(now, linger_until_);
   queued_bytes_ += batch.size();
   AppendEntry& entry = queue_.emplace_back();
   entry.base_offset = next_offset_;
@@ -134,11 +134,12 @@ int64_t Leader::enqueue(Buffer batch, int32_t record_count, Instant now) {
   return entry.base_offset;
 }
 
-std::vector<AppendEntry> Leader::drain() {
+std::vector<AppendEntry> Leader::drain(Instant now) {
   std::vector<AppendEntry> drained = std::move(queue_);
   queue_.clear();
   queued_bytes_ = 0;
   drain_due_ = Instant::never();
+  linger_until_ = now + linger_;
   return drained;
 }
 

@@ -48,12 +48,14 @@ class Leader {
   bool resign_requested = false;
 
   // ---- appends that linger (rule B27) ----
+  // The first after a quiet time goes at once, those within the linger time of it go together. Apache Kafka has
+  // the first wait as well.
   // Takes the batch and gives its base offset.
   int64_t enqueue(Buffer batch, int32_t record_count, Instant now);
   // Whether `batch_bytes` more would exceed one batch's limit.
   bool would_overflow(size_t batch_bytes) const { return queued_bytes_ + batch_bytes > max_batch_bytes_; }
   Instant drain_due() const { return drain_due_; }
-  std::vector<AppendEntry> drain();
+  std::vector<AppendEntry> drain(Instant now);
   int64_t next_offset() const { return next_offset_; }
   // The leader-change batch that opens the epoch takes one offset.
   void opened() { ++next_offset_; }
@@ -79,6 +81,7 @@ class Leader {
   size_t queued_bytes_ = 0;
   int64_t next_offset_;
   Instant drain_due_ = Instant::never();
+  Instant linger_until_;
 };
 
 }  // namespace ksim::raft

@@ -144,7 +144,7 @@ class Node {
   void handle(Step& s, int32_t peer, EndQuorumEpochResponse& response);
   Duration successor_backoff(const std::vector<ReplicaKey>& preferred) const;
   void open_epoch(Step& s, Leader& leader);
-  void drain_appends(Leader& leader);
+  void drain_appends(Leader& leader, Instant now);
   void flush_if_needed();
   void leader_advanced(Step& s);
   Instant poll_as(Step& s, Leader& state);

@@ -38,17 +38,17 @@ void Node::on(Step& s, ClientAppend& in) {
   } else if (in.required_offset && *in.required_offset != leader->next_offset()) {
     outcome.error = ErrorCode::UNKNOWN_SERVER_ERROR;
   } else {
-    if (leader->would_overflow(in.batch.size())) drain_appends(*leader);
+    if (leader->would_overflow(in.batch.size())) drain_appends(*leader, s.now);
     outcome.base_offset = leader->enqueue(std::move(in.batch), in.record_count, s.now);
     outcome.last_offset = outcome.base_offset + in.record_count - 1;
   }
   out_.at_once(outcome);
 }
 
-void Node::drain_appends(Leader& leader) {
+void Node::drain_appends(Leader& leader, Instant now) {
   AppendAsLeader append;
   append.epoch = epoch_;
-  append.entries = leader.drain();
+  append.entries = leader.drain(now);
   if (append.entries.empty()) return;
   for (const AppendEntry& entry : append.entries) {
     log_.append(entry.base_offset, entry.base_offset + entry.record_count - 1, epoch_);
@@ -77,7 +77,7 @@ Instant Node::poll_as(Step& s, Leader& state) {
     become_resigned(s, state.successors());
     return s.now;
   }
-  if (state.drain_due() <= s.now) drain_appends(state);
+  if (state.drain_due() <= s.now) drain_appends(state, s.now);
   complete_fetches(s);
   Instant next = std::min(state.drain_due(), state.check_quorum_deadline());
   for (const PendingFetch& fetch : fetches_) next = std::min(next, fetch.deadline);
