@@ -62,6 +62,7 @@ SeedResult SeedResult::of(const RunSummary& summary) {
   std::sort(result.fault_kinds.begin(), result.fault_kinds.end());
   result.fault_kinds.erase(std::unique(result.fault_kinds.begin(), result.fault_kinds.end()),
                            result.fault_kinds.end());
+  result.situations = summary.situations;
   if (!summary.simulator_fault.empty()) {
     result.simulator_fault = true;
     result.complaint = summary.simulator_fault;
@@ -83,6 +84,8 @@ ByteBuffer SeedResult::encode() const {
   for (uint64_t reached : marks) put(out, reached);
   put(out, fault_kinds.size());
   for (const std::string& kind : fault_kinds) put_text(out, kind);
+  put(out, situations.size());
+  for (uint64_t situation : situations) put(out, situation);
   put_text(out, complaint);
   return out;
 }
@@ -109,6 +112,13 @@ std::optional<SeedResult> SeedResult::decode(Bytes bytes) {
   result.fault_kinds.resize(count);
   for (std::string& kind : result.fault_kinds) {
     if (!take_text(bytes, kind)) return std::nullopt;
+  }
+  if (!take(bytes, count) || count > bytes.size()) return std::nullopt;
+  result.situations.resize(count);
+  for (uint16_t& situation : result.situations) {
+    uint64_t number = 0;
+    if (!take(bytes, number)) return std::nullopt;
+    situation = static_cast<uint16_t>(number);
   }
   if (!take_text(bytes, result.complaint) || !bytes.empty()) return std::nullopt;
   return result;

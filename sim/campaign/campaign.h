@@ -22,7 +22,8 @@ struct SeedResult {
   RunCounts counts;
   std::vector<uint64_t> marks;           // by number of the mark: how often it was reached
   std::vector<std::string> fault_kinds;  // that took effect, sorted
-  std::string complaint;        // the first violation, or what is wrong with the simulator
+  std::vector<uint16_t> situations;      // ascending (sim/observer/situations.h)
+  std::string complaint;                 // the first violation, or what is wrong with the simulator
   bool simulator_fault = false;
 
   static SeedResult of(const RunSummary& summary);

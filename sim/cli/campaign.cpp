@@ -69,7 +69,7 @@ SeedResult broken(uint64_t seed, std::string complaint) {
 
 // One seed twice, in two processes.
 SeedResult verify_seed(const Source& source, const host::ScenarioCommand& command, uint64_t seed) {
-  const Result<Plan> plan = source.plan(seed);
+  const Result<Plan> plan = source.plan({seed, {}});
   if (!plan.ok()) return broken(seed, plan.error().message);
   const Verified verified = verify(*plan, command, [](RunSummary& summary) {
     const ByteBuffer words = SeedResult::of(summary).encode();
@@ -96,9 +96,10 @@ bool run_each(const Source& source, const host::ScenarioCommand& command, uint64
     host::keep_memory();
     memory = std::make_unique<RunMemory>();
   };
-  farm.work = [&](uint64_t job) {
+  farm.work = [&](uint64_t job, Bytes) {
     const uint64_t seed = seeds.first + job;
-    return (command.verify ? verify_seed(source, command, seed) : run_seed(source, command, seed, *memory))
+    return (command.verify ? verify_seed(source, command, seed)
+                           : run_seed(source, command, {seed, {}}, *memory))
         .encode();
   };
   farm.done = [&](uint64_t job, Bytes words) {
@@ -116,13 +117,13 @@ bool run_each(const Source& source, const host::ScenarioCommand& command, uint64
 
 }  // namespace
 
-SeedResult run_seed(const Source& source, const host::ScenarioCommand& command, uint64_t seed,
+SeedResult run_seed(const Source& source, const host::ScenarioCommand& command, const Lineage& lineage,
                     RunMemory& memory) {
-  const Result<Plan> plan = source.plan(seed);
-  if (!plan.ok()) return broken(seed, plan.error().message);
+  const Result<Plan> plan = source.plan(lineage);
+  if (!plan.ok()) return broken(lineage.seed, plan.error().message);
   const RunRequest request{!command.no_faults, !command.no_checkers, false, nullptr};
   SeedResult result = SeedResult::of(run_guarded(*plan, request, memory));
-  result.seed = seed;
+  result.seed = lineage.seed;
   return result;
 }
 

@@ -288,6 +288,24 @@ class CommandLine(unittest.TestCase):
         fresh = self.swarm("ping", "--seeds", "1..2", "--campaign", path, "--fresh")
         self.assertEqual(fresh["runs"], 2)
 
+    def test_a_guided_swarm_mutates_what_brought_news(self):
+        path = self.path("swarm.sqlite")
+        first = self.swarm("quorum", "--guided", "--seeds", "1..40", "--campaign", path)
+        more = self.swarm("quorum", "--guided", "--seeds", "1..110", "--campaign", path)
+        self.assertEqual((first["runs"], more["runs"], more["rechecked"], more["differences"]), (40, 110, 2, []))
+        database = sqlite3.connect(path)
+        runs = database.execute("select number, seed, digest, kept from run order by number").fetchall()
+        database.close()
+        mutated = [run for run in runs if "+" in run[1]]
+        self.assertGreater(len(mutated), 40)
+        self.assertGreater(sum(kept for _, _, _, kept in runs), 10)
+        self.assertGreater(sum(kept for _, _, _, kept in mutated), 2)
+        for _, seed, digest, _ in mutated[:3]:
+            self.assertIn(f"digest {digest}", self.good("scenario", "quorum", "--seed", seed).stdout)
+            plan = self.file("mutated.toml", self.good("scenario", "quorum", "--seed", seed, "--print-plan").stdout)
+            self.assertIn(f"digest {digest}", self.good("scenario", "--plan", plan).stdout)
+        self.assertIn("another way", self.refused("swarm", "quorum", "--seeds", "1..40", "--campaign", path))
+
     def test_a_swarm_keeps_its_time_and_what_it_had_when_interrupted(self):
         path = self.path("swarm.sqlite")
         timed = self.swarm("ping", "--time", "1s", "--campaign", path)

@@ -41,8 +41,9 @@ struct Source {
   bool is_plan = false;
   std::vector<Setting> settings;
 
-  // Errors: INVALID_REQUEST with what is wrong with the text or with what it asks of Kafka.
-  Result<Plan> plan(uint64_t seed) const;
+  // Errors: INVALID_REQUEST with what is wrong with the text or with what it asks of Kafka. A mutation after
+  // which the plan could not be run is passed over.
+  Result<Plan> plan(const Lineage& lineage) const;
 };
 Result<Source> load_source(const host::ScenarioCommand& command);
 // "scenarios/NAME.toml" of this build, by name.
@@ -50,7 +51,7 @@ std::vector<std::string> scenario_names();
 std::string scenario_path(const std::string& name);
 // The command that runs this again; without a seed it ends before "--seed".
 std::string repeat_command(const host::ScenarioCommand& command, const Source& source,
-                           std::optional<uint64_t> seed = std::nullopt);
+                           const std::optional<Lineage>& seed = std::nullopt);
 
 // What runs plans of this kind.
 RunFunction runner_of(const Plan& plan);
@@ -71,10 +72,11 @@ struct Verified {
 };
 Verified verify(const Plan& plan, const host::ScenarioCommand& command,
                 const std::function<std::string(RunSummary&)>& words);
-int run_verify(const Plan& plan, const Source& source, const host::ScenarioCommand& command);
+int run_verify(const Plan& plan, const Lineage& lineage, const Source& source,
+               const host::ScenarioCommand& command);
 int run_campaign(const Source& source, const host::ScenarioCommand& command);
 // One seed, as a worker runs it.
-SeedResult run_seed(const Source& source, const host::ScenarioCommand& command, uint64_t seed,
+SeedResult run_seed(const Source& source, const host::ScenarioCommand& command, const Lineage& lineage,
                     RunMemory& memory);
 
 }  // namespace ksim::sim

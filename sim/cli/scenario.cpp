@@ -57,8 +57,9 @@ void report_fault(const RunSummary& summary) {
 int run_scenario(const host::ScenarioCommand& command) {
   const Result<Source> source = load_source(command);
   if (!source.ok()) return refuse(source.error().message);
-  const uint64_t seed = command.seeds ? command.seeds->first : command.seed.value_or(1);
-  const Result<Plan> plan = source->plan(seed);
+  const Lineage lineage =
+      command.seeds ? Lineage{command.seeds->first, {}} : command.seed.value_or(Lineage{});
+  const Result<Plan> plan = source->plan(lineage);
   if (!plan.ok()) return refuse(plan.error().message);
   if (command.print_plan) {
     host::write_out(print_plan(*plan));
@@ -69,12 +70,12 @@ int run_scenario(const host::ScenarioCommand& command) {
       return refuse("--record " + *why);
   }
   if (command.seeds) return run_campaign(*source, command);
-  if (command.verify) return run_verify(*plan, *source, command);
+  if (command.verify) return run_verify(*plan, lineage, *source, command);
   host::keep_memory();
   RunMemory memory;
   const RunRequest request{!command.no_faults, !command.no_checkers, command.record.has_value(), nullptr};
   RunSummary summary = run_guarded(*plan, request, memory);
-  summary.repeat = repeat_command(command, *source, plan->seed);
+  summary.repeat = repeat_command(command, *source, lineage);
   if (command.record && !summary.recording.empty()) {
     const Result<void> written = host::write_whole(*command.record, summary.recording);
     if (!written.ok()) summary.simulator_fault = "--record " + written.error().message;

@@ -2,21 +2,31 @@
 
 #include <fmt/format.h>
 
+#include "core/base/hash.h"
 #include "sim/cli/commands.h"
 #include "sim/faults/all.h"
 #include "sim/host/files.h"
 #include "sim/ping/ping_run.h"
+#include "sim/plan/mutate.h"
 #include "sim/plan/words.h"
 #include "sim/runner/check_plan.h"
 
 namespace ksim::sim {
 
-Result<Plan> Source::plan(uint64_t seed) const {
+Result<Plan> Source::plan(const Lineage& lineage) const {
   const Vocabulary words = fault_vocabulary();
-  TRY_ASSIGN(Plan plan, is_plan ? parse_plan(text, name, settings, words)
-                                : draw_plan(text, name, seed, settings, words));
-  if (const auto wrong = what_is_wrong(plan, name, plan.scenario != kPingScenario))
-    return fail(ErrorCode::INVALID_REQUEST, *wrong);
+  const auto draw = [&](uint64_t seed) { return draw_plan(text, name, seed, settings, words); };
+  const auto why_not = [&](const Plan& plan) {
+    return what_is_wrong(plan, name, plan.scenario != kPingScenario);
+  };
+  TRY_ASSIGN(Plan plan, is_plan ? parse_plan(text, name, settings, words) : draw(lineage.seed));
+  if (const auto wrong = why_not(plan)) return fail(ErrorCode::INVALID_REQUEST, *wrong);
+  for (const uint32_t mutation : lineage.mutations) {
+    Plan mutated = plan;
+    TRY_ASSIGN(const Plan donor, draw(mix64(lineage.seed, mutation)));
+    mutate(mutated, donor, mutation, words);
+    if (!why_not(mutated)) plan = std::move(mutated);
+  }
   return plan;
 }
 
@@ -81,13 +91,13 @@ std::string shell_word(const std::string& text) {
 }  // namespace
 
 std::string repeat_command(const host::ScenarioCommand& command, const Source& source,
-                           std::optional<uint64_t> seed) {
+                           const std::optional<Lineage>& seed) {
   std::string text = "scripts/ksim scenario ";
   text += command.plan_file ? "--plan " + shell_word(*command.plan_file) : shell_word(command.scenario);
   for (const auto& [key, value] : command.settings) text += " --set " + shell_word(key + "=" + value);
   if (command.no_faults) text += " --no-faults";
   if (command.no_checkers) text += " --no-checkers";
-  if (seed && !source.is_plan) text += fmt::format(" --seed {}", *seed);
+  if (seed && !source.is_plan) text += " --seed " + to_string(*seed);
   return text;
 }
 

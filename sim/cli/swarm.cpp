@@ -68,7 +68,12 @@ class Hive {
       host::keep_memory();
       memory_ = std::make_unique<RunMemory>();
     };
-    farm.work = [this](uint64_t job) { return work(swarm_job(job)); };
+    farm.brief = [this](uint64_t job) {
+      return to_buffer(as_bytes(to_string(swarm_.lineage_of(swarm_job(job).number))));
+    };
+    farm.work = [this](uint64_t job, Bytes brief) {
+      return work(swarm_job(job), parse_lineage(as_text(brief)).value());
+    };
     farm.done = [this](uint64_t job, Bytes words) { return done(swarm_job(job), words); };
     farm.died = [this](uint64_t job, int code) { return died(swarm_job(job), code); };
     farm.tick = [this] { tick(); };
@@ -88,27 +93,23 @@ class Hive {
   const Member& member(uint64_t number) const { return members_[number % members_.size()]; }
 
   // ---- in a worker ----
-  ByteBuffer work(SwarmJob job) {
+  ByteBuffer work(SwarmJob job, const Lineage& lineage) {
     if (job.recheck ? swarm_.rechecked(job.number) : swarm_.has(job.number)) return {};
     const bool own = std::find(own_.begin(), own_.end(), job.number) != own_.end();
-    if (job.recheck) return encode({}, own ? run_elsewhere(job.number) : run_here(job.number));
+    const Member& of = member(job.number);
+    if (job.recheck && own) return encode({}, run_elsewhere(of, lineage));
+    const SeedResult result = run_seed(of.source, of.command, lineage, *memory_);
+    if (job.recheck) return encode({}, result);
     own_.push_back(job.number);
-    const SeedResult result = run_here(job.number);
     const bool wanted = !result.holds && !result.simulator_fault && recorded_ < kMostRecordings;
-    return encode(wanted ? record(job.number) : std::string(), result);
-  }
-
-  SeedResult run_here(uint64_t number) {
-    return run_seed(member(number).source, member(number).command, swarm_.plan().seed_of(number), *memory_);
+    return encode(wanted ? record(of, lineage) : std::string(), result);
   }
 
   // In a process that has run nothing yet: this one has run the seed itself.
-  SeedResult run_elsewhere(uint64_t number) const {
+  static SeedResult run_elsewhere(const Member& of, const Lineage& lineage) {
     host::Child child([&](host::Outlet& outlet) {
       RunMemory memory;
-      outlet.write(
-          run_seed(member(number).source, member(number).command, swarm_.plan().seed_of(number), memory)
-              .encode());
+      outlet.write(run_seed(of.source, of.command, lineage, memory).encode());
       return 0;
     });
     ByteBuffer words;
@@ -118,15 +119,14 @@ class Hive {
   }
 
   // The path of the recording; empty if it could not be made.
-  std::string record(uint64_t number) {
-    const uint64_t seed = swarm_.plan().seed_of(number);
-    const Result<Plan> plan = member(number).source.plan(seed);
+  std::string record(const Member& of, const Lineage& lineage) {
+    const Result<Plan> plan = of.source.plan(lineage);
     if (!plan.ok()) return {};
     const RunRequest request{true, true, true, nullptr};
     const RunSummary summary = run_guarded(*plan, request, *memory_);
     std::string base = command_.campaign;
     if (base.ends_with(".sqlite")) base.resize(base.size() - 7);
-    const std::string path = fmt::format("{}.{}.{}.sqlite", base, plan->scenario, seed);
+    const std::string path = fmt::format("{}.{}.{}.sqlite", base, plan->scenario, to_string(lineage));
     if (summary.recording.empty() || host::why_not_replaceable(path, kSqliteMagic)) return {};
     ++recorded_;
     return host::write_whole(path, summary.recording).ok() ? path : std::string();
@@ -180,6 +180,7 @@ class Hive {
       left = fmt::format(" of {} · {:.0f} s left", swarm_.plan().runs(),
                          static_cast<double>(swarm_.plan().runs() - swarm_.runs()) / rate);
     }
+    if (swarm_.plan().guided) left += fmt::format(" · {} plans kept", swarm_.kept());
     return fmt::format("{} runs{} · {:.1f} seeds/s · {} failures of {} causes", swarm_.runs(), left, rate,
                        swarm_.failures(), swarm_.causes().size());
   }
@@ -190,7 +191,7 @@ class Hive {
     size_t explained = 0;
     for (const auto& [number, why] : std::map<uint64_t, std::string>(swarm_.differences())) {
       if (!why.empty() || explained++ == kMost) continue;
-      const Result<Plan> plan = member(number).source.plan(swarm_.plan().seed_of(number));
+      const Result<Plan> plan = member(number).source.plan(swarm_.lineage_of(number));
       if (!plan.ok()) continue;
       const Verified twice = verify(*plan, member(number).command, [](RunSummary&) { return std::string(); });
       swarm_.explain(number, twice.difference.empty()
@@ -221,7 +222,7 @@ Result<std::vector<Member>> load_members(const host::SwarmCommand& command) {
     TRY_ASSIGN(member.source, load_source(member.command));
     if (member.source.is_plan)
       return fail(ErrorCode::INVALID_REQUEST, name + ": names its own seed: a swarm draws seeds");
-    TRY(member.source.plan(command.seeds.value_or(kDefaultSeeds).first));
+    TRY(member.source.plan({command.seeds.value_or(kDefaultSeeds).first, {}}));
     members.push_back(std::move(member));
   }
   return members;
@@ -236,6 +237,7 @@ SwarmPlan plan_of(const host::SwarmCommand& command, const std::vector<Member>& 
   const bool endless = !command.seeds && (command.time_ns || command.until_failure);
   if (!endless) plan.last_seed = seeds.last;
   plan.build = identity_of_program();
+  plan.guided = command.guided;
   return plan;
 }
 
@@ -250,6 +252,7 @@ Result<Swarm> begin(const host::SwarmCommand& command, const SwarmPlan& plan) {
                             : before.scenarios != plan.scenarios   ? "other scenarios"
                             : before.settings != plan.settings     ? "other settings"
                             : before.first_seed != plan.first_seed ? "other seeds"
+                            : before.guided != plan.guided         ? "another way (--guided)"
                                                                    : nullptr;
   if (other != nullptr) {
     return fail(ErrorCode::INVALID_REQUEST,

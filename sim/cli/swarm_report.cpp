@@ -15,7 +15,7 @@ namespace {
 std::string repeat_of(const Swarm& swarm, uint64_t number) {
   std::string text = "scripts/ksim scenario " + swarm.plan().scenario_of(number);
   for (const std::string& setting : swarm.plan().settings) text += " --set '" + setting + "'";
-  return text + fmt::format(" --seed {}", swarm.plan().seed_of(number));
+  return text + " --seed " + to_string(swarm.run(number).lineage);
 }
 
 std::vector<std::string> marks_never(const Swarm& swarm) {
@@ -93,6 +93,7 @@ std::string render_swarm(const Swarm& swarm, const SwarmSession& session, bool c
   if (faults + marks > 0)
     out +=
         paint("33", fmt::format("never met: {} kinds of fault and {} marks of core", faults, marks)) + "\n";
+  if (swarm.plan().guided) out += fmt::format("guided: {} plans brought something new\n", swarm.kept());
   const double seconds = std::max(static_cast<double>(session.real_ns) / 1e9, 0.001);
   out += fmt::format("{:.1f} seeds/s, {} runs in {:.1f} s; all of it in {} (ksim coverage {})\n",
                      static_cast<double>(session.runs) / seconds, session.runs, seconds, session.file,
@@ -122,7 +123,7 @@ std::string render_swarm_json(const Swarm& swarm, const SwarmSession& session) {
     json row{{"cause", swarm.causes()[cause]},
              {"runs", runs},
              {"scenario", swarm.plan().scenario_of(number)},
-             {"seed", std::to_string(swarm.plan().seed_of(number))},
+             {"seed", to_string(swarm.run(number).lineage)},
              {"complaint", swarm.failed().at(number).complaint},
              {"events", swarm.run(number).events},
              {"repeat", repeat_of(swarm, number)}};

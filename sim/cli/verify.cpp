@@ -54,15 +54,16 @@ Verified verify(const Plan& plan, const host::ScenarioCommand& command,
   return {code, {}, comparison.side(0).outcome()};
 }
 
-int run_verify(const Plan& plan, const Source& source, const host::ScenarioCommand& command) {
+int run_verify(const Plan& plan, const Lineage& lineage, const Source& source,
+               const host::ScenarioCommand& command) {
   const Verified verified = verify(plan, command, [&](RunSummary& summary) {
-    summary.repeat = repeat_command(command, source, plan.seed);
+    summary.repeat = repeat_command(command, source, lineage);
     report_fault(summary);
     summary.verified = true;  // it is shown only if that is so
     return show(summary, command);
   });
   if (!verified.difference.empty()) {
-    host::write_error(fmt::format("ksim: seed {}: {}\n", plan.seed, verified.difference));
+    host::write_error(fmt::format("ksim: seed {}: {}\n", to_string(lineage), verified.difference));
     return verified.code;
   }
   host::write_out(verified.outcome);

@@ -158,7 +158,8 @@ void Child::kill() {
 
 namespace {
 
-// The parent's side of one worker. It is handed (first, count) and answers each job with (job, size, words).
+// The parent's side of one worker. It is handed (first, count), and (size, brief) of each job; it answers
+// each with (job, size, words).
 struct Worker {
   int process = -1;
   int orders = -1;
@@ -178,14 +179,28 @@ struct Answer {
   uint64_t size_bytes;
 };
 
+template <class T>
+MutableBytes as_raw(T& value) {
+  return {reinterpret_cast<uint8_t*>(&value), sizeof value};
+}
+
 void serve(const FarmOptions& options, int orders, int answers) {
   if (options.begin) options.begin();
   Order order{};
   ByteBuffer out;
-  while (read_exactly(orders, {reinterpret_cast<uint8_t*>(&order), sizeof(order)})) {
+  std::vector<ByteBuffer> briefs;
+  while (read_exactly(orders, as_raw(order))) {
+    // All of them before the first job: nobody waits with the rest while it is done.
+    briefs.resize(order.count);
+    for (ByteBuffer& brief : briefs) {
+      uint64_t size_bytes = 0;
+      if (!read_exactly(orders, as_raw(size_bytes))) return;
+      brief.resize(size_bytes);
+      if (!read_exactly(orders, brief)) return;
+    }
     for (uint64_t i = 0; i < order.count; ++i) {
       const uint64_t job = order.first + i;
-      const ByteBuffer words = options.work(job);
+      const ByteBuffer words = options.work(job, briefs[i]);
       const Answer answer{job, words.size()};
       out.resize(sizeof(answer) + words.size());
       std::memcpy(out.data(), &answer, sizeof(answer));
@@ -273,9 +288,18 @@ class Farm {
     } else {
       next_ += order.count;
     }
-    for (uint64_t i = 0; i < order.count; ++i) worker.jobs.push_back(order.first + i);
+    ByteBuffer words;
+    const auto append = [&](Bytes bytes) { words.insert(words.end(), bytes.begin(), bytes.end()); };
+    append(as_raw(order));
+    for (uint64_t job = order.first; job < order.first + order.count; ++job) {
+      worker.jobs.push_back(job);
+      const ByteBuffer brief = options_.brief ? options_.brief(job) : ByteBuffer();
+      uint64_t size_bytes = brief.size();
+      append(as_raw(size_bytes));
+      append(brief);
+    }
     worker.since_ns = real_ns();
-    static_cast<void>(write_all(worker.orders, {reinterpret_cast<const uint8_t*>(&order), sizeof(order)}));
+    static_cast<void>(write_all(worker.orders, words));
   }
 
   void look_at_the_clock() {

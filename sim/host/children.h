@@ -52,8 +52,10 @@ struct FarmOptions {
   uint64_t batch = 8;  // jobs handed out at once
   // In the worker, once, before its first job.
   std::function<void()> begin;
+  // In the parent, when a job is handed out: what the worker is told about it. Without it: nothing.
+  std::function<ByteBuffer(uint64_t job)> brief;
   // In the worker: one job, in words that done() understands.
-  std::function<ByteBuffer(uint64_t job)> work;
+  std::function<ByteBuffer(uint64_t job, Bytes brief)> work;
   // In the parent, in the order in which jobs end. False: stop.
   std::function<bool(uint64_t job, Bytes words)> done;
   // In the parent: the worker died while it did this job, by a signal or exit code; kHung: it was ended,

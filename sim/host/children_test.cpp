@@ -15,12 +15,12 @@ constexpr int64_t kMs = 1'000'000;
 
 class FarmTest : public testing::Test {
  protected:
-  FarmOptions farm(uint64_t count, std::function<ByteBuffer(uint64_t)> work) {
+  FarmOptions farm(uint64_t count, const std::function<ByteBuffer(uint64_t)>& work) {
     FarmOptions options;
     options.count = count;
     options.workers = 2;
     options.batch = 4;
-    options.work = std::move(work);
+    options.work = [work](uint64_t job, Bytes) { return work(job); };
     options.done = [this](uint64_t job, Bytes words) {
       EXPECT_TRUE(answers.emplace(job, std::string(as_text(words))).second);
       return true;
@@ -42,6 +42,19 @@ TEST_F(FarmTest, EveryJobIsAnsweredOnce) {
   ASSERT_EQ(answers.size(), 100U);
   EXPECT_EQ(answers[17], "job 17");
   EXPECT_TRUE(deaths.empty());
+}
+
+// A job that is handed out again, since its worker died, has its brief as well.
+TEST_F(FarmTest, AWorkerIsToldWhatItsParentSaysOfAJob) {
+  FarmOptions options = farm(40, nullptr);
+  options.brief = [](uint64_t job) { return words(std::string(job * 1000, 'x')); };
+  options.work = [](uint64_t job, Bytes brief) {
+    if (job == 5) ::_exit(42);
+    return words(std::to_string(brief.size()));
+  };
+  EXPECT_TRUE(run_farm(options));
+  ASSERT_EQ(answers.size(), 39U);
+  for (const auto& [job, answer] : answers) EXPECT_EQ(answer, std::to_string(job * 1000));
 }
 
 TEST_F(FarmTest, AJobThatKillsItsWorkerIsToldAndTheOthersAreDone) {

@@ -76,9 +76,10 @@ Result<void> read_common(const Typed& typed, Wanted& into) {
 
 Result<void> read_numbers(const Typed& typed, ScenarioCommand& into) {
   if (typed.seed) {
-    into.seed = parse_seed(*typed.seed);
+    into.seed = sim::parse_lineage(*typed.seed);
     if (!into.seed)
-      return bad("--seed " + *typed.seed + ": a seed is a number from 0 to 18446744073709551615");
+      return bad("--seed " + *typed.seed +
+                 ": a seed is a number from 0 to 18446744073709551615, mutations behind it are +HEX");
   }
   return read_common(typed, into);
 }
@@ -183,6 +184,7 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
   many->add_option("--seeds", typed.seeds, "FIRST..LAST of each scenario (default: 1..100)");
   many->add_option("--time", typed.time, "go on for so long: 40s, 10m, 2h");
   many->add_flag("--until-failure", swarm.until_failure, "go on until a run fails");
+  many->add_flag("--guided", swarm.guided, "mutate the plans that brought something new");
   many->add_option("--jobs", typed.jobs, "worker processes (default: one a processor)");
   many->add_option("--set", typed.settings, "key=value: change a value of every scenario")
       ->allow_extra_args(false);

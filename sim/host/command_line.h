@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/result.h"
+#include "sim/plan/lineage.h"
 
 namespace ksim::host {
 
@@ -19,7 +20,7 @@ struct SeedRange {
 struct ScenarioCommand {
   std::string scenario;  // a name or the path of a .toml file; empty with a plan
   std::optional<std::string> plan_file;
-  std::optional<uint64_t> seed;
+  std::optional<sim::Lineage> seed;
   std::optional<SeedRange> seeds;
   size_t jobs = 0;  // 0: one a processor
   bool verify = false;
@@ -48,6 +49,7 @@ struct SwarmCommand {
   std::optional<SeedRange> seeds;
   std::optional<int64_t> time_ns;
   bool until_failure = false;
+  bool guided = false;
   size_t jobs = 0;  // 0: one a processor
   std::vector<std::pair<std::string, std::string>> settings;
   std::string campaign = "swarm.sqlite";

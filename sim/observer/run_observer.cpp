@@ -128,6 +128,7 @@ void RunObserver::on_node(int32_t node, NodeFault fault, Instant at) {
 int64_t RunObserver::on_fault(std::string kind, std::string target, Instant at, std::string cause,
                               std::string effect) {
   ++counts_.faults;
+  ++faults_acting_;
   timeline_.push_back({at, "fault", fmt::format("{} {}", kind, target), effect.empty() ? cause : effect});
   story_.on_fault_began(static_cast<int64_t>(faults_.size()) + 1, at,
                         fmt::format("fault {} {} begins ({}): {}", kind, target, cause, effect));
@@ -145,6 +146,7 @@ void RunObserver::on_fault_missed(std::string kind, std::string target, Instant 
 void RunObserver::on_fault_ended(int64_t fault, Instant at, std::string effect) {
   FaultRow& row = faults_.at(static_cast<size_t>(fault - 1));
   row.ended = at;
+  --faults_acting_;
   story_.on_fault_ended(
       fault, at,
       fmt::format("fault {} {} ends{}{}", row.kind, row.target, effect.empty() ? "" : ": ", effect));
@@ -152,9 +154,10 @@ void RunObserver::on_fault_ended(int64_t fault, Instant at, std::string effect) 
   timeline_.push_back({at, "healed", fmt::format("{} {}", row.kind, row.target), std::move(effect)});
 }
 
-void RunObserver::on_mark(Mark mark, Instant at) {
+void RunObserver::on_mark(Mark mark, int32_t node, Instant at) {
   MarkRow& row = marks_.at(static_cast<size_t>(mark));
   if (row.reached++ == 0) row.first = at;
+  situations_.on_mark(mark, node, faults_acting_, view_.active_controller() >= 0);
 }
 
 void RunObserver::on_violation(std::string code, Instant at, std::string subject, std::string message) {
@@ -424,6 +427,7 @@ RunSummary RunObserver::finish(Instant at) {
   summary.timeline = timeline_;
   summary.faults = faults_;
   summary.marks = marks_;
+  summary.situations = situations_.seen();
   if (recorder_) {
     for (const ViolationRow& row : summary.violations) recorder_->violation(row);
     for (const MarkRow& row : marks_) recorder_->mark(row);

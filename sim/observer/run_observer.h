@@ -13,6 +13,7 @@
 #include "core/base/hooks.h"
 #include "sim/checkers/checker.h"
 #include "sim/history/recorder.h"
+#include "sim/observer/situations.h"
 #include "sim/observer/story.h"
 #include "sim/observer/summary.h"
 #include "sim/truth/cluster_view.h"
@@ -42,7 +43,7 @@ class RunObserver {
   // A fault of the plan came to nothing: `why` says what was missing.
   void on_fault_missed(std::string kind, std::string target, Instant at, std::string cause, std::string why);
   void on_fault_ended(int64_t fault, Instant at, std::string effect = {});
-  void on_mark(Mark mark, Instant at);
+  void on_mark(Mark mark, int32_t node, Instant at);  // node: -1 of a client
   // An assertion in core, a livelock, a node that would not stop: violations that no checker finds.
   void on_violation(std::string code, Instant at, std::string subject, std::string message);
   // An invariant of the simulator's own that broke inside a node.
@@ -133,6 +134,8 @@ class RunObserver {
   std::map<uint32_t, ProducerSession> sessions_;
   std::map<uint32_t, std::string> readers_;
   std::vector<MarkRow> marks_;
+  Situations situations_;
+  uint64_t faults_acting_ = 0;
   uint64_t open_sends_ = 0;
   Story story_{view_};
   std::vector<std::vector<std::string>> explanations_;  // of verdicts_.violations(), in their order

@@ -75,8 +75,9 @@ struct RunSummary {
   std::vector<CheckerSummary> checkers;  // empty with --no-checkers
   std::vector<ViolationRow> violations;
   std::vector<MarkRow> marks;
-  std::string recording;        // the bytes of an sqlite file, if the run was recorded
-  std::string simulator_fault;  // not empty: the simulator itself failed
+  std::vector<uint16_t> situations;  // situations.h
+  std::string recording;             // the bytes of an sqlite file, if the run was recorded
+  std::string simulator_fault;       // not empty: the simulator itself failed
 
   bool holds() const { return violations.empty(); }
 };

@@ -328,7 +328,8 @@ void Cluster::event(SimNode& node, const Event& event) {
 }
 
 void Cluster::reached(SimNode& node, Mark mark, std::string_view subject) {
-  observer_.on_mark(mark, world_.now());
+  const Machine* const found = machine(node);
+  observer_.on_mark(mark, found == nullptr ? -1 : found->plan.id, world_.now());
   if (on_mark) on_mark(mark, node, subject);
 }
 

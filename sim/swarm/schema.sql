@@ -1,6 +1,6 @@
 -- What a swarm has run so far, and what it found. `ksim swarm` goes on from such a file; `ksim coverage` reads it.
 
--- What it was asked for: scenarios (one a line), first_seed, last_seed (missing: no end), settings, build.
+-- What it was asked for: scenarios (one a line), first_seed, last_seed (missing: no end), settings, build, guided (1).
 CREATE TABLE swarm (
   name TEXT PRIMARY KEY,
   value TEXT NOT NULL
@@ -10,7 +10,7 @@ CREATE TABLE swarm (
 CREATE TABLE run (
   number INTEGER PRIMARY KEY,
   scenario TEXT NOT NULL,
-  seed TEXT NOT NULL,          -- 0 to 2^64-1
+  seed TEXT NOT NULL,          -- 0 to 2^64-1; with the mutations that were made of its plan: "17+3f2a+91bc"
   outcome TEXT NOT NULL,       -- held, violated, simulator_fault, died (its process did), hung
   digest TEXT NOT NULL,        -- 16 hex digits
   events INTEGER NOT NULL,
@@ -22,7 +22,8 @@ CREATE TABLE run (
   elections INTEGER NOT NULL,
   quorum_elections INTEGER NOT NULL,
   truncations INTEGER NOT NULL,
-  isr_changes INTEGER NOT NULL
+  isr_changes INTEGER NOT NULL,
+  kept INTEGER NOT NULL        -- 1: guided, it brought something new
 );
 
 -- Runs that did not hold. Those of one cause failed in the same way.

@@ -67,6 +67,7 @@ SwarmPlan plan_of(const std::map<std::string, std::string>& values) {
   plan.last_seed = parse(value("last_seed"), 10);
   plan.settings = lines_of(value("settings"));
   plan.build = value("build");
+  plan.guided = value("guided") == "1";
   return plan;
 }
 
@@ -87,19 +88,20 @@ Result<std::string> Swarm::image() const {
     if (plan_.last_seed) put("last_seed", std::to_string(*plan_.last_seed));
     put("settings", joined(plan_.settings));
     put("build", plan_.build);
+    if (plan_.guided) put("guided", "1");
     failed = failed || rows.failed();
   }
   {
-    Insert rows(database, "run", 15);
+    Insert rows(database, "run", 16);
     for (const auto& [n, run] : runs_) {
       const RunCounts& c = run.counts;
-      rows.number(number(n)).text(plan_.scenario_of(n)).text(std::to_string(plan_.seed_of(n)));
+      rows.number(number(n)).text(plan_.scenario_of(n)).text(to_string(run.lineage));
       rows.text(to_string(run.outcome)).text(fmt::format("{:016x}", run.digest));
       for (const uint64_t value : {run.events, run.virtual_ms, c.acknowledged, c.lost, c.permitted, c.faults,
                                    c.elections, c.quorum_elections, c.truncations, c.isr_changes}) {
         rows.number(number(value));
       }
-      rows.row();
+      rows.number(run.kept ? 1 : 0).row();
     }
     failed = failed || rows.failed();
   }
@@ -162,13 +164,19 @@ Result<Swarm> Swarm::load(const std::string& image) {
 Result<void> Swarm::load_rows(Database& database) {
   Query runs(database,
              "SELECT number, outcome, digest, events, virtual_ms, acknowledged, lost, permitted, faults, "
-             "elections, quorum_elections, truncations, isr_changes FROM run");
+             "elections, quorum_elections, truncations, isr_changes, seed, kept FROM run");
   while (runs.next()) {
     const auto outcome = outcome_named(runs.text(1));
     const auto digest = parse(runs.text(2), 16);
-    if (!outcome || !digest) return damaged(fmt::format("run {} has no outcome", runs.number(0)));
-    SwarmRun& run = runs_[static_cast<uint64_t>(runs.number(0))];
+    const auto lineage = parse_lineage(runs.text(13));
+    if (!outcome || !digest || !lineage) return damaged(fmt::format("run {} has no outcome", runs.number(0)));
+    const auto n = static_cast<uint64_t>(runs.number(0));
+    SwarmRun& run = runs_[n];
     run.outcome = *outcome;
+    run.lineage = *lineage;
+    run.kept = runs.number(14) != 0;
+    if (plan_.guided) lineages_[n] = run.lineage;
+    if (run.kept) guide_.keep(n % plan_.scenarios.size(), run.lineage);
     run.digest = *digest;
     RunCounts& c = run.counts;
     int column = 3;

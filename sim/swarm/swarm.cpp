@@ -71,9 +71,18 @@ void Swarm::fail_run(uint64_t number, std::string complaint, std::string recordi
   failures_[number] = {cause, std::move(complaint), std::move(recording)};
 }
 
+Lineage Swarm::lineage_of(uint64_t number) {
+  if (!plan_.guided) return {plan_.seed_of(number), {}};
+  const auto known = lineages_.find(number);
+  if (known != lineages_.end()) return known->second;
+  return lineages_[number] = guide_.next(number % plan_.scenarios.size(), number, plan_.seed_of(number));
+}
+
 void Swarm::add(uint64_t number, const SeedResult& result, std::string recording) {
   if (has(number)) return;
   SwarmRun run;
+  run.lineage = lineage_of(number);
+  if (plan_.guided) run.kept = guide_.learn(number % plan_.scenarios.size(), run.lineage, result);
   run.digest = result.digest;
   run.outcome = result.simulator_fault ? SwarmOutcome::simulator_fault
                 : result.holds         ? SwarmOutcome::held
@@ -94,6 +103,7 @@ void Swarm::add(uint64_t number, const SeedResult& result, std::string recording
 
 void Swarm::add_dead(uint64_t number, SwarmOutcome outcome, std::string complaint) {
   if (has(number)) return;
+  runs_[number].lineage = lineage_of(number);
   runs_[number].outcome = outcome;
   ++outcomes_[static_cast<size_t>(outcome)];
   fail_run(number, std::move(complaint), {});

@@ -14,6 +14,7 @@
 
 #include "core/base/result.h"
 #include "sim/campaign/campaign.h"
+#include "sim/swarm/guide.h"
 
 namespace ksim::sim {
 
@@ -35,6 +36,7 @@ struct SwarmPlan {
   std::optional<uint64_t> last_seed;  // none: no end
   std::vector<std::string> settings;  // "key=value"
   std::string build;                  // what identifies the program
+  bool guided = false;                // runs after the first ones are mutations of what brought something new
 
   const std::string& scenario_of(uint64_t number) const { return scenarios[number % scenarios.size()]; }
   uint64_t seed_of(uint64_t number) const { return first_seed + number / scenarios.size(); }
@@ -49,6 +51,8 @@ enum class SwarmOutcome : uint8_t { held, violated, simulator_fault, died, hung 
 std::string_view to_string(SwarmOutcome outcome);
 
 struct SwarmRun {
+  Lineage lineage;
+  bool kept = false;  // it brought something new
   uint64_t digest = 0;
   SwarmOutcome outcome = SwarmOutcome::held;
   uint64_t events = 0;
@@ -76,6 +80,9 @@ class Swarm {
   bool has(uint64_t number) const { return runs_.contains(number); }
   bool rechecked(uint64_t number) const { return rechecks_.contains(number); }
 
+  // What run `number` is. Asked again it says the same, also before its result is known.
+  Lineage lineage_of(uint64_t number);
+
   void add(uint64_t number, const SeedResult& result, std::string recording);
   void add_dead(uint64_t number, SwarmOutcome outcome, std::string complaint);
   // The run of that number has been repeated, perhaps before its first time is known.
@@ -84,6 +91,7 @@ class Swarm {
   void explain(uint64_t number, std::string difference) { differences_[number] = std::move(difference); }
 
   uint64_t runs() const { return runs_.size(); }
+  size_t kept() const { return guide_.kept(); }
   uint64_t rechecks() const { return rechecks_.size(); }
   uint64_t count(SwarmOutcome outcome) const { return outcomes_[static_cast<size_t>(outcome)]; }
   uint64_t failures() const { return failures_.size(); }
@@ -115,6 +123,8 @@ class Swarm {
   Result<void> load_rows(class Database& database);
 
   SwarmPlan plan_;
+  Guide guide_;
+  std::map<uint64_t, Lineage> lineages_;  // of guided runs, where they are not their fresh seeds
   std::map<uint64_t, SwarmRun> runs_;
   std::map<uint64_t, SwarmFailure> failures_;
   std::map<uint64_t, uint64_t> rechecks_;  // number -> digest
