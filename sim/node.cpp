@@ -195,9 +195,9 @@ void SimNode::power_loss() {
   device_.power_lost(power_losses_);
 }
 
-void SimNode::replace_disk() {
+void SimNode::replace_disk(const DiskCopy& copy) {
   ENSURE(!alive(), "a disk is replaced under a living process");
-  device_.image().wipe();
+  device_.image().restore(copy);
 }
 
 void SimNode::bury() {

@@ -112,8 +112,8 @@ class SimNode {
   void crash();
   // The machine loses power: memory, connections and what was not synced are gone.
   void power_loss();
-  // A new, empty disk. Only while no process lives here.
-  void replace_disk();
+  // Another disk, which holds this and no more. Only while no process lives here.
+  void replace_disk(const DiskCopy& copy);
 
  private:
   friend class World;

@@ -184,7 +184,7 @@ TEST(World, AFaultOfTheSimulatorItselfComesOutAndLeavesNothingBehind) {
 TEST(World, AReplacedDiskIsEmpty) {
   TestWorld world;
   world.run("a", [](Env& env) { EXPECT_TRUE(env.disk.open("f", Open::create).ok()); });
-  world.node("a").replace_disk();
+  world.node("a").replace_disk({});
   world.run("a", [](Env& env) { EXPECT_TRUE(env.disk.list("")->empty()); });
 }
 

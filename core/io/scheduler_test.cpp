@@ -75,6 +75,28 @@ TEST_F(SchedulerTest, CancelUnwindsEveryFiberAndJoinWaits) {
   EXPECT_EQ(log, "unwound closed");
 }
 
+TEST_F(SchedulerTest, WhatIsSpawnedWhileAScopeClosesIsCancelledToo) {
+  Scope outer(scheduler, group);
+  outer.spawn("slow to end", [&] {
+    Shield shield(scheduler);
+    scheduler.sleep_until(Instant{} + milliseconds(10));
+  });
+  scope.spawn("spawner", [&] {
+    scheduler.sleep_until(Instant{} + milliseconds(5));
+    outer.spawn("late", [&] {
+      static_cast<void>(scheduler.park(Instant::never(), "ever"));
+      log += "never ";
+    });
+  });
+  scope.spawn("closer", [&] {
+    scheduler.sleep_until(Instant{} + milliseconds(1));
+    outer.close();
+    log += "closed";
+  });
+  run();
+  EXPECT_EQ(log, "closed");
+}
+
 TEST_F(SchedulerTest, ShieldedCleanUpMayWait) {
   Scope inner(scheduler, group);
   inner.spawn("worker", [&] {

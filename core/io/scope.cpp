@@ -19,6 +19,15 @@ void Scope::join() {
   }
 }
 
+void Scope::close() {
+  struct Closing {
+    bool& closing;
+    ~Closing() { closing = false; }
+  } closing{closing_ = true};
+  cancel();
+  join();
+}
+
 void Scope::ended(Fiber& fiber) {
   if (fiber.scope_previous_ != nullptr) {
     fiber.scope_previous_->scope_next_ = fiber.scope_next_;

@@ -23,14 +23,14 @@ class Scope {
   }
   // False: the system has no memory for another stack.
   bool try_spawn(std::string_view name, std::function<void()> body, uint64_t entity = 0) {
-    return scheduler_.spawn(*this, group_, name, std::move(body), entity) != nullptr;
+    Fiber* const fiber = scheduler_.spawn(*this, group_, name, std::move(body), entity);
+    if (fiber != nullptr && closing_) scheduler_.cancel(*fiber);
+    return fiber != nullptr;
   }
   void cancel();  // every fiber leaves at its next wait, newest woken first
   void join();    // waits until all have ended
-  void close() {
-    cancel();
-    join();
-  }
+  // Both, also for what is spawned meanwhile.
+  void close();
   bool empty() const { return first_ == nullptr; }
 
  private:
@@ -41,6 +41,7 @@ class Scope {
   FiberGroup& group_;
   Fiber* first_ = nullptr;  // newest first
   Fiber* joiner_ = nullptr;
+  bool closing_ = false;
 };
 
 // Runs `body` with a scope of its own, then cancels and joins whatever it spawned, also if this fiber is

@@ -208,7 +208,8 @@ Result<void> BrokerRole::load_logs(const MetadataImageRef& image) {
   }
   on_every_shard([&by_shard, image](BrokerShard& shard, size_t k) { shard.load(by_shard[k], image); });
   parts_.log_dirs.finish_load();
-  scope_.spawn("log-duties", [this] { run_duties(); });
+  // A directory may have failed meanwhile, and the node be about to end.
+  if (!stopping_) scope_.spawn("log-duties", [this] { run_duties(); });
   return {};
 }
 
@@ -260,7 +261,6 @@ void BrokerRole::assign_directory(const broker::PartitionKey& key, const Uuid& d
 }
 
 void BrokerRole::directory_failed(size_t directory, const std::string& reason) {
-  parts_.env.emit(LogDirFailed{parts_.log_dirs.infos()[directory].path, reason});
   for (size_t k = 0; k < parts_.shards.size(); ++k) {
     BrokerShard* shard = parts_.shards[k]->broker.get();
     parts_.shards[0]->executor.post(k, Task([shard, directory] { shard->directory_failed(directory); }));

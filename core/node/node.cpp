@@ -27,10 +27,8 @@ struct Services final : storage::LogDirWatcher {
     }
     // Before there is a broker: a node with another directory goes on without this one, which LogDirs::open
     // decides.
-    if (env != nullptr) env->emit(LogDirFailed{dirs->infos()[directory].path, reason});
     if (opened) give_up("log directory " + dirs->infos()[directory].path + " failed: " + reason);
   }
-  const Env* env = nullptr;
   bool opened = false;  // from then on a failure that no broker can isolate is the node's
   std::function<void(std::string)> give_up;
   std::unique_ptr<storage::LogDirs> dirs;
@@ -73,7 +71,6 @@ void Node::run(size_t shard) {
 void Node::direct() {
   NodeShard& here = *shards_[0];
   services_ = std::make_unique<Services>();
-  services_->env = &here.env;
   services_->give_up = [this](std::string why) { give_up(why); };
   if (const Result<void> started = start_up(); !started.ok()) give_up(to_string(started.error()));
   while (!stop_requested_ && !failure_) static_cast<void>(here.changed.wait(Instant::never(), "node"));

@@ -58,7 +58,7 @@ Failure<Error> Log::failure(Error error) {
 }
 
 Failure<Error> Log::disk_failure(IoError cause, std::string_view what) {
-  return failure(Error(cause, name_ + ": " + std::string(what)));
+  return failure(Error(cause, name_ + ": " + std::string(what) + ": " + std::string(to_string(cause))));
 }
 
 // ---- marks ----

@@ -238,16 +238,17 @@ void LogManager::load(const std::vector<FoundLog>& logs, LogConfigs& configs, si
   });
 }
 
-Uuid LogManager::unique(const std::string& path) {
-  Dice dice(env_.random, Stream::uuid, hash_text(path, ++names_drawn_));
+Uuid LogManager::unique(const std::string& path, Uuid topic_id) {
+  // Another shard may have had a namesake of this topic here, whose directory waits for its removal.
+  Dice dice(env_.random, Stream::uuid, hash_text(path, mix64(topic_id.high, topic_id.low, ++names_drawn_)));
   return dice.uuid();
 }
 
 Result<void> LogManager::make_stray(const FoundLog& log) {
   Directory& directory = *directories_[log.directory];
-  const std::string to =
-      join_path(directory.info.path,
-                partition_directory_with_suffix(log.topic_partition, unique(log.path), kStrayDirSuffix));
+  const std::string to = join_path(
+      directory.info.path,
+      partition_directory_with_suffix(log.topic_partition, unique(log.path, log.topic_id), kStrayDirSuffix));
   auto renamed = env_.disk.rename(log.path, to);
   if (renamed.ok()) renamed = env_.disk.sync_dir(directory.info.path);
   if (!renamed.ok()) {
@@ -365,9 +366,10 @@ Result<void> LogManager::remove(const std::shared_ptr<Log>& log) {
   if (directory == nullptr || find(log->topic_partition()) != log) {
     return fail(ErrorCode::KAFKA_STORAGE_ERROR, log->name() + " is not kept here");
   }
-  const std::string to = join_path(
-      directory->info.path,
-      partition_directory_with_suffix(log->topic_partition(), unique(log->path()), kDeleteDirSuffix));
+  const std::string to =
+      join_path(directory->info.path,
+                partition_directory_with_suffix(log->topic_partition(), unique(log->path(), log->topic_id()),
+                                                kDeleteDirSuffix));
   logs_.erase(log->topic_partition());
   loaded_high_watermarks_.erase(log->topic_partition());
   TRY(log->rename_directory(to));

@@ -121,7 +121,7 @@ class LogManager final {
   Directory* directory_of_path(std::string_view path);
   bool checkpoint(CheckpointKind kind, const Directory& directory);
   void note_failure(Directory& directory, const std::string& reason);
-  Uuid unique(const std::string& path);
+  Uuid unique(const std::string& path, Uuid topic_id);
   std::vector<std::shared_ptr<Log>> logs_in(const Directory& directory) const;
 
   const Env& env_;

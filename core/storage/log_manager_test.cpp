@@ -77,6 +77,31 @@ struct ManagedStorage {
   FoundLogs found;
 };
 
+// What stands in the way of neither is the directory of the other, which waits to be removed.
+TEST(LogManager, NamesakesOfADeletedTopicAreDeletedByOtherShardsToo) {
+  on_node(1, [](Env& env) {
+    ManagedStorage s(env);
+    ASSERT_TRUE(s.start().ok());
+    LogManager other(env, s.link, s.dirs.infos());
+    other.start();
+    const auto create = [&](LogManager& manager, uint64_t id) {
+      return *manager.open({"orders", 0}, Uuid{7, id}, s.dirs.infos()[0].id, s.configs.config);
+    };
+    for (uint64_t id = 1000; id < 1004; id += 2) {
+      const auto first = create(*s.manager, id);
+      ManagedStorage::append(*first, 2);
+      ASSERT_TRUE(s.manager->remove(first).ok());
+      const auto second = create(other, id + 1);
+      ManagedStorage::append(*second, 2);
+      const Result<void> removed = other.remove(second);
+      ASSERT_TRUE(removed.ok()) << to_string(removed.error());
+    }
+    EXPECT_EQ(s.dirs.online_ids().size(), 2U);
+    other.stop();
+    s.kill();
+  });
+}
+
 TEST(LogManager, FormatsClosesAndComesBackClean) {
   on_node(1, [](Env& env) {
     std::vector<Uuid> ids;

@@ -49,6 +49,17 @@ TEST_F(Story, P1CriesWhenARecordFirstAppearsTooLate) {
   EXPECT_TRUE(cried("P1"));
 }
 
+// a was given up before b was sent, and arrives behind it.
+TEST_F(Story, P1LetsWhatAPlainProducerGaveUpArriveLate) {
+  session({1, "plain", -1, false, 1});
+  lead(1, 0);
+  const SendOp op{1, 0, a, now, tick(), Outcome::unknown, ErrorCode::NONE, -1};
+  for (auto& checker : checkers) checker->on_send_completed(op);
+  replicate({1, 2, 3}, 0, 0, {b, a});
+  high_watermark(1, 2);
+  EXPECT_FALSE(cried("P1"));
+}
+
 TEST_F(Story, P1LetsPlainProducersReorder) {
   session({1, "plain", -1, false, 5});
   lead(1, 0);

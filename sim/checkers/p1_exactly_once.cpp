@@ -1,7 +1,7 @@
 // P1: per (producer session, partition) each record of an idempotent producer is committed at most once, in
 // the order of sends, and not while an earlier one is open and missing. Of a producer with one request in
 // flight, but without idempotence, records first appear in the order of sends; a batch that was sent again
-// may stand behind later ones.
+// may stand behind later ones, and one that the client has given up anywhere.
 
 #include <set>
 
@@ -31,7 +31,11 @@ class ExactlyOnce final : public Checker {
     if (unique_[op.session]) open_[{op.session, op.partition}].insert(number_of(op.record));
   }
   void on_send_completed(const SendOp& op) override {
-    if (unique_[op.session]) open_[{op.session, op.partition}].erase(number_of(op.record));
+    if (unique_[op.session]) {
+      open_[{op.session, op.partition}].erase(number_of(op.record));
+    } else if (op.outcome == Outcome::unknown) {
+      given_up_.insert(op.record);
+    }
   }
 
   void on_event(const NodeEvent& note) override {
@@ -81,6 +85,7 @@ class ExactlyOnce final : public Checker {
     Last& last = progress.sessions[session];
     const uint64_t number = number_of(record.id);
     const bool unique = unique_[session];
+    if (!unique && given_up_.contains(record.id)) return;
     const bool again = unique ? number == last.number : !last.seen.insert(number).second;
     if (number <= last.number && (unique || !again)) {
       cry(at, to_string(view_.names().name(id)),
@@ -115,6 +120,7 @@ class ExactlyOnce final : public Checker {
   }
 
   std::map<std::pair<uint32_t, PartitionId>, std::set<uint64_t>> open_;
+  std::set<RecordId> given_up_;  // without idempotence
   std::map<uint32_t, bool> ordered_;
   std::map<uint32_t, bool> unique_;
   std::map<PartitionId, Progress> progress_;

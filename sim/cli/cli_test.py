@@ -130,6 +130,8 @@ class CommandLine(unittest.TestCase):
         self.assertIn('did you mean "leader_crash"', self.refused("scenario", "LEADER_CRASH"))
         self.assertIn('no option "--sed"; did you mean "--seed', self.refused("scenario", "ping", "--sed", "1"))
         self.assertIn("18446744073709551615", self.refused("scenario", "ping", "--seeds", "1..18446744073709551616"))
+        for seed in ["-1", "1.5", "", "x", "18446744073709551616", "+1", "1+", "1+x", "0x10", " 1"]:
+            self.assertIn(f"--seed {seed}: a seed is", self.refused("scenario", "ping", "--seed", seed))
         for more in [["--json"], ["--record", self.path("r")], ["--verify"]]:
             self.assertIn("runs nothing", self.refused("scenario", "ping", "--print-plan", *more))
 

@@ -11,6 +11,7 @@
 #include "sim/campaign/campaign.h"
 #include "sim/campaign/run_function.h"
 #include "sim/host/command_line.h"
+#include "sim/plan/lineage.h"
 
 namespace ksim::sim {
 

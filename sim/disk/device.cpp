@@ -103,14 +103,16 @@ DiskToll Device::toll() const {
   return toll;
 }
 
-bool Device::fails(DiskCall call, std::string_view path) {
+bool Device::fails(DiskCall call, std::string_view path, uint64_t offset, uint64_t bytes) {
   if (call == DiskCall::sync && failing_syncs_ > 0) return failing_syncs_-- > 0;
   for (const DiskTrouble::Failing& failing : trouble().failing) {
     const bool kind = call == DiskCall::read    ? failing.reads
                       : call == DiskCall::write ? failing.writes
                       : call == DiskCall::sync  ? failing.syncs
                                                 : failing.writes;
-    if (kind && path.find(failing.path_part) != std::string_view::npos) {
+    const uint64_t end = bytes > ~0ULL - offset ? ~0ULL : offset + bytes;
+    const bool there = offset < failing.to && failing.from < end;
+    if (kind && there && path.find(failing.path_part) != std::string_view::npos) {
       ++toll_.failed;
       return true;
     }

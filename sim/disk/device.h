@@ -46,6 +46,8 @@ struct DiskTrouble {
     bool reads = false;
     bool writes = false;
     bool syncs = false;
+    uint64_t from = 0;  // of the bytes that cannot be read
+    uint64_t to = ~0ULL;
   };
   std::vector<Failing> failing;
 
@@ -78,7 +80,7 @@ class Device {
   uint64_t free_bytes() const;
   DiskToll toll() const;  // with what waits now
   void refused() { ++toll_.refused; }
-  bool fails(DiskCall call, std::string_view path);
+  bool fails(DiskCall call, std::string_view path, uint64_t offset = 0, uint64_t bytes = ~0ULL);
   // The next sync of a file fails, whichever it is.
   void fail_next_sync() { ++failing_syncs_; }
 

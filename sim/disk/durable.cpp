@@ -142,4 +142,40 @@ size_t Image::read_durable(const FileNode& file, uint64_t offset, MutableBytes i
   return n;
 }
 
+void Image::copy_durable(const std::string& path, const DirNode& directory, DiskCopy& copy) const {
+  for (const std::string& name : list_durable(directory)) {
+    const std::string child = path.empty() ? name : path + "/" + name;
+    const InodeRef inode = find_durable(child);
+    if (inode->directory) {
+      copy.directories.push_back(child);
+      copy_durable(child, static_cast<const DirNode&>(*inode), copy);
+      continue;
+    }
+    const auto& file = static_cast<const FileNode&>(*inode);
+    ByteBuffer& bytes = copy.files.emplace_back(child, ByteBuffer(durable_size(file))).second;
+    read_durable(file, 0, bytes);
+    copy.bytes += bytes.size();
+  }
+}
+
+DiskCopy Image::copy_durable() const {
+  DiskCopy copy;
+  copy_durable({}, *root_, copy);
+  return copy;
+}
+
+void Image::restore(const DiskCopy& copy) {
+  wipe();
+  for (const std::string& path : copy.directories) ENSURE(make_dir(path).ok());
+  for (const auto& [path, bytes] : copy.files) {
+    auto file = create_file(path);
+    ENSURE(file.ok());
+    const Bytes piece(bytes);
+    write(**file, 0, {&piece, 1}, bytes.size());
+    sync(**file, seal(**file));
+  }
+  sync_dir(*root_, seal());
+  for (const std::string& path : copy.directories) sync_dir(static_cast<DirNode&>(**find(path)), seal());
+}
+
 }  // namespace ksim::sim

@@ -92,6 +92,13 @@ struct DirNode final : Inode {
   uint64_t operations = 0;
 };
 
+// What a disk held at some moment: files and directories by their paths, parents before children.
+struct DiskCopy {
+  std::vector<std::string> directories;
+  std::vector<std::pair<std::string, ByteBuffer>> files;
+  uint64_t bytes = 0;
+};
+
 class Image {
  public:
   static constexpr uint64_t kSectorBytes = 512;
@@ -127,6 +134,9 @@ class Image {
   void power_loss(const KeyedRandom& random, uint64_t occasion);
   // A new, empty disk.
   void wipe();
+  // What is durable now, as a snapshot of the volume has it; and a disk that holds just that.
+  DiskCopy copy_durable() const;
+  void restore(const DiskCopy& copy);
 
   // ---- what a power loss at this moment certainly leaves, without touching anything ----
   InodeRef find_durable(std::string_view path) const;  // null: no such name
@@ -159,6 +169,7 @@ class Image {
   void age_steps(FileNode& file);
   void make_durable(DirNode& directory, uint64_t up_to);
   void undo_names(const KeyedRandom& random, uint64_t occasion);
+  void copy_durable(const std::string& path, const DirNode& directory, DiskCopy& copy) const;
   void lose_data(FileNode& file, const KeyedRandom& random, uint64_t occasion);
 
   uint64_t key_;

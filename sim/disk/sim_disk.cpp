@@ -67,7 +67,7 @@ IoResult<size_t> SimFile::read(uint64_t offset, std::span<const MutableBytes> in
   uint64_t wanted = 0;
   for (MutableBytes part : into) wanted += part.size();
   if (!pass(DiskCall::read, offset, wanted, {})) return fail(IoError::closed);
-  if (disk_.device_.fails(DiskCall::read, path_)) {
+  if (disk_.device_.fails(DiskCall::read, path_, offset, wanted)) {
     fold(Fold::disk_read, static_cast<uint64_t>(IoError::io));
     return fail(IoError::io);
   }

@@ -37,6 +37,10 @@ FaultKind stall_disk_fault();
 FaultKind full_disk_fault();
 FaultKind disk_error_fault();
 FaultKind wipe_disk_fault();
+FaultKind restore_disk_fault();
+FaultKind latent_sector_fault();
+FaultKind new_address_fault();
+FaultKind late_bytes_fault();
 FaultKind clock_step_fault();
 FaultKind clock_drift_fault();
 

@@ -32,8 +32,11 @@ class FaultStage {
   virtual void start(SimNode& node) = 0;
   virtual void crash(SimNode& node) = 0;
   virtual void power_loss(const std::vector<SimNode*>& nodes) = 0;
-  // The process dies, and the machine gets a new, empty disk.
-  virtual void wipe(SimNode& node) = 0;
+  // The process dies, and the machine gets another disk, which holds this and no more.
+  virtual void replace_disk(SimNode& node, const DiskCopy& copy) = 0;
+  // From its next start on the broker listens for clients under another port. False: it cannot, since others
+  // would no more find it.
+  virtual bool move(SimNode& node) = 0;
   // What its next process is given over what it had.
   virtual void configure(SimNode& node, const Properties& settings) = 0;
   // Asks the process to stop in order.

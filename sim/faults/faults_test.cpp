@@ -1,4 +1,5 @@
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -31,6 +32,7 @@ class FaultsTest : public testing::Test, public FaultStage, public FaultTeller {
     uint64_t errors = 0;
     uint32_t starts = 0;
     bool found_file = false;
+    uint64_t found_bytes = 0;
     WallTime wall{0};
     Instant local{0};
     uint64_t dialled = 0;  // connections
@@ -72,7 +74,9 @@ class FaultsTest : public testing::Test, public FaultStage, public FaultTeller {
 
   virtual void live(const std::string&, Env& env, Life& life) {
     ++life.starts;
-    life.found_file = env.disk.stat("f").ok();
+    const auto found = env.disk.stat("f");
+    life.found_file = found.ok();
+    life.found_bytes = found.ok() ? found->size_bytes : 0;
     const auto file = env.disk.open("f", Open::create);
     for (uint64_t offset = 0;; offset += 8) {
       env.sleep(milliseconds(10));
@@ -105,10 +109,11 @@ class FaultsTest : public testing::Test, public FaultStage, public FaultTeller {
   void power_loss(const std::vector<SimNode*>& lost) override {
     for (SimNode* node : lost) node->power_loss();
   }
-  void wipe(SimNode& node) override {
+  void replace_disk(SimNode& node, const DiskCopy& copy) override {
     node.power_loss();
-    node.replace_disk();
+    node.replace_disk(copy);
   }
+  bool move(SimNode& node) override { return moved.insert(node.name()).second; }
   void configure(SimNode& node, const Properties& settings) override { configured[node.name()] = settings; }
   void stop(SimNode& node) override { node.stop(); }
   std::vector<SimNode*> others(const SimNode& node, bool) override {
@@ -138,6 +143,7 @@ class FaultsTest : public testing::Test, public FaultStage, public FaultTeller {
   std::vector<SimNode*> nodes;
   std::map<std::string, Life> lives;
   std::map<std::string, Properties> configured;
+  std::set<std::string> moved;
   std::vector<FaultPlan> plans;
   std::vector<Row> rows;
   std::optional<FaultSchedule> schedule;
@@ -331,6 +337,101 @@ TEST_F(FaultsTest, AReplacedMachineHasAnEmptyDisk) {
   EXPECT_EQ(lives["a"].starts, 2U);
   EXPECT_FALSE(lives["a"].found_file);
   EXPECT_TRUE(lives["b"].found_file);
+}
+
+TEST_F(FaultsTest, ADiskIsPutBackToWhatItWas) {
+  // Its name is durable by then.
+  begin({fault("restore_disk", "a", seconds(11), seconds(2)), fault("crash", "b", seconds(11), seconds(2))});
+  until(seconds(11));
+  const uint64_t bytes = rounds("a") * 8;
+  EXPECT_GT(bytes, 4000U);
+  until(milliseconds(12'900));
+  EXPECT_EQ(lives["a"].starts, 1U);  // a snapshot of a running machine
+  EXPECT_GT(rounds("a") * 8, bytes + 400);
+  until(milliseconds(13'100));
+  EXPECT_EQ(lives["a"].starts, 2U);
+  EXPECT_GE(lives["a"].found_bytes + 8, bytes);
+  EXPECT_LE(lives["a"].found_bytes, bytes + 8);
+  EXPECT_EQ(lives["b"].starts, 2U);
+  EXPECT_TRUE(says(rows.at(0), "snapshot")) << rows.at(0).effect;
+}
+
+// The second life reads what the first has written, from the beginning.
+TEST_F(FaultsTest, OneSectorCannotBeRead) {
+  begin({fault("latent_sector", "a", seconds(11), seconds(59), {{"path", "f"}}),
+         fault("latent_sector", "b", seconds(11), seconds(59), {{"path", "nosuch"}}),
+         fault("crash", "a", milliseconds(11'100), milliseconds(10))});
+  until(seconds(30));
+  // It may be the sector that the first life was in.
+  EXPECT_GE(lives["a"].errors, Image::kSectorBytes / 8);
+  EXPECT_LE(lives["a"].errors, Image::kSectorBytes / 8 + 11);
+  EXPECT_EQ(lives["b"].errors, 0U);
+  EXPECT_TRUE(row_with("a cannot read f at").took_effect);
+  EXPECT_FALSE(row_with("nothing durable").took_effect);
+}
+
+TEST_F(FaultsTest, ABrokerMovesOnlyIfItCan) {
+  begin(
+      {fault("new_address", "a", seconds(1), seconds(1)), fault("new_address", "a", seconds(3), seconds(1))});
+  until(seconds(5));
+  EXPECT_EQ(moved, std::set<std::string>{"a"});
+  EXPECT_EQ(lives["a"].starts, 2U);
+  EXPECT_TRUE(row_with("to come back under another port").took_effect);
+  EXPECT_FALSE(row_with("the last at its first port").took_effect);
+}
+
+// "a" tells "c" a word on a connection, gives it up and tells another word on the next one.
+class LateBytesTest : public FaultsTest {
+ protected:
+  void live(const std::string& name, Env& env, Life&) override {
+    if (name == "b") return;
+    if (name == "c") return listen(env);
+    const auto dial = [&] { return *env.network.connect({"c", 9092}, "tell", env.after(seconds(30))); };
+    const auto tell = [&](Connection& connection, std::string_view word) {
+      EXPECT_TRUE(write_all(connection, as_bytes(word), env.after(seconds(30))).ok());
+    };
+    const ConnectionRef first = dial();
+    env.sleep(milliseconds(1100));
+    tell(*first, "old");
+    env.sleep(milliseconds(100));
+    first->abort();
+    const ConnectionRef second = dial();
+    tell(*second, "new");
+    env.sleep(seconds(10));
+  }
+  void listen(Env& env) {
+    const auto listener = *env.network.listen({"", 9092});
+    Scope scope(env);
+    for (uint64_t n = 0;; ++n) {
+      auto accepted = listener->accept(Instant::never());
+      if (!accepted.ok()) return;
+      const std::shared_ptr<Connection> connection = std::move(*accepted);
+      const auto hear = [this, connection] {
+        uint8_t word[3];
+        while (read_exactly(*connection, word, Instant::never()).ok()) heard.emplace_back(as_text(word));
+        heard.emplace_back("end");
+      };
+      scope.spawn("hear", hear, n);
+    }
+  }
+  std::vector<std::string> heard;
+};
+
+TEST_F(LateBytesTest, WhatWasUnderWayArrivesBehindWhatCameAfterTheReconnect) {
+  begin({fault("late_bytes", "a", seconds(1), seconds(8), {{"extra", "3s"}})});
+  until(seconds(3));
+  EXPECT_TRUE(says(rows.at(0), "arrives 3 s later")) << rows.at(0).effect;
+  EXPECT_EQ(heard, std::vector<std::string>{"new"});
+  until(seconds(6));
+  EXPECT_EQ(heard, (std::vector<std::string>{"new", "old", "end"}));
+  EXPECT_TRUE(says(rows.at(0), "what is sent on 1 connections of a arrives 3 s later")) << rows.at(0).effect;
+}
+
+TEST_F(LateBytesTest, ElseAResetTakesNothingWithIt) {
+  begin({fault("late_bytes", "b", seconds(1), seconds(8), {{"extra", "3s"}})});
+  until(seconds(3));
+  EXPECT_EQ(heard, (std::vector<std::string>{"old", "end", "new"}));
+  EXPECT_FALSE(rows.at(0).took_effect);
 }
 
 // "c" answers; "a" and "b" ask it again and again, on a connection that they keep as long as it is good.

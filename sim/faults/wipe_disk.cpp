@@ -14,7 +14,7 @@ Began begin_wipe_disk(FaultStage& stage, const FaultPlan&, const std::vector<Sim
     const uint64_t bytes = node->device().image().used_bytes();
     effect += fmt::format("{}{} got an empty disk in place of one with {} bytes{}",
                           effect.empty() ? "" : "; ", node->name(), bytes, stage.role_of(*node));
-    stage.wipe(*node);
+    stage.replace_disk(*node, {});
   }
   return {std::make_unique<KeptDown>(targets), std::move(effect)};
 }

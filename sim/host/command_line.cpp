@@ -75,12 +75,7 @@ Result<void> read_common(const Typed& typed, Wanted& into) {
 }
 
 Result<void> read_numbers(const Typed& typed, ScenarioCommand& into) {
-  if (typed.seed) {
-    into.seed = sim::parse_lineage(*typed.seed);
-    if (!into.seed)
-      return bad("--seed " + *typed.seed +
-                 ": a seed is a number from 0 to 18446744073709551615, mutations behind it are +HEX");
-  }
+  into.seed = typed.seed;
   return read_common(typed, into);
 }
 

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "core/base/result.h"
-#include "sim/plan/lineage.h"
 
 namespace ksim::host {
 
@@ -20,7 +19,7 @@ struct SeedRange {
 struct ScenarioCommand {
   std::string scenario;  // a name or the path of a .toml file; empty with a plan
   std::optional<std::string> plan_file;
-  std::optional<sim::Lineage> seed;
+  std::optional<std::string> seed;  // as typed: a number, perhaps with mutations
   std::optional<SeedRange> seeds;
   size_t jobs = 0;  // 0: one a processor
   bool verify = false;

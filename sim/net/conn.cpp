@@ -54,10 +54,16 @@ void Conn::abort(size_t side) {
   if (end.closed) return;
   const bool told = !end.gone();
   end.closed = true;
-  out(side).drop();
+  // What is under way on a slow way is not overtaken by the reset.
+  const bool behind = told && extra_ > Duration{};
+  if (behind) {
+    out(side).reset_behind();
+  } else {
+    out(side).drop();
+  }
   in(side).discard();
   wake(side);
-  if (told) reset_peer_of(side);
+  if (told && !behind) reset_peer_of(side);
 }
 
 void Conn::orphan(size_t side) {

@@ -25,6 +25,7 @@ class Pipe final : public Timer {
     send(size_bytes);
   }
   void finish();         // the receiver sees the end after what was written
+  void reset_behind();   // the receiver sees a reset after what is under way
   void drop();           // what has not arrived never will
   void wait_for_room();  // the sender's writer is woken when there is some
 
@@ -44,6 +45,7 @@ class Pipe final : public Timer {
     Instant sent;
     Instant arrive;
     bool fin;
+    bool rst;
     bool open;  // takes what is written at the same instant
   };
   // Tells the sender of room, after a journey back.
@@ -56,7 +58,7 @@ class Pipe final : public Timer {
 
   void send(uint64_t size_bytes);
   bool join_last(uint64_t bytes);
-  void add_segment(uint64_t end, uint64_t bytes, bool fin);
+  void add_segment(uint64_t end, uint64_t bytes, bool fin, bool rst);
   void deliver();
   void tell_of_room();
   bool try_again();  // false: given up
@@ -107,6 +109,9 @@ class Conn {
   };
 
   uint64_t key() const { return key_; }
+  // How much later than others its bytes arrive.
+  Duration extra() const { return extra_; }
+  void set_extra(Duration extra) { extra_ = extra; }
   Fabric& fabric() { return fabric_; }
   End& end(size_t side) { return ends_[side]; }
   Pipe& out(size_t side) { return side == 0 ? up_ : down_; }
@@ -155,6 +160,7 @@ class Conn {
   uint64_t key_;
   End ends_[2];
   uint16_t ports_[2];
+  Duration extra_{0};
   Pipe up_;    // client to server
   Pipe down_;  // server to client
   Handshake handshake_;

@@ -209,6 +209,17 @@ size_t Fabric::reset_between(Host& one, Host& other) {
   return count;
 }
 
+size_t Fabric::slow_connections(Host& host, Duration extra) {
+  size_t count = 0;
+  for (Conn* conn : host.conns_) {
+    if (conn->end(0).gone() && conn->end(1).gone()) continue;
+    if (conn->hello() != Conn::Hello::open) continue;
+    conn->set_extra(extra);
+    ++count;
+  }
+  return count;
+}
+
 void Fabric::power_lost(Host& host) {
   host.powered = false;
   ++host.boot;

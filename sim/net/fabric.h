@@ -141,6 +141,9 @@ class Fabric {
   // The process is gone, its kernel is not: it ends every connection and stops listening.
   void process_died(Host& host);
   void power_lost(Host& host);
+  // What is sent on connections of the host that stand now arrives so much later; how many there are. Zero:
+  // as ever.
+  size_t slow_connections(Host& host, Duration extra);
   // Every open connection between the two is reset for both of them; how many there were.
   size_t reset_between(Host& one, Host& other);
 

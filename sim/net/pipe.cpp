@@ -58,7 +58,7 @@ void Pipe::send(uint64_t size_bytes) {
     if (split) n = 1 + below(mix64(bits, 7), n);
     sent_ += n;
     size_bytes -= n;
-    if (!join_last(n)) add_segment(sent_, n, false);
+    if (!join_last(n)) add_segment(sent_, n, false, false);
     segments_.back().open = !split;
   }
 }
@@ -77,24 +77,30 @@ bool Pipe::join_last(uint64_t bytes) {
   return true;
 }
 
-void Pipe::add_segment(uint64_t end, uint64_t bytes, bool fin) {
+void Pipe::add_segment(uint64_t end, uint64_t bytes, bool fin, bool rst) {
   const uint64_t entity = mix64(conn_.key(), from_);
   const Instant arrive =
       conn_.fabric().arrival(*conn_.end(from_).host, *conn_.end(1 - from_).host, entity, ++count_, bytes);
-  last_arrive_ = std::max(last_arrive_, arrive);
+  last_arrive_ = std::max(last_arrive_, arrive + conn_.extra());
   const bool idle = first_ == segments_.size();
   if (idle) {
     segments_.clear();
     first_ = 0;
   }
-  segments_.push_back({end, bytes, conn_.fabric().ground().now(), last_arrive_, fin, false});
+  segments_.push_back({end, bytes, conn_.fabric().ground().now(), last_arrive_, fin, rst, false});
   if (idle && !stuck_) arm();
 }
 
 void Pipe::finish() {
   if (fin_sent_ || dropped_) return;
   fin_sent_ = true;
-  add_segment(sent_, 0, true);
+  add_segment(sent_, 0, true, false);
+}
+
+void Pipe::reset_behind() {
+  if (dropped_) return;
+  fin_sent_ = true;
+  add_segment(sent_, 0, false, true);
 }
 
 void Pipe::drop() {
@@ -208,6 +214,11 @@ void Pipe::deliver() {
     const Segment& segment = segments_[first_++];
     arrived_ = segment.end;
     if (segment.fin) fin_arrived_ = true;
+    if (segment.rst) {
+      conn_.fail(1 - from_);
+      drop();
+      return;
+    }
     delivered = true;
   }
   if (NetTap* tap = conn_.fabric().tap(); tap != nullptr && delivered) tap->arrived(conn_, from_, arrived_);

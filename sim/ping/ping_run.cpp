@@ -101,11 +101,12 @@ class PingRun final : private FaultStage, private FaultTeller, private WorldWatc
     for (SimNode* node : nodes) node->power_loss();
     for (SimNode* node : nodes) faults_.died(*node);
   }
-  void wipe(SimNode& node) override {
+  void replace_disk(SimNode& node, const DiskCopy& copy) override {
     node.power_loss();
-    node.replace_disk();
+    node.replace_disk(copy);
     faults_.died(node);
   }
+  bool move(SimNode&) override { return false; }
   void configure(SimNode&, const Properties&) override {}
   void stop(SimNode& node) override { node.stop(); }
   std::vector<SimNode*> others(const SimNode& node, bool) override {

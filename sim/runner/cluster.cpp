@@ -66,6 +66,16 @@ std::string machine_name(const NodePlan& node) {
   return fmt::format("{}-{}", node.broker ? "broker" : "controller", node.id);
 }
 
+static std::string listeners_of(const NodePlan& node, uint16_t broker_port) {
+  std::string listeners;
+  if (node.broker) listeners = fmt::format("PLAINTEXT://{}:{}", machine_name(node), broker_port);
+  if (node.controller) {
+    listeners += fmt::format("{}CONTROLLER://{}:{}", listeners.empty() ? "" : ",", machine_name(node),
+                             kControllerPort);
+  }
+  return listeners;
+}
+
 std::string server_properties(const Plan& plan, const NodePlan& node) {
   std::string voters;
   for (const NodePlan& other : plan.cluster.nodes) {
@@ -75,17 +85,11 @@ std::string server_properties(const Plan& plan, const NodePlan& node) {
   }
   std::string roles = node.broker ? "broker" : "";
   if (node.controller) roles += roles.empty() ? "controller" : ",controller";
-  std::string listeners;
-  if (node.broker) listeners = fmt::format("PLAINTEXT://{}:{}", machine_name(node), kBrokerPort);
-  if (node.controller) {
-    listeners += fmt::format("{}CONTROLLER://{}:{}", listeners.empty() ? "" : ",", machine_name(node),
-                             kControllerPort);
-  }
   Properties all{{"process.roles", roles},
                  {"node.id", std::to_string(node.id)},
                  {"controller.quorum.voters", voters},
                  {"controller.listener.names", "CONTROLLER"},
-                 {"listeners", listeners},
+                 {"listeners", listeners_of(node, kBrokerPort)},
                  {"listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"},
                  {"log.dirs", std::string(kDataDirectory)}};
   if (node.broker) all["inter.broker.listener.name"] = "PLAINTEXT";
@@ -210,10 +214,23 @@ void Cluster::power_loss(const std::vector<SimNode*>& nodes) {
   for (SimNode* node : nodes) died(*node, NodeFault::power_lost);
 }
 
-void Cluster::wipe(SimNode& node) {
+void Cluster::replace_disk(SimNode& node, const DiskCopy& copy) {
   node.power_loss();
-  node.replace_disk();
+  node.replace_disk(copy);
   died(node, NodeFault::wiped);
+}
+
+// One broker stays where clients were told to look first.
+bool Cluster::move(SimNode& node) {
+  Machine* const found = machine(node);
+  if (found == nullptr || !found->plan.broker) return false;
+  const auto stays = [&](const auto& entry) {
+    return entry.second.node != &node && entry.second.plan.broker && entry.second.moves == 0;
+  };
+  if (std::none_of(machines_.begin(), machines_.end(), stays)) return false;
+  const auto port = static_cast<uint16_t>(kBrokerPort + 100 * ++found->moves);
+  configure(node, {{"listeners", listeners_of(found->plan, port)}});
+  return true;
 }
 
 void Cluster::configure(SimNode& node, const Properties& settings) {

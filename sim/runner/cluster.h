@@ -54,7 +54,8 @@ class Cluster final : public FaultStage, private WorldWatcher {
   void start(SimNode& node) override;
   void crash(SimNode& node) override;
   void power_loss(const std::vector<SimNode*>& nodes) override;
-  void wipe(SimNode& node) override;
+  void replace_disk(SimNode& node, const DiskCopy& copy) override;
+  bool move(SimNode& node) override;
   void configure(SimNode& node, const Properties& settings) override;
   void stop(SimNode& node) override;
   std::vector<SimNode*> others(const SimNode& node, bool with_clients) override;
@@ -66,6 +67,7 @@ class Cluster final : public FaultStage, private WorldWatcher {
     SimNode* node;
     std::string properties;
     bool wanted = false;  // to be started as soon as it is down
+    uint16_t moves = 0;   // how often it was given another port
   };
   struct Client {
     SimNode* node;

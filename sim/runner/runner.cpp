@@ -93,6 +93,9 @@ class Run final : private FaultTeller {
     settle();
     workload_.stop_readers();
     step();
+    // It was quiet only because nobody had noticed yet, of a follower that waits for an answer of a machine
+    // long gone.
+    if (unrest(false)) settle();
     return sum_up();
   }
 
