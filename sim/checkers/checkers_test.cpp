@@ -197,6 +197,22 @@ TEST_F(Story, R5CriesWhenAnOffsetChangesItsRecord) {
   EXPECT_TRUE(cried("R5"));
 }
 
+// What is handed over was read under a leader that an unclean election has deposed since.
+TEST_F(Story, R5LetsALateReaderHandOverWhatAnotherNeverSaw) {
+  view.promise("orders", {3, 1, true});
+  lead(1, 0, {1});
+  write(1, 0, 0, {a});
+  high_watermark(1, 1);
+  lead(3, 1, {3}, true);
+  write(3, 0, 1, {b});
+  high_watermark(3, 1, true, 1);
+  consume(0, b, 1, 1);
+  consume(0, a, 2, 0);
+  EXPECT_FALSE(cried("R5"));
+  consume(0, c, 2, 1);
+  EXPECT_TRUE(cried("R5"));
+}
+
 // Served, and not acknowledged to anybody.
 TEST_F(Story, WhatWasServedMayNotVanishWithinTheBudget) {
   lead(1, 0);

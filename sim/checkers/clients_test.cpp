@@ -207,6 +207,26 @@ TEST_F(Story, K1CriesForAReaderThatMissesWhatTookThePlaceOfLostRecords) {
   EXPECT_TRUE(cried("K1"));
 }
 
+// Gone when the reader passed, and back when all is over.
+TEST_F(Story, K1LetsAReaderMissWhatASecondUncleanElectionBroughtBack) {
+  view.promise("orders", {3, 1, true});
+  assign();
+  lead(1, 0, {1});
+  write(1, 0, 0, {a});
+  write(1, 1, 0, {b});
+  high_watermark(1, 2);
+  consume(0, a);
+  lead(3, 1, {3}, true);
+  write(3, 0, 1, {make_record_id(1, 4)});
+  write(3, 1, 1, {c});
+  high_watermark(3, 2, true, 1);
+  consume(1, c, 1, 1);
+  lead(1, 2, {1}, true);
+  high_watermark(1, 2, true, 2);
+  end();
+  EXPECT_FALSE(cried("K1"));
+}
+
 // Whether K1 minds where a reader begins, with three records committed of which the first was deleted.
 struct FirstPosition : Story {
   bool minded(bool from_end, int64_t offset) {

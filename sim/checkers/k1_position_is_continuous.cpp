@@ -3,6 +3,7 @@
 // then, from where it began.
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
 #include <fmt/format.h>
@@ -77,7 +78,7 @@ class PositionIsContinuous final : public Checker {
     reader.next = record.offset + 1;
     reader.since = record.at;
     reader.epoch = record.leader_epoch;
-    reader.handed.push_back({record.offset, record.record});
+    reader.handed.push_back({record.offset, record.record, record.leader_epoch});
     if (fresh || record.offset == expected) return;
     const std::string subject = to_string(view_.names().name(record.partition));
     if (record.offset < expected) {
@@ -112,12 +113,18 @@ class PositionIsContinuous final : public Checker {
 
  private:
   using Range = std::pair<int64_t, int64_t>;
+  struct Handed {
+    int64_t offset;
+    RecordId record;
+    int32_t epoch;
+    auto operator<=>(const Handed&) const = default;
+  };
   struct Reader {
     int64_t from = 0;  // where it began
     int64_t next = 0;
     Instant since;       // when it came there
     int32_t epoch = -1;  // of the record before it; -1: the position was set
-    std::vector<std::pair<int64_t, RecordId>> handed;
+    std::vector<Handed> handed;
     std::vector<Range> skipped;  // as it was asked to
   };
 
@@ -148,6 +155,18 @@ class PositionIsContinuous final : public Checker {
             set.consumer, set.offset, assigned.end));
   }
 
+  // An unclean election may bring back a log of earlier epochs than what a reader was handed in their place.
+  // It asks how far its own epoch is good, is told the end of an earlier one, and knows of nothing below that
+  // (KIP-320).
+  static bool was_handed_later_epoch(const Reader& reader, int64_t offset, int32_t epoch) {
+    const Handed from{offset, 0, std::numeric_limits<int32_t>::min()};
+    for (auto it = std::lower_bound(reader.handed.begin(), reader.handed.end(), from);
+         it != reader.handed.end() && it->offset == offset; ++it) {
+      if (it->epoch > epoch) return true;
+    }
+    return false;
+  }
+
   void judge_whole(uint32_t consumer, PartitionId id, const Reader& reader, Instant at) {
     const PartitionTruth* truth = view_.partition(id);
     if (truth == nullptr) return;
@@ -163,9 +182,13 @@ class PositionIsContinuous final : public Checker {
       for (const TruthRecord& record : *records) {
         // What is beyond its position, L misses.
         if (record.id == 0 || record.offset < from || record.offset >= reader.next) continue;
-        const std::pair<int64_t, RecordId> wanted{record.offset, record.id};
-        if (std::binary_search(reader.handed.begin(), reader.handed.end(), wanted) ||
-            in_skipped(record.offset))
+        const Handed wanted{record.offset, record.id, std::numeric_limits<int32_t>::min()};
+        const auto handed = std::lower_bound(reader.handed.begin(), reader.handed.end(), wanted);
+        if (handed != reader.handed.end() && handed->offset == record.offset && handed->record == record.id)
+          continue;
+        if (in_skipped(record.offset)) continue;
+        if (!truth->unclean.empty() &&
+            was_handed_later_epoch(reader, record.offset, truth->committed[i].leader_epoch))
           continue;
         cry(at, to_string(view_.names().name(id)),
             fmt::format(
