@@ -22,6 +22,7 @@ class CompletedFetch {
   struct Source {
     TopicPartition partition;
     int64_t fetch_offset = 0;
+    int32_t leader_epoch = -1;  // in which they were asked for; -1: not known
     ErrorCode error = ErrorCode::NONE;
     Bytes records;
     std::shared_ptr<const void> frame;  // what `records` points into

@@ -217,6 +217,7 @@ void ConsumerCore::take_partition(int32_t node, const TopicPartition& partition,
   CompletedFetch::Source source;
   source.partition = partition;
   source.fetch_offset = target->offset;
+  source.leader_epoch = target->leader_epoch;
   source.error = error_code_of(data.error_code);
   source.records = data.records.bytes;
   source.frame = frame;
@@ -295,9 +296,12 @@ Result<bool, ConsumerError> ConsumerCore::collect(ConsumerRecords& out, int32_t 
 Result<bool, ConsumerError> ConsumerCore::give(ConsumerRecords& out, int32_t most) {
   const TopicPartition partition = next_->partition();
   PartitionPosition* const position = subscriptions_.find(partition);
-  // Since the records came, a seek, a reset or another assignment may have made them stale (rule G44).
+  // Since the records came, a seek, a reset or another assignment may have made them stale (rule G44). Or
+  // another leader, for whom the position was validated and what was fetched ahead was not: Apache Kafka
+  // hands it out.
   if (position == nullptr || !position->is_fetchable() ||
-      position->position()->offset != next_->next_offset()) {
+      position->position()->offset != next_->next_offset() ||
+      next_->source().leader_epoch < position->position()->leader.epoch.value_or(-1)) {
     next_->drain();
     return false;
   }
