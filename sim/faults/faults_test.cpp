@@ -427,6 +427,15 @@ TEST_F(LateBytesTest, WhatWasUnderWayArrivesBehindWhatCameAfterTheReconnect) {
   EXPECT_TRUE(says(rows.at(0), "what is sent on 1 connections of a arrives 3 s later")) << rows.at(0).effect;
 }
 
+TEST_F(LateBytesTest, TheEndOfOneLeavesTheOther) {
+  begin({fault("late_bytes", "a", milliseconds(800), seconds(8), {{"extra", "3s"}}),
+         fault("late_bytes", "a", milliseconds(900), milliseconds(100), {{"extra", "1s"}})});
+  until(seconds(3));
+  EXPECT_EQ(heard, std::vector<std::string>{"new"});
+  until(seconds(6));
+  EXPECT_EQ(heard, (std::vector<std::string>{"new", "old", "end"}));
+}
+
 TEST_F(LateBytesTest, ElseAResetTakesNothingWithIt) {
   begin({fault("late_bytes", "b", seconds(1), seconds(8), {{"extra", "3s"}})});
   until(seconds(3));

@@ -14,25 +14,37 @@ constexpr Duration kDefault = seconds(4);
 
 class Late final : public ActiveFault {
  public:
-  explicit Late(std::vector<SimNode*> nodes) : nodes_(std::move(nodes)) {}
-  std::string end(FaultStage& stage) override {
-    for (SimNode* node : nodes_) stage.world().fabric().slow_connections(node->host(), Duration{});
+  Late(Fabric& fabric, const std::vector<SimNode*>& nodes, Duration extra) : fabric_(fabric) {
+    for (SimNode* node : nodes) {
+      const Fabric::Slowed slowed = fabric_.slow_connections(node->host(), extra);
+      numbers_.push_back(slowed.number);
+      connections_ += slowed.connections;
+    }
+  }
+  size_t connections() const { return connections_; }
+  std::string end(FaultStage&) override {
+    for (const uint64_t number : numbers_) fabric_.remove_slowed(number);
     return {};
   }
 
  private:
-  std::vector<SimNode*> nodes_;
+  Fabric& fabric_;
+  std::vector<uint64_t> numbers_;
+  size_t connections_ = 0;
 };
 
 Began begin_late_bytes(FaultStage& stage, const FaultPlan& plan, const std::vector<SimNode*>& targets,
                        uint64_t) {
   const Duration extra = parameter(plan, "extra", kDefault);
-  size_t count = 0;
-  for (SimNode* node : targets) count += stage.world().fabric().slow_connections(node->host(), extra);
-  if (count == 0) return no_effect(join_names(targets) + ": no connection stands");
-  return {std::make_unique<Late>(targets),
-          fmt::format("what is sent on {} connections of {} arrives {} s later", count, join_names(targets),
-                      static_cast<double>(extra.ms()) / 1000)};
+  auto late = std::make_unique<Late>(stage.world().fabric(), targets, extra);
+  if (late->connections() == 0) {
+    late->end(stage);
+    return no_effect(join_names(targets) + ": no connection stands");
+  }
+  std::string effect =
+      fmt::format("what is sent on {} connections of {} arrives {} s later", late->connections(),
+                  join_names(targets), static_cast<double>(extra.ms()) / 1000);
+  return {std::move(late), std::move(effect)};
 }
 
 }  // namespace

@@ -55,7 +55,7 @@ void Conn::abort(size_t side) {
   const bool told = !end.gone();
   end.closed = true;
   // What is under way on a slow way is not overtaken by the reset.
-  const bool behind = told && extra_ > Duration{};
+  const bool behind = told && fabric_.extra_of(key_) > Duration{};
   if (behind) {
     out(side).reset_behind();
   } else {

@@ -109,9 +109,6 @@ class Conn {
   };
 
   uint64_t key() const { return key_; }
-  // How much later than others its bytes arrive.
-  Duration extra() const { return extra_; }
-  void set_extra(Duration extra) { extra_ = extra; }
   Fabric& fabric() { return fabric_; }
   End& end(size_t side) { return ends_[side]; }
   Pipe& out(size_t side) { return side == 0 ? up_ : down_; }
@@ -160,7 +157,6 @@ class Conn {
   uint64_t key_;
   End ends_[2];
   uint16_t ports_[2];
-  Duration extra_{0};
   Pipe up_;    // client to server
   Pipe down_;  // server to client
   Handshake handshake_;

@@ -209,15 +209,22 @@ size_t Fabric::reset_between(Host& one, Host& other) {
   return count;
 }
 
-size_t Fabric::slow_connections(Host& host, Duration extra) {
-  size_t count = 0;
+Fabric::Slowed Fabric::slow_connections(const Host& host, Duration extra) {
+  auto& [keys, later] = slowed_[++last_slowed_];
+  later = extra;
   for (Conn* conn : host.conns_) {
-    if (conn->end(0).gone() && conn->end(1).gone()) continue;
-    if (conn->hello() != Conn::Hello::open) continue;
-    conn->set_extra(extra);
-    ++count;
+    const bool over = conn->end(0).gone() && conn->end(1).gone();
+    if (!over && conn->hello() == Conn::Hello::open) keys.insert(conn->key());
   }
-  return count;
+  return {last_slowed_, keys.size()};
+}
+
+Duration Fabric::extra_of(uint64_t key) const {
+  Duration extra{0};
+  for (const auto& [number, slowed] : slowed_) {
+    if (slowed.first.contains(key)) extra = std::max(extra, slowed.second);
+  }
+  return extra;
 }
 
 void Fabric::power_lost(Host& host) {

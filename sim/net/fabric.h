@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -141,9 +142,16 @@ class Fabric {
   // The process is gone, its kernel is not: it ends every connection and stops listening.
   void process_died(Host& host);
   void power_lost(Host& host);
-  // What is sent on connections of the host that stand now arrives so much later; how many there are. Zero:
-  // as ever.
-  size_t slow_connections(Host& host, Duration extra);
+  // What is sent on connections of the host that stand now arrives so much later, until `number` is taken
+  // away.
+  struct Slowed {
+    uint64_t number = 0;
+    size_t connections = 0;
+  };
+  Slowed slow_connections(const Host& host, Duration extra);
+  void remove_slowed(uint64_t number) { slowed_.erase(number); }
+  // By a connection's key: how much later than others its bytes arrive.
+  Duration extra_of(uint64_t key) const;
   // Every open connection between the two is reset for both of them; how many there were.
   size_t reset_between(Host& one, Host& other);
 
@@ -181,6 +189,9 @@ class Fabric {
   std::vector<Host*> hosts_;
   std::vector<Link> links_;
   NetTap* tap_ = nullptr;
+  // By number: the connections that are slow, and by how much.
+  std::map<uint64_t, std::pair<std::set<uint64_t>, Duration>> slowed_;
+  uint64_t last_slowed_ = 0;
 };
 
 }  // namespace ksim::sim

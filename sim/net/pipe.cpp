@@ -81,7 +81,7 @@ void Pipe::add_segment(uint64_t end, uint64_t bytes, bool fin, bool rst) {
   const uint64_t entity = mix64(conn_.key(), from_);
   const Instant arrive =
       conn_.fabric().arrival(*conn_.end(from_).host, *conn_.end(1 - from_).host, entity, ++count_, bytes);
-  last_arrive_ = std::max(last_arrive_, arrive + conn_.extra());
+  last_arrive_ = std::max(last_arrive_, arrive + conn_.fabric().extra_of(conn_.key()));
   const bool idle = first_ == segments_.size();
   if (idle) {
     segments_.clear();
@@ -196,6 +196,7 @@ bool Pipe::try_again() {
 void Pipe::deliver() {
   const Instant now = conn_.fabric().ground().now();
   bool delivered = false;
+  bool reset = false;
   Conn::End& receiver = conn_.end(1 - from_);
   while (first_ < segments_.size() && segments_[first_].arrive <= now) {
     if (!forward_open()) {
@@ -214,14 +215,14 @@ void Pipe::deliver() {
     const Segment& segment = segments_[first_++];
     arrived_ = segment.end;
     if (segment.fin) fin_arrived_ = true;
-    if (segment.rst) {
-      conn_.fail(1 - from_);
-      drop();
-      return;
-    }
-    delivered = true;
+    reset = segment.rst;
+    delivered = delivered || !reset;
   }
   if (NetTap* tap = conn_.fabric().tap(); tap != nullptr && delivered) tap->arrived(conn_, from_, arrived_);
+  if (reset) {
+    conn_.fail(1 - from_);
+    return drop();
+  }
   if (delivered && receiver.closed) discard();
   if (delivered && receiver.reader != nullptr) conn_.fabric().ground().scheduler.wake(*receiver.reader);
   if (stuck_ || (delivered && !reverse_open())) {
