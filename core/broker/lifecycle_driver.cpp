@@ -26,9 +26,13 @@ void LifecycleDriver::start(BrokerRegistrationFacts facts) {
 }
 
 void LifecycleDriver::stop() {
+  abandon();
+  scope_.close();
+}
+
+void LifecycleDriver::abandon() {
   lifecycle_.shut_down();
   note_state();
-  scope_.close();
 }
 
 void LifecycleDriver::ready_to_unfence() {

@@ -38,7 +38,8 @@ class LifecycleDriver {
   LifecycleDriver(const Env& env, ControllerChannel& channel, LifecycleOptions options, Callbacks callbacks);
 
   void start(BrokerRegistrationFacts facts);
-  void stop();  // no more heartbeats; waits
+  void stop();     // no more heartbeats; waits
+  void abandon();  // no more heartbeats, whatever they would have brought; does not wait
 
   const Lifecycle& lifecycle() const { return lifecycle_; }
   BrokerState state() const { return lifecycle_.state(); }

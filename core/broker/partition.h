@@ -145,7 +145,8 @@ class Partition {
                                                storage::AppendOrigin origin, uint64_t guard);
   // NONE: enough replicas have it; nothing: not yet (rule D22).
   std::optional<ErrorCode> acknowledged(int64_t required_offset, int32_t appended_epoch) const;
-  // The same of the flush that flush.messages asks for, up to `offset`.
+  // The same of the flush that flush.messages asks for, up to `offset`; also when others lead since: what was
+  // appended is written, and no client may be told otherwise (P2). REQUEST_TIMED_OUT: it was cut off meanwhile.
   std::optional<ErrorCode> flushed(int64_t offset, int32_t appended_epoch) const;
   // The log has been flushed: this replica's own copy may count now.
   void log_flushed();
@@ -186,6 +187,7 @@ class Partition {
 
  private:
   std::optional<ErrorCode> lost_to_another_epoch(int64_t end_offset, int32_t appended_epoch) const;
+  bool holds(int64_t end_offset, int32_t appended_epoch) const;
   LeaderLog leader_log() const;
   IsrContext context() const;
   void carry_out(const IsrEffects& effects);

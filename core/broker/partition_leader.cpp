@@ -70,8 +70,17 @@ std::optional<ErrorCode> Partition::acknowledged(int64_t required_offset, int32_
 }
 
 std::optional<ErrorCode> Partition::flushed(int64_t offset, int32_t appended_epoch) const {
-  if (const auto lost = lost_to_another_epoch(offset, appended_epoch)) return lost;
+  if (gone_) return ErrorCode::NOT_LEADER_OR_FOLLOWER;
+  if (!online()) return ErrorCode::KAFKA_STORAGE_ERROR;
+  if (!holds(offset, appended_epoch)) return ErrorCode::REQUEST_TIMED_OUT;
   return log_->recovery_point() >= offset ? std::optional(ErrorCode::NONE) : std::nullopt;
+}
+
+// Of what was appended up to there in that epoch, nothing was cut off since.
+bool Partition::holds(int64_t end_offset, int32_t appended_epoch) const {
+  if (isr_.leader_epoch() == appended_epoch) return true;
+  const storage::EpochEndOffset end = log_->end_offset_for_epoch(appended_epoch);
+  return end.epoch == appended_epoch && end.end_offset >= end_offset;
 }
 
 // Why what was appended in that epoch will not be acknowledged, whatever comes.
@@ -81,8 +90,7 @@ std::optional<ErrorCode> Partition::lost_to_another_epoch(int64_t end_offset, in
   if (isr_.leader_epoch() == appended_epoch) return std::nullopt;
   // Not copied: Kafka asks only whether this broker leads now. After follower and leader again in between,
   // other records may stand at these offsets (R1, P2).
-  const storage::EpochEndOffset end = log_->end_offset_for_epoch(appended_epoch);
-  if (isr_.is_leader() && end.epoch == appended_epoch && end.end_offset >= end_offset) return std::nullopt;
+  if (isr_.is_leader() && holds(end_offset, appended_epoch)) return std::nullopt;
   return ErrorCode::NOT_LEADER_OR_FOLLOWER;
 }
 

@@ -46,11 +46,10 @@ class ReplicaManager::DelayedProduce final : public DelayedOperation {
     return all;
   }
   std::optional<ErrorCode> acknowledged(const Partition& partition, const AppendResult& result) const {
-    if (result.flush_to >= 0) {
-      const auto flushed = partition.flushed(result.flush_to, result.appended_epoch);
-      if (acks_ == 1 || flushed != ErrorCode::NONE) return flushed;
-    }
-    return partition.acknowledged(result.required_offset, result.appended_epoch);
+    if (acks_ == 1) return partition.flushed(result.flush_to, result.appended_epoch);
+    const auto copied = partition.acknowledged(result.required_offset, result.appended_epoch);
+    if (copied != ErrorCode::NONE || result.flush_to < 0) return copied;
+    return partition.flushed(result.flush_to, result.appended_epoch);
   }
   void on_complete(End end) override {
     if (end == End::dropped) return;

@@ -39,6 +39,9 @@ class BrokerRole final : public MetadataPublisher, public BrokerHome, public sto
   Result<void> start();
   // Controlled shutdown (W12 to W15). Waits, at most some minutes.
   void stop();
+  // The process stops because it cannot go on: nothing is handed over to others first, as Kafka halts. Does
+  // not wait, and ends the waiting of stop().
+  void abandon() { lifecycle_->abandon(); }
 
   broker::BrokerState state() const { return lifecycle_->state(); }
   int64_t broker_epoch() const { return broker_epoch_; }

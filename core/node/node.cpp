@@ -188,6 +188,7 @@ void Node::give_up(const std::string& why) {
   if (failure_) return;
   failure_ = why;
   shards_[0]->env.emit(LogLine{3, "node", why});
+  if (services_->broker != nullptr) services_->broker->abandon();
   shards_[0]->changed.notify_all();
 }
 

@@ -124,6 +124,32 @@ TEST_P(Waiting, AProduceIsAnsweredWhenItIsFlushed) {
   EXPECT_EQ(cluster.replica(1)->log()->high_watermark(), 2 * kWriters);
 }
 
+// It stands in the log: an error that says that it was never written would be a lie (found by storm 261).
+TEST_P(Waiting, AProduceIsAnsweredAsWrittenWhenAnotherLeadsBeforeItIsFlushed) {
+  TestCluster cluster(with(2, GetParam()));
+  cluster.create_topic(1, {1, 2});
+  cluster.set_config("flush.messages", "1");
+  cluster.run_for(seconds(1));
+  sim::DiskTrouble stalled;
+  stalled.stalled_until = Instant{0} + seconds(1'000'000);
+  sim::Device& device = cluster.broker_node(1).device();
+  const auto trouble = device.add_trouble(stalled);
+  ASSERT_TRUE(cluster.client([&](Env& env) {
+    auto writer = connect(env, 1);
+    Scope scope(env);
+    Produced written;
+    scope.spawn("writer", [&] { written = produce(env, *writer, 0, batch_of({"x"}), 1, seconds(20)); });
+    env.sleep(seconds(1));
+    EXPECT_FALSE(scope.empty()) << "it is not flushed yet";
+    cluster.change(0, std::nullopt, 2);
+    env.sleep(seconds(1));
+    device.remove_trouble(trouble);
+    scope.join();
+    EXPECT_EQ(written.error, ErrorCode::NONE);
+    EXPECT_EQ(written.offset, 0);
+  }));
+}
+
 TEST_P(Waiting, AcksNoneIsNotAnsweredAndAnErrorClosesTheConnection) {
   TestCluster cluster(with(2, GetParam()));
   cluster.create_topic(1, {1, 2});

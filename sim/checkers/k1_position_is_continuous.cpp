@@ -60,7 +60,12 @@ class PositionIsContinuous final : public Checker {
     if (set.reason == "seek") reader.skipped.push_back({before, set.offset});
     if (fresh || set.reason != "reset" || set.offset == before) return;
     const PartitionTruth* truth = view_.partition(set.partition);
-    if (truth != nullptr && before < truth->first_kept()) return;  // deleted on purpose
+    const auto assigned = assigned_.find({set.consumer, set.partition});
+    const bool to_the_end = assigned != assigned_.end() && assigned->second.from_end;
+    if (truth != nullptr && before < truth->first_kept()) {  // deleted on purpose
+      if (to_the_end && set.offset > before) reader.skipped.push_back({before, set.offset});
+      return;
+    }
     if (view_.may_be_gone(set.partition, std::min(before - 1, set.offset), before, since, epoch)) {
       if (set.offset > before) reader.skipped.push_back({before, set.offset});  // to the end, by its policy
       return;

@@ -23,7 +23,8 @@ class ExactlyOnce final : public Checker {
   }
 
   void on_session(const ProducerSession& session) override {
-    ordered_[session.session] = session.idempotent || session.max_in_flight == 1;
+    // Without answers nothing holds a send back while others are under way on an older connection.
+    ordered_[session.session] = session.idempotent || (session.max_in_flight == 1 && session.acks != 0);
     unique_[session.session] = session.idempotent;
   }
 

@@ -51,6 +51,12 @@ class OffsetsIncrease final : public Checker {
     known = {start, note.at};
   }
 
+  // What it has now was another disk's: a new one, or an older state of its own.
+  void on_node(int32_t node, NodeFault fault, Instant) override {
+    if (fault == NodeFault::wiped)
+      std::erase_if(start_, [node](const auto& entry) { return entry.first.second == node; });
+  }
+
  private:
   struct Known {
     int64_t start = 0;

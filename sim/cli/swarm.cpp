@@ -90,7 +90,7 @@ class Hive {
   }
 
  private:
-  const Member& member(uint64_t number) const { return members_[number % members_.size()]; }
+  const Member& member(uint64_t number) const { return members_[swarm_.plan().turn_of(number)]; }
 
   // ---- in a worker ----
   ByteBuffer work(SwarmJob job, const Lineage& lineage) {
@@ -238,6 +238,11 @@ SwarmPlan plan_of(const host::SwarmCommand& command, const std::vector<Member>& 
   if (!endless) plan.last_seed = seeds.last;
   plan.build = identity_of_program();
   plan.guided = command.guided;
+  // The one that draws all of a run finds most in the same time; it is no story that somebody asked for.
+  constexpr std::string_view kStorm = "storm";
+  if (command.scenarios.empty() && endless && plan.scenarios.size() > 1 &&
+      std::find(plan.scenarios.begin(), plan.scenarios.end(), kStorm) != plan.scenarios.end())
+    plan.favoured = kStorm;
   return plan;
 }
 
@@ -253,6 +258,7 @@ Result<Swarm> begin(const host::SwarmCommand& command, const SwarmPlan& plan) {
                             : before.settings != plan.settings     ? "other settings"
                             : before.first_seed != plan.first_seed ? "other seeds"
                             : before.guided != plan.guided         ? "another way (--guided)"
+                            : before.favoured != plan.favoured     ? "other turns"
                                                                    : nullptr;
   if (other != nullptr) {
     return fail(ErrorCode::INVALID_REQUEST,

@@ -7,6 +7,7 @@
 
 #include "core/base/hash.h"
 #include "core/base/hooks.h"
+#include "sim/plan/draws.h"
 
 namespace ksim::sim {
 namespace {
@@ -20,37 +21,10 @@ constexpr std::string_view kPlainKinds[] = {
 // A voter whose disk is replaced breaks what the quorum is promised: where disks go, the scenario says.
 constexpr std::string_view kWipe = "wipe_disk";
 
-class Draws {
- public:
-  explicit Draws(uint64_t key) : key_(mix64(key, hash_text("mutate"))) {}
-  uint64_t below(uint64_t bound) { return mix64(key_, ++drawn_) % bound; }
-  bool one_in(uint64_t count) { return below(count) == 0; }
-  template <class T>
-  const T& of(const std::vector<T>& list) {
-    return list[below(list.size())];
-  }
-  // Short ones as likely as long ones: the magnitude is drawn first.
-  Duration duration(Duration least, Duration most) {
-    int64_t high = std::max<int64_t>(least.ns, 1);
-    uint64_t magnitudes = 1;
-    for (int64_t reach = high; reach < most.ns; reach *= 2) ++magnitudes;
-    high <<= below(magnitudes);
-    const int64_t span = std::min(high, most.ns);
-    return milliseconds(Duration{span + static_cast<int64_t>(below(static_cast<uint64_t>(span)))}.ms());
-  }
-  uint32_t count(uint32_t most) {
-    return 1 + static_cast<uint32_t>(below(std::max<uint64_t>(most >> below(8), 1)));
-  }
-
- private:
-  uint64_t key_;
-  uint64_t drawn_ = 0;
-};
-
 class Mutator {
  public:
   Mutator(Plan& plan, const Plan& donor, uint64_t mutation, const Vocabulary& words)
-      : plan_(plan), donor_(donor), words_(words), draws_(mutation) {}
+      : plan_(plan), donor_(donor), words_(words), draws_(mix64(mutation, hash_text("mutate"))) {}
 
   // What has to do with faults comes most often.
   void once() {

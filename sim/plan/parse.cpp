@@ -10,9 +10,11 @@
 #define TOML_HEADER_ONLY 1
 #include <toml++/toml.h>
 
+#include "core/base/assert.h"
 #include "core/base/hash.h"
 #include "core/base/hooks.h"
 #include "sim/plan/plan.h"
+#include "sim/plan/storm.h"
 #include "sim/plan/tiny.h"
 #include "sim/plan/words.h"
 
@@ -485,7 +487,7 @@ void read_workload(Section& from, Plan& plan) {
     add_counted(plan.producers, producer, count);
   });
   from.tables("consumer", [&](Section& section) {
-    ConsumerPlan consumer{"consumer", {}, {}, {}, milliseconds(50), 10, section.path()};
+    ConsumerPlan consumer{"consumer", {}, {}, {}, milliseconds(50), 10, 0, section.path()};
     uint32_t count = 1;
     section.text("name", consumer.name);
     section.text("topic", consumer.topic);
@@ -493,6 +495,7 @@ void read_workload(Section& from, Plan& plan) {
     section.duration("starts", consumer.starts);
     section.duration("interval", consumer.interval);
     section.number("latest_every", consumer.latest_every, 0);
+    section.number("seek_every", consumer.seek_every, 0);
     section.properties("config", consumer.config);
     add_counted(plan.consumers, consumer, count);
   });
@@ -727,6 +730,25 @@ Plan read_plan(const toml::table& table, bool draw, uint64_t seed, const std::st
   return plan;
 }
 
+// draws = "storm": what the scenario does not say itself comes from a drawn plan.
+void put_under(toml::table& table, uint64_t seed, Complaint& complaint) {
+  const toml::node* draws = table.get("draws");
+  if (draws == nullptr) return;
+  if (draws->value_or(std::string_view{}) != "storm") {
+    complaint.at(draws->source(), "draws: expected \"storm\"");
+    return;
+  }
+  table.erase("draws");
+  toml::parse_result drawn = toml::parse(print_plan(draw_storm(seed)));
+  ENSURE(drawn);
+  for (const std::string_view own : {"scenario", "seed"}) drawn.table().erase(own);
+  for (auto&& [key, value] : std::move(drawn).table()) {
+    if (table.contains(key)) continue;
+    const std::string name(key.str());
+    value.visit([&](auto& node) { table.insert(name, std::move(node)); });
+  }
+}
+
 Result<Plan> make(std::string_view text, const std::string& name, std::optional<uint64_t> seed,
                   const std::vector<Setting>& settings, const Vocabulary& words) {
   Complaint complaint(name);
@@ -736,6 +758,9 @@ Result<Plan> make(std::string_view text, const std::string& name, std::optional<
     return fail(ErrorCode::INVALID_REQUEST, complaint.text());
   }
   toml::table& table = parsed.table();
+  std::map<std::string, Place> places;
+  note_places(table, {}, places);
+  if (seed) put_under(table, *seed, complaint);
   for (const Setting& setting : settings) {
     std::string why;
     if (!apply(table, setting, why)) return fail(ErrorCode::INVALID_REQUEST, why);
@@ -744,8 +769,6 @@ Result<Plan> make(std::string_view text, const std::string& name, std::optional<
     complaint.at(table.get("seed")->source(),
                  "seed: a scenario is drawn with the seed of the command line (--seed)");
   }
-  std::map<std::string, Place> places;
-  note_places(table, {}, places);
   if (seed) resolve(table, {}, *seed, complaint);
   std::string scenario = name;
   if (const size_t slash = scenario.rfind('/'); slash != std::string::npos)

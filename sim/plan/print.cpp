@@ -123,6 +123,7 @@ std::string print_plan(const Plan& plan) {
     to.duration("starts", consumer.starts);
     to.duration("interval", consumer.interval);
     to.number("latest_every", consumer.latest_every);
+    if (consumer.seek_every > 0) to.number("seek_every", consumer.seek_every);
     to.table("config", consumer.config);
   }
   for (const RawDriverPlan& driver : plan.raw_drivers) {

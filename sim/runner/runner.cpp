@@ -170,11 +170,21 @@ class Run final : private FaultTeller {
   }
 
   void settle() {
-    const Instant limit = world_.now() + plan_.settle;
-    while (world_.now() < limit && !world_.halted()) {
+    // A reader of small fetches may need long for much: it may take its time as long as it comes on.
+    constexpr Duration kReaderPatience = seconds(30);
+    constexpr int64_t kMostSettles = 10;
+    Instant limit = world_.now() + plan_.settle;
+    const Instant last = world_.now() + plan_.settle * kMostSettles;
+    uint64_t read = workload_.records_read();
+    while (!world_.halted()) {
       step();
       cluster_.revive();
       if (!unrest(false)) return;
+      if (world_.now() < limit) continue;
+      const uint64_t read_now = workload_.records_read();
+      if (read_now == read || world_.now() >= last) break;
+      read = read_now;
+      limit = world_.now() + kReaderPatience;
     }
     if (world_.halted()) return;  // by what is told already
     if (const auto left = unrest(true)) observer_.on_unrest(left->subject, left->what, world_.now());

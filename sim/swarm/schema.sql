@@ -1,6 +1,7 @@
 -- What a swarm has run so far, and what it found. `ksim swarm` goes on from such a file; `ksim coverage` reads it.
 
--- What it was asked for: scenarios (one a line), first_seed, last_seed (missing: no end), settings, build, guided (1).
+-- What it was asked for: scenarios (one a line), first_seed, last_seed (missing: no end), settings, build, guided (1),
+-- favoured (the scenario that has every second turn).
 CREATE TABLE swarm (
   name TEXT PRIMARY KEY,
   value TEXT NOT NULL

@@ -1,5 +1,6 @@
 // A swarm as the bytes of an sqlite file, and back.
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -68,6 +69,7 @@ SwarmPlan plan_of(const std::map<std::string, std::string>& values) {
   plan.settings = lines_of(value("settings"));
   plan.build = value("build");
   plan.guided = value("guided") == "1";
+  plan.favoured = value("favoured");
   return plan;
 }
 
@@ -89,6 +91,7 @@ Result<std::string> Swarm::image() const {
     put("settings", joined(plan_.settings));
     put("build", plan_.build);
     if (plan_.guided) put("guided", "1");
+    if (!plan_.favoured.empty()) put("favoured", plan_.favoured);
     failed = failed || rows.failed();
   }
   {
@@ -156,6 +159,10 @@ Result<Swarm> Swarm::load(const std::string& image) {
   TRY(query.end());
   SwarmPlan plan = plan_of(values);
   if (plan.scenarios.empty()) return damaged("it names no scenarios");
+  if (!plan.favoured.empty() &&
+      (plan.scenarios.size() < 2 ||
+       std::find(plan.scenarios.begin(), plan.scenarios.end(), plan.favoured) == plan.scenarios.end()))
+    return damaged("it favours a scenario that is not one of several");
   Swarm swarm(std::move(plan));
   TRY(swarm.load_rows(database));
   return swarm;
@@ -176,7 +183,7 @@ Result<void> Swarm::load_rows(Database& database) {
     run.lineage = *lineage;
     run.kept = runs.number(14) != 0;
     if (plan_.guided) lineages_[n] = run.lineage;
-    if (run.kept) guide_.keep(n % plan_.scenarios.size(), run.lineage);
+    if (run.kept) guide_.keep(plan_.turn_of(n), run.lineage);
     run.digest = *digest;
     RunCounts& c = run.counts;
     int column = 3;

@@ -28,8 +28,19 @@ uint64_t swarm_jobs(uint64_t runs) { return runs / kRunsToRecheck * kJobsOfBlock
 uint64_t SwarmPlan::runs() const {
   constexpr uint64_t kMost = 1ULL << 48;
   const uint64_t last = last_seed.value_or(~0ULL);
-  const uint64_t more = std::min(last - first_seed, kMost / scenarios.size() - 1);
-  return (more + 1) * scenarios.size();
+  const uint64_t turns = favoured.empty() ? scenarios.size() : 2 * (scenarios.size() - 1);
+  const uint64_t more = std::min(last - first_seed, kMost / turns - 1);
+  return (more + 1) * turns;
+}
+
+std::pair<size_t, uint64_t> SwarmPlan::turn(uint64_t number) const {
+  if (favoured.empty()) return {number % scenarios.size(), number / scenarios.size()};
+  const auto place =
+      static_cast<size_t>(std::find(scenarios.begin(), scenarios.end(), favoured) - scenarios.begin());
+  if (number % 2 == 0) return {place, number / 2};
+  const uint64_t others = scenarios.size() - 1;
+  const uint64_t other = number / 2 % others;
+  return {other < place ? other : other + 1, number / 2 / others};
 }
 
 std::string_view to_string(SwarmOutcome outcome) { return kOutcomes[static_cast<size_t>(outcome)]; }
@@ -75,14 +86,14 @@ Lineage Swarm::lineage_of(uint64_t number) {
   if (!plan_.guided) return {plan_.seed_of(number), {}};
   const auto known = lineages_.find(number);
   if (known != lineages_.end()) return known->second;
-  return lineages_[number] = guide_.next(number % plan_.scenarios.size(), number, plan_.seed_of(number));
+  return lineages_[number] = guide_.next(plan_.turn_of(number), number, plan_.seed_of(number));
 }
 
 void Swarm::add(uint64_t number, const SeedResult& result, std::string recording) {
   if (has(number)) return;
   SwarmRun run;
   run.lineage = lineage_of(number);
-  if (plan_.guided) run.kept = guide_.learn(number % plan_.scenarios.size(), run.lineage, result);
+  if (plan_.guided) run.kept = guide_.learn(plan_.turn_of(number), run.lineage, result);
   run.digest = result.digest;
   run.outcome = result.simulator_fault ? SwarmOutcome::simulator_fault
                 : result.holds         ? SwarmOutcome::held

@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/result.h"
@@ -37,12 +38,19 @@ struct SwarmPlan {
   std::vector<std::string> settings;  // "key=value"
   std::string build;                  // what identifies the program
   bool guided = false;                // runs after the first ones are mutations of what brought something new
+  std::string favoured;               // of the scenarios: it has every second turn; empty: none
 
-  const std::string& scenario_of(uint64_t number) const { return scenarios[number % scenarios.size()]; }
-  uint64_t seed_of(uint64_t number) const { return first_seed + number / scenarios.size(); }
+  // Whose turn run `number` is, by its place, and with which seed.
+  size_t turn_of(uint64_t number) const { return turn(number).first; }
+  const std::string& scenario_of(uint64_t number) const { return scenarios[turn_of(number)]; }
+  uint64_t seed_of(uint64_t number) const { return first_seed + turn(number).second; }
   // No more than this many runs.
   uint64_t runs() const;
   bool operator==(const SwarmPlan&) const = default;
+
+ private:
+  // Place and round.
+  std::pair<size_t, uint64_t> turn(uint64_t number) const;
 };
 
 // ---- what came of them ----

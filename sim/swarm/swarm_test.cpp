@@ -53,6 +53,20 @@ TEST(Swarm, ScenariosTakeTurns) {
   EXPECT_GT(plan.runs(), 1'000'000U);
 }
 
+TEST(Swarm, AFavouredScenarioHasEverySecondTurn) {
+  SwarmPlan plan = plan_of({"a", "b", "c"});
+  plan.favoured = "b";
+  plan.first_seed = 10;
+  std::map<std::string, std::vector<uint64_t>> turns;
+  for (uint64_t number = 0; number < 8; ++number)
+    turns[plan.scenario_of(number)].push_back(plan.seed_of(number));
+  const std::map<std::string, std::vector<uint64_t>> expected = {
+      {"a", {10, 11}}, {"b", {10, 11, 12, 13}}, {"c", {10, 11}}};
+  EXPECT_EQ(turns, expected);
+  plan.last_seed = 11;
+  EXPECT_EQ(plan.runs(), 8U);
+}
+
 TEST(Swarm, NumbersDoNotMakeAnotherCause) {
   EXPECT_EQ(cause_of("R1 in orders-0: record 00ab at offset 17, ISR [1,2,3]"),
             cause_of("R1 in orders-5: record ff01 at offset 4, ISR [2,3]"));

@@ -186,6 +186,8 @@ void ReplicaTruth::read_on(DiskPeek::Layer layer) {
 
 bool ReplicaTruth::is_durable(const TruthBatch& batch) const {
   const std::string path = fmt::format("{}/{:020}.log", directory_, batch.segment);
+  if (!peek_.size(node_, path, DiskPeek::Layer::cached))
+    return true;  // it is being deleted, which comes to an end yet
   ByteBuffer now(batch.size_bytes);
   ByteBuffer left(batch.size_bytes);
   return peek_.read(node_, path, batch.position, left, DiskPeek::Layer::durable) == left.size() &&

@@ -120,7 +120,7 @@ class ReplicaTruth {
   int32_t node() const { return node_; }
   const std::string& directory() const { return directory_; }
   // True if a power loss at this moment certainly leaves the batch, which the log holds. A length may be
-  // durable before the bytes are.
+  // durable before the bytes are. Also true if its file is on its way out: a log is cut file by file.
   bool is_durable(const TruthBatch& batch) const;
   // True if its file has lost bytes in a failed sync, which may be this batch's.
   bool is_spoilt(const TruthBatch& batch) const;

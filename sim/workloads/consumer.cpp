@@ -3,6 +3,9 @@
 
 #include "core/client/consumer.h"
 
+#include <algorithm>
+
+#include "core/base/assert.h"
 #include "sim/workloads/client_config.h"
 #include "sim/workloads/state.h"
 
@@ -56,14 +59,18 @@ class ConsumerProcess final : public Process {
                                    state_.world.now()});
     }
     jumps_.resize(partitions.size());
+    seeking_.resize(partitions.size());
     env_.sleep(plan_.starts);
     (*consumer)->assign(partitions);
     for (uint64_t n = 1; !state_.readers_stop; ++n) {
       poll(**consumer);
       look(**consumer, partitions);
+      if (plan_.seek_every > 0 && n % plan_.seek_every == 0 && !state_.finishing)
+        seek(**consumer, partitions);
       if (plan_.latest_every > 0 && n % plan_.latest_every == 0) ask_latest(**consumer, partitions);
       if (plan_.latest_every > 0 && n % (plan_.latest_every * 3) == 0) ask_time(**consumer, partitions);
-      env_.sleep(plan_.interval);
+      // In the end it only has to catch up.
+      env_.sleep(state_.finishing ? std::min(plan_.interval, milliseconds(10)) : plan_.interval);
     }
     (*consumer)->close();
   }
@@ -104,7 +111,26 @@ class ConsumerProcess final : public Process {
       fact.at = state_.world.now();
       state_.observer.on_consumed(fact);
       state_.positions[{number_, fact.partition}] = record.offset + 1;
+      ++state_.records_read;
     }
+  }
+
+  // To a place that it has been at, or to one of the ends.
+  void seek(client::Consumer& consumer, const std::vector<TopicPartition>& partitions) {
+    note_jumps(consumer);
+    const TopicPartition& partition = partitions[dice_.below(partitions.size())];
+    const auto was =
+        state_.positions.find({number_, state_.observer.names().id(partition.topic, partition.partition)});
+    if (was == state_.positions.end()) return;  // it has not begun there
+    seeking_[static_cast<size_t>(partition.partition)] = true;
+    const uint64_t where = dice_.below(4);
+    const Result<void> done =
+        where == 0   ? consumer.seek_to_beginning({partition})
+        : where == 1 ? consumer.seek_to_end({partition})
+                     : consumer.seek(partition, was->second - static_cast<int64_t>(dice_.below(
+                                                                  1 + static_cast<uint64_t>(was->second))));
+    ENSURE(done.ok());
+    note_jumps(consumer);  // an end is looked up by later polls
   }
 
   // Positions that were set, not advanced: the first ones by policy, later ones because records were gone.
@@ -114,10 +140,15 @@ class ConsumerProcess final : public Process {
       uint64_t& known = jumps_[static_cast<size_t>(partition.partition)];
       if (position.jumps() == known) continue;
       const PartitionId id = state_.observer.names().id(partition.topic, partition.partition);
-      state_.observer.on_position(
-          {number_, id, position.jumped_to(), known == 0 ? "assigned" : "reset", state_.world.now()});
+      const bool sought = seeking_[static_cast<size_t>(partition.partition)];
+      state_.observer.on_position({number_, id, position.jumped_to(),
+                                   known == 0 ? "assigned"
+                                   : sought   ? "seek"
+                                              : "reset",
+                                   state_.world.now()});
       state_.positions[{number_, id}] = position.jumped_to();
       known = position.jumps();
+      seeking_[static_cast<size_t>(partition.partition)] = false;
     }
   }
 
@@ -171,6 +202,7 @@ class ConsumerProcess final : public Process {
   Env& env_;
   Dice dice_;
   std::vector<uint64_t> jumps_;  // by partition
+  std::vector<bool> seeking_;    // it was asked to, and has not jumped yet
   uint64_t epochs_seen_ = 0;
   BeliefWatch beliefs_{state_, 1'000'000 + number_};
 };

@@ -269,7 +269,7 @@ void RawReader::false_follower() {
   if (wire_.state().world.now() - began > kShortBracket) return;
   ForgedRequest forged =
       wire_.forgery(where->target, where->broker, fmt::format("Fetch as broker {} of a past epoch", replica),
-                    "D40", {ErrorCode::NOT_LEADER_OR_FOLLOWER});
+                    "D40", {ErrorCode::NOT_LEADER_OR_FOLLOWER, ErrorCode::OFFSET_OUT_OF_RANGE});
   forged.answer = answer->error;
   wire_.judge(std::move(forged));
 }

@@ -24,6 +24,7 @@ struct WorkloadState {
   bool finishing = false;  // send no more, complete what is open
   bool readers_stop = false;
   uint32_t producers_open = 0;
+  uint64_t records_read = 0;  // by consumers
   uint32_t next_session = 1;
   // A client that starts, for the first time or again after it died, has a number that no other one had.
   uint32_t new_reader(const std::string& name) {

@@ -33,6 +33,7 @@ class Workload {
     std::string text;
   };
   std::optional<Behind> reader_behind(bool for_good) const;
+  uint64_t records_read() const { return state_.records_read; }
   void stop_readers() { state_.readers_stop = true; }
   // The process of a machine has died; other machines than clients' are none of its business.
   void died(const SimNode& node) { state_.client_died(node.name()); }

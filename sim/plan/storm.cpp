@@ -1,0 +1,376 @@
+#include "sim/plan/storm.h"
+
+#include <fmt/format.h>
+
+#include "core/base/hooks.h"
+#include "sim/plan/draws.h"
+#include "sim/plan/tiny.h"
+
+namespace ksim::sim {
+namespace {
+
+using Words = std::vector<std::string>;
+
+// What a run is mostly about: faults that are spread over everything seldom meet.
+enum class Focus : uint8_t { everything, partition, quorum, clients };
+
+// One value of a key that a seed may set.
+struct Knob {
+  std::string_view key;
+  Words values;
+};
+
+class Storm {
+ public:
+  explicit Storm(uint64_t seed) : seed_(seed) { plan_.seed = seed; }
+
+  Plan draw() {
+    Draws draws = of("run");
+    focus_ = draws.of(std::vector<Focus>{Focus::everything, Focus::everything, Focus::partition,
+                                         Focus::partition, Focus::quorum, Focus::clients});
+    plan_.duration = draws.duration(seconds(4), seconds(14));
+    // A client whose peer has lost power hears of it when its kernel gives the connection up.
+    plan_.network.retransmission_timeout = seconds(draws.of(std::vector<int64_t>{5, 20, 60}));
+    plan_.network.latency = draws.of(Words{"local", "datacenter", "datacenter", "regional"});
+    plan_.disk.latency = draws.of(Words{"none", "ssd", "ssd", "cloud", "spinning"});
+    plan_.explore.policy = draws.of(Words{"random", "change_points", "fifo"});
+    plan_.explore.change_points = draws.count(8);
+    plan_.explore.micro_seed = mix64(seed_, hash_text("storm.micro_seed"));
+    if (!draws.one_in(3)) {
+      plan_.limits = "tiny";
+      plan_.sizes = tiny_limits(seed_);
+    }
+    for (size_t i = 0; i < kSiteCount; ++i) {
+      if (draws.one_in(4)) plan_.buggify.emplace_back(site_name(static_cast<Site>(i)));
+    }
+    draw_cluster();
+    draw_topics();
+    draw_producers();
+    draw_consumers();
+    draw_others();
+    draw_faults();
+    return std::move(plan_);
+  }
+
+ private:
+  Draws of(std::string_view part) const { return Draws(mix64(seed_, hash_text(part, hash_text("storm")))); }
+
+  // Each knob is turned in one of `rarely` runs.
+  static void turn(Draws& draws, Properties& config, std::initializer_list<Knob> knobs, uint64_t rarely) {
+    for (const Knob& knob : knobs) {
+      if (draws.one_in(rarely)) config[std::string(knob.key)] = draws.of(knob.values);
+    }
+  }
+
+  // ---- the cluster ----
+
+  void draw_cluster() {
+    Draws draws = of("cluster");
+    brokers_ = draws.of(std::vector<int32_t>{1, 2, 3, 3, 3, 3, 3, 4, 5});
+    const bool quorum = focus_ == Focus::quorum;
+    const auto controllers = draws.of(quorum ? std::vector<int32_t>{3, 3, 5} : std::vector<int32_t>{1, 3, 3});
+    combined_ = draws.one_in(4) && controllers <= brokers_;
+    const bool racks = draws.one_in(2);
+    for (int32_t i = 0; i < brokers_; ++i) {
+      NodePlan node;
+      node.id = i + 1;
+      node.controller = combined_ && i < controllers;
+      node.shards = draws.count(4);
+      if (racks) node.rack = i % 2 == 0 ? "a" : "b";
+      plan_.cluster.nodes.push_back(std::move(node));
+    }
+    for (int32_t i = 0; i < controllers && !combined_; ++i) {
+      NodePlan node;
+      node.id = i + 101;
+      node.broker = false;
+      node.controller = true;
+      plan_.cluster.nodes.push_back(std::move(node));
+    }
+    Properties& config = plan_.cluster.config;
+    config["broker.session.timeout.ms"] = draws.of(Words{"1000", "1500", "3000", "9000"});
+    config["broker.heartbeat.interval.ms"] = draws.of(Words{"200", "400"});
+    config["replica.lag.time.max.ms"] = draws.of(Words{"400", "1000", "2500", "30000"});
+    config["replica.fetch.wait.max.ms"] = draws.of(Words{"20", "100", "300"});
+    turn(draws, config,
+         {{"controller.quorum.fetch.timeout.ms", {"700", "1500", "4000"}},
+          {"controller.quorum.election.timeout.ms", {"300", "600", "2000"}},
+          {"controller.quorum.election.backoff.max.ms", {"100", "400"}},
+          {"controller.quorum.request.timeout.ms", {"400", "1000"}}},
+         quorum ? 1 : 2);
+    turn(draws, config,
+         {{"replica.fetch.min.bytes", {"1000", "20000"}},
+          {"replica.fetch.backoff.ms", {"50", "200"}},
+          {"replica.socket.timeout.ms", {"800", "2000"}},
+          {"num.replica.fetchers", {"2", "4"}},
+          {"leader.imbalance.check.interval.seconds", {"1", "3"}},
+          {"unclean.leader.election.interval.ms", {"500", "2000"}},
+          {"log.initial.task.delay.ms", {"50", "500"}},
+          {"log.retention.check.interval.ms", {"300", "900"}},
+          {"log.flush.scheduler.interval.ms", {"100", "1000"}},
+          {"metadata.log.max.record.bytes.between.snapshots", {"400", "2000"}},
+          {"max.incremental.fetch.session.cache.slots", {"0", "1", "3"}},
+          {"queued.max.requests", {"1", "3"}},
+          {"controlled.shutdown.enable", {"false"}},
+          {"connections.max.idle.ms", {"500", "2000"}}},
+         4);
+    if (plan_.limits == "tiny") add_tiny_settings(seed_, config);
+  }
+
+  // ---- the workload ----
+
+  void draw_topics() {
+    Draws draws = of("topics");
+    const uint64_t topics = draws.one_in(4) ? 2 : 1;
+    for (uint64_t i = 0; i < topics; ++i) {
+      TopicPlan topic;
+      topic.name = i == 0 ? "orders" : "bills";
+      topic.partitions = focus_ == Focus::partition && i == 0 ? 1 : static_cast<int32_t>(draws.count(6));
+      topic.replication = std::min(brokers_, draws.of(std::vector<int32_t>{1, 2, 3, 3, 3, 3, 4}));
+      const auto least = static_cast<int32_t>(draws.below(static_cast<uint64_t>(topic.replication)) + 1);
+      topic.config["min.insync.replicas"] = std::to_string(least);
+      turn(draws, topic.config,
+           {{"segment.ms", {"300", "1000", "2500"}},
+            {"retention.ms", {"600", "1500", "4000"}},
+            {"retention.bytes", {"1000", "20000"}},
+            {"flush.messages", {"1", "1", "3", "20"}},
+            {"flush.ms", {"50", "500"}},
+            {"unclean.leader.election.enable", {"true"}},
+            {"message.timestamp.type", {"LogAppendTime"}},
+            {"compression.type", {"gzip", "zstd", "uncompressed"}},
+            {"index.interval.bytes", {"0", "200"}},
+            {"file.delete.delay.ms", {"0", "300"}},
+            {"max.message.bytes", {"2000"}}},
+           5);
+      plan_.topics.push_back(std::move(topic));
+    }
+  }
+
+  const std::string& some_topic(Draws& draws) { return draws.of(plan_.topics).name; }
+
+  void draw_producers() {
+    Draws draws = of("producers");
+    const uint64_t producers = 1 + draws.below(focus_ == Focus::clients ? 5 : 3);
+    for (uint64_t i = 1; i <= producers; ++i) {
+      ProducerPlan producer;
+      producer.name = fmt::format("producer-{}", i);
+      producer.topic = i == 1 ? "orders" : some_topic(draws);
+      producer.starts = draws.one_in(4) ? draws.duration(milliseconds(10), plan_.duration) : Duration{};
+      producer.interval = draws.duration(milliseconds(15), milliseconds(150));
+      producer.burst = draws.count(8);
+      producer.record_bytes = static_cast<uint32_t>(draws.of(std::vector<int>{20, 100, 100, 400, 1500}));
+      producer.keyed = draws.one_in(2);
+      Properties& config = producer.config;
+      config["acks"] = draws.of(Words{"all", "all", "all", "1", "0"});
+      const bool idempotent = config["acks"] == "all" && !draws.one_in(3);
+      config["enable.idempotence"] = idempotent ? "true" : "false";
+      config["max.in.flight.requests.per.connection"] = draws.of(Words{"1", "2", "5", "5"});
+      // Impatient ones give up what may yet be written.
+      const bool impatient = draws.one_in(2);
+      config["request.timeout.ms"] = impatient ? draws.of(Words{"150", "300", "600"}) : "1500";
+      const bool linger = draws.one_in(3);
+      config["linger.ms"] = linger ? draws.of(Words{"2", "20", "60"}) : "0";
+      config["delivery.timeout.ms"] = impatient ? draws.of(Words{"700", "1000", "2000"}) : "30000";
+      config["retry.backoff.ms"] = draws.of(Words{"5", "20", "100"});
+      turn(draws, config,
+           {{"retries", {"0", "1", "3"}},
+            {"batch.size", {"1", "200", "2000"}},
+            {"retry.backoff.max.ms", {"100", "300"}},
+            {"reconnect.backoff.ms", {"5", "200"}},
+            {"metadata.max.age.ms", {"200", "2000"}},
+            {"max.block.ms", {"300", "2000"}},
+            {"connections.max.idle.ms", {"400", "2000"}},
+            {"compression.type", {"gzip", "snappy", "lz4", "zstd"}}},
+           4);
+      if (const auto retries = config.find("retries");
+          idempotent && retries != config.end() && retries->second == "0")
+        config.erase(retries);
+      plan_.producers.push_back(std::move(producer));
+    }
+  }
+
+  void draw_consumers() {
+    Draws draws = of("consumers");
+    const uint64_t consumers = 1 + draws.below(3);
+    for (uint64_t i = 1; i <= consumers; ++i) {
+      ConsumerPlan consumer;
+      consumer.name = fmt::format("consumer-{}", i);
+      consumer.topic = i == 1 ? "orders" : some_topic(draws);
+      consumer.starts = draws.one_in(2) ? draws.duration(milliseconds(10), plan_.duration) : Duration{};
+      consumer.interval = draws.duration(milliseconds(1), milliseconds(300));
+      consumer.latest_every = draws.one_in(3) ? 0 : 10;
+      consumer.seek_every = draws.one_in(3) ? draws.count(40) : 0;
+      Properties& config = consumer.config;
+      config["auto.offset.reset"] = draws.of(Words{"earliest", "earliest", "latest"});
+      // A broker may keep a fetch for as long as it is asked to: not longer than the consumer waits.
+      config["fetch.max.wait.ms"] = draws.of(Words{"10", "200", "500", "1000"});
+      config["request.timeout.ms"] = draws.of(Words{"1300", "3000", "30000"});
+      turn(draws, config,
+           {{"fetch.min.bytes", {"300", "5000"}},
+            {"fetch.max.bytes", {"500", "3000"}},
+            {"max.partition.fetch.bytes", {"100", "1000"}},
+            {"max.poll.records", {"1", "3", "20"}},
+            {"client.rack", {"a", "b"}},
+            {"retry.backoff.ms", {"5", "50"}},
+            {"metadata.max.age.ms", {"200", "2000"}},
+            {"connections.max.idle.ms", {"400", "2000"}}},
+           3);
+      plan_.consumers.push_back(std::move(consumer));
+    }
+  }
+
+  void draw_others() {
+    Draws draws = of("others");
+    const uint64_t admins = focus_ == Focus::quorum ? 1 + draws.below(3) : draws.below(2);
+    for (uint64_t i = 1; i <= admins; ++i) {
+      AdminPlan admin;
+      admin.name = fmt::format("admin-{}", i);
+      admin.topic = some_topic(draws);
+      admin.interval = draws.duration(milliseconds(60), seconds(2));
+      for (const std::string_view call : kAdminCalls) {
+        if (draws.one_in(2)) admin.calls.emplace_back(call);
+      }
+      if (admin.calls.empty()) admin.calls = {"delete_records", "elect_leaders"};
+      plan_.admins.push_back(std::move(admin));
+    }
+    if (draws.one_in(4)) {
+      RawDriverPlan driver;
+      driver.name = "raw-driver";
+      driver.topic = some_topic(draws);
+      driver.interval = draws.duration(milliseconds(20), milliseconds(200));
+      plan_.raw_drivers.push_back(std::move(driver));
+    }
+  }
+
+  // ---- what goes wrong ----
+
+  // What a kind of fault may strike.
+  enum class Strikes : uint8_t { nodes, brokers_disks, nodes_and_clients };
+  struct Kind {
+    std::string_view name;
+    uint32_t weight;
+    Strikes strikes;
+    std::vector<Knob> parameters;
+  };
+  static std::vector<Kind> all_kinds() {
+    using enum Strikes;
+    return {
+        {"crash", 8, nodes_and_clients, {}},
+        {"power_loss", 8, nodes, {}},
+        {"pause", 6, nodes_and_clients, {}},
+        {"stop", 4, nodes, {}},
+        {"restart", 2, nodes, {{"set", {"replica.lag.time.max.ms=600", "num.replica.fetchers=3"}}}},
+        {"rolling_restart", 2, nodes, {{"down", {"100ms", "900ms"}}, {"gap", {"50ms", "700ms"}}}},
+        {"partition", 6, nodes, {}},
+        {"partition_one_way", 5, nodes, {{"direction", {"in", "out"}}}},
+        {"latency", 2, nodes_and_clients, {{"factor", {"3", "20"}}, {"extra", {"0ms", "30ms", "300ms"}}}},
+        {"jitter", 2, nodes_and_clients, {{"up_to", {"5ms", "80ms", "600ms"}}}},
+        {"bandwidth", 1, nodes_and_clients, {{"bytes_per_second", {"5000", "60000"}}}},
+        {"clog", 4, nodes_and_clients, {}},
+        {"flap", 2, nodes, {{"down", {"30ms", "400ms"}}, {"up", {"60ms", "500ms"}}}},
+        {"bridge", 1, nodes, {}},
+        {"reset", 5, nodes_and_clients, {}},
+        {"refuse", 2, nodes, {}},
+        {"slow_reader", 1, nodes_and_clients, {{"pause", {"50ms", "400ms"}}}},
+        {"slow_cpu", 1, nodes_and_clients, {{"factor", {"10", "200"}}}},
+        {"slow_timer", 1, nodes_and_clients, {{"up_to", {"50ms", "900ms"}}}},
+        {"slow_disk", 2, nodes, {{"factor", {"20", "300"}}}},
+        {"disk_bandwidth", 1, nodes, {{"bytes_per_second", {"20000", "200000"}}}},
+        {"stall_disk", 4, nodes, {}},
+        {"full_disk", 2, nodes, {{"room", {"0", "3000", "30000"}}}},
+        {"disk_error", 3, nodes, {{"what", {"read", "write", "sync"}}}},
+        {"latent_sector", 1, nodes, {}},
+        {"wipe_disk", 2, brokers_disks, {}},
+        {"restore_disk", 2, brokers_disks, {}},
+        {"clock_step", 2, nodes_and_clients, {{"by", {"1h", "-10s", "-1h", "2s"}}}},
+        {"clock_drift", 1, nodes_and_clients, {{"ppm", {"-50000", "50000"}}}},
+        {"new_address", 1, nodes, {}},
+        {"late_bytes", 4, nodes_and_clients, {{"extra", {"200ms", "1s", "3s"}}}},
+    };
+  }
+
+  void draw_faults() {
+    Draws draws = of("faults");
+    std::vector<const Kind*> on;
+    for (uint64_t wanted = 1 + draws.below(6); on.size() < wanted;) {
+      const Kind& kind = weighted(draws);
+      if (kind.strikes != Strikes::brokers_disks || !combined_) on.push_back(&kind);
+    }
+    const uint64_t faults = 2 + draws.below(11);
+    for (uint64_t i = 0; i < faults; ++i) {
+      const Kind& kind = *draws.of(on);
+      FaultPlan fault;
+      fault.kind = kind.name;
+      for (const Knob& parameter : kind.parameters)
+        fault.parameters[std::string(parameter.key)] = draws.of(parameter.values);
+      place(draws, fault);
+      fault.target = target(draws, kind, fault);
+      fault.lasts = draws.duration(milliseconds(20), seconds(5));
+      plan_.faults.push_back(std::move(fault));
+    }
+  }
+  const Kind& weighted(Draws& draws) const {
+    uint64_t sum = 0;
+    for (const Kind& kind : kinds_) sum += kind.weight;
+    uint64_t left = draws.below(sum);
+    for (const Kind& kind : kinds_) {
+      if (left < kind.weight) return kind;
+      left -= kind.weight;
+    }
+    return kinds_.front();
+  }
+  // On its own, soon after the one before, or at a delicate moment.
+  void place(Draws& draws, FaultPlan& fault) {
+    const FaultPlan* const before = plan_.faults.empty() ? nullptr : &plan_.faults.back();
+    if (before != nullptr && draws.one_in(4)) {
+      fault.trigger = before->trigger;
+      if (fault.trigger.at) {
+        fault.trigger.at = *fault.trigger.at + draws.duration(milliseconds(1), seconds(2));
+      } else {
+        fault.trigger.delay = fault.trigger.delay + draws.duration(milliseconds(1), seconds(1));
+      }
+    } else if (draws.one_in(2)) {
+      const auto span = static_cast<uint64_t>(plan_.duration.ms());
+      fault.trigger.at = milliseconds(static_cast<int64_t>(draws.below(span)));
+    } else {
+      fault.trigger.when = mark_name(static_cast<Mark>(draws.below(kMarkCount)));
+      fault.trigger.nth = draws.count(64);
+      if (draws.one_in(2)) fault.trigger.delay = draws.duration(milliseconds(1), milliseconds(500));
+    }
+  }
+  std::string target(Draws& draws, const Kind& kind, const FaultPlan& fault) {
+    const std::string leader = fmt::format("leader({})", some_partition(draws));
+    const std::string follower = fmt::format("follower({})", some_partition(draws));
+    Words targets = {leader, leader, follower};
+    if (kind.strikes != Strikes::brokers_disks) {
+      targets.insert(targets.end(), {"controller", "any", "all"});
+      if (focus_ == Focus::quorum)
+        targets.insert(targets.end(), {"controller", "any controller", "controller"});
+      if (kind.strikes == Strikes::nodes_and_clients) {
+        for (int i = 0; i < (focus_ == Focus::clients ? 4 : 1); ++i) {
+          targets.push_back(draws.of(plan_.producers).name);
+          targets.push_back(draws.of(plan_.consumers).name);
+        }
+      }
+      if (!fault.trigger.when.empty())
+        targets.insert(targets.end(), {"here", "here", "here", "here", "here"});
+    }
+    return draws.of(targets);
+  }
+  std::string some_partition(Draws& draws) {
+    const TopicPlan& topic = focus_ == Focus::partition ? plan_.topics.front() : draws.of(plan_.topics);
+    return fmt::format("{}-{}", topic.name, draws.below(static_cast<uint64_t>(topic.partitions)));
+  }
+
+  const std::vector<Kind> kinds_ = all_kinds();
+  uint64_t seed_;
+  Focus focus_ = Focus::everything;
+  int32_t brokers_ = 0;
+  bool combined_ = false;
+  Plan plan_;
+};
+
+}  // namespace
+
+Plan draw_storm(uint64_t seed) { return Storm(seed).draw(); }
+
+}  // namespace ksim::sim

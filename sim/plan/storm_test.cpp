@@ -1,0 +1,81 @@
+#include "sim/plan/storm.h"
+
+#include <map>
+#include <set>
+
+#include <gtest/gtest.h>
+
+namespace ksim::sim {
+namespace {
+
+TEST(Storm, TheSameSeedMakesTheSamePlan) {
+  EXPECT_EQ(print_plan(draw_storm(7)), print_plan(draw_storm(7)));
+  EXPECT_NE(print_plan(draw_storm(7)), print_plan(draw_storm(8)));
+}
+
+// What is always there hides what the others would show, and what never is finds nothing.
+TEST(Storm, ASeedHasSomeKindsOfFaultsAndSettingsAndNoneHasAll) {
+  constexpr uint64_t kSeeds = 1000;
+  std::map<std::string, uint64_t> kinds;
+  std::map<std::string, uint64_t> settings;
+  size_t most = 0;
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    const Plan plan = draw_storm(seed);
+    std::set<std::string> here;
+    for (const FaultPlan& fault : plan.faults) here.insert(fault.kind);
+    EXPECT_FALSE(here.empty());
+    most = std::max(most, here.size());
+    for (const std::string& kind : here) ++kinds[kind];
+    for (const TopicPlan& topic : plan.topics) {
+      for (const auto& [key, value] : topic.config) ++settings[key];
+    }
+  }
+  EXPECT_LE(most, 6U);
+  EXPECT_GE(kinds.size(), 30U);
+  for (const auto& [kind, seeds] : kinds) {
+    EXPECT_GE(seeds, kSeeds / 100) << kind;
+    EXPECT_LE(seeds, kSeeds / 2) << kind;
+  }
+  for (const char* key : {"flush.messages", "segment.ms", "retention.ms", "unclean.leader.election.enable"}) {
+    EXPECT_GE(settings[key], kSeeds / 10) << key;
+    EXPECT_LE(settings[key], kSeeds / 2) << key;
+  }
+}
+
+// The quorum keeps a majority of its disks.
+TEST(Storm, NoDiskOfAVoterIsReplaced) {
+  for (uint64_t seed = 1; seed <= 1000; ++seed) {
+    const Plan plan = draw_storm(seed);
+    bool combined = false;
+    for (const NodePlan& node : plan.cluster.nodes) combined = combined || (node.broker && node.controller);
+    for (const FaultPlan& fault : plan.faults) {
+      if (fault.kind != "wipe_disk" && fault.kind != "restore_disk") continue;
+      EXPECT_FALSE(combined) << seed;
+      EXPECT_TRUE(fault.target.starts_with("leader(") || fault.target.starts_with("follower(")) << seed;
+    }
+  }
+}
+
+// A scenario says what it cares for, and leaves the rest to be drawn.
+TEST(Storm, AScenarioOverrulesWhatIsDrawn) {
+  const Vocabulary words{{{"crash", {}}}};
+  const auto plan = draw_plan(
+      "draws = \"storm\"\nduration = \"3s\"\n[[fault]]\nkind = \"crash\"\n"
+      "target = \"broker-1\"\nat = \"1s\"\n",
+      "own", 5, {{"network.latency", "\"wide\""}}, words);
+  ASSERT_TRUE(plan.ok()) << plan.error().message;
+  const Plan drawn = draw_storm(5);
+  EXPECT_EQ(plan->scenario, "own");
+  EXPECT_EQ(plan->seed, 5U);
+  EXPECT_EQ(plan->duration, seconds(3));
+  EXPECT_EQ(plan->network.latency, "wide");
+  ASSERT_EQ(plan->faults.size(), 1U);
+  EXPECT_EQ(plan->producers.size(), drawn.producers.size());
+  EXPECT_EQ(plan->explore.micro_seed, drawn.explore.micro_seed);
+  const auto wrong = draw_plan("draws = \"snow\"\n", "own", 5, {}, words);
+  ASSERT_FALSE(wrong.ok());
+  EXPECT_EQ(wrong.error().message, "own:1:9: draws: expected \"storm\"");
+}
+
+}  // namespace
+}  // namespace ksim::sim
