@@ -64,7 +64,12 @@ Result<void> LogDirs::open() {
 
 Result<void> LogDirs::make_directories(const std::string& path) {
   const auto stat = env_.disk.stat(path);
-  if (stat.ok() && stat->is_directory) return {};
+  if (stat.ok() && stat->is_directory) {
+    // Who made it may have died before its name was on the disk. Where the directory around it is somebody
+    // else's, it was made by them.
+    static_cast<void>(env_.disk.sync_dir(parent_path(path)));
+    return {};
+  }
   if (const std::string_view parent = parent_path(path); !parent.empty()) {
     TRY(make_directories(std::string(parent)));
   }
@@ -101,6 +106,9 @@ Result<void> LogDirs::open_directory(size_t directory) {
     return fail(Error(lock.error(), "locking " + info.path));
   }
   states_[directory].lock = std::move(*lock);
+  // The names of the logs in it: an earlier process may have made some and not lived to sync them.
+  if (const auto synced = env_.disk.sync_dir(info.path); !synced.ok())
+    return fail(Error(synced.error(), "syncing " + info.path));
   TRY_ASSIGN(std::optional<MetaProperties> stored, read_meta_properties(env_.disk, info.path));
   if (!stored) return format(directory);
   const auto refuse = [&](const std::string& what) {

@@ -57,9 +57,13 @@ class PositionIsContinuous final : public Checker {
       reader.from = set.offset;
       judge_first(set);
     }
-    if (set.reason == "seek") reader.skipped.push_back({before, set.offset});
-    if (fresh || set.reason != "reset" || set.offset == before) return;
     const PartitionTruth* truth = view_.partition(set.partition);
+    if (set.reason == "seek") {
+      // It may leave out as well what took the place of lost records that it had read.
+      const bool lossy = truth != nullptr && !(truth->unclean.empty() && truth->destroyed.empty());
+      reader.skipped.push_back({lossy ? 0 : before, set.offset});
+    }
+    if (fresh || set.reason != "reset" || set.offset == before) return;
     const auto assigned = assigned_.find({set.consumer, set.partition});
     const bool to_the_end = assigned != assigned_.end() && assigned->second.from_end;
     if (truth != nullptr && before < truth->first_kept()) {  // deleted on purpose
@@ -67,7 +71,9 @@ class PositionIsContinuous final : public Checker {
       return;
     }
     if (view_.may_be_gone(set.partition, std::min(before - 1, set.offset), before, since, epoch)) {
-      if (set.offset > before) reader.skipped.push_back({before, set.offset});  // to the end, by its policy
+      // To the end, by its policy: over all that took the place of what is gone as well.
+      const int64_t from = to_the_end ? 0 : before;
+      if (set.offset > from) reader.skipped.push_back({from, set.offset});
       return;
     }
     cry(set.at, to_string(view_.names().name(set.partition)),

@@ -99,7 +99,8 @@ struct PartitionTruth {
   BatchContents contents;
 
   int64_t committed_end() const {
-    return committed.empty() ? committed_start : committed.back().last_offset + 1;
+    // A loss may reach down to what was deleted before: nothing is left then, and the logs begin there.
+    return std::max(committed.empty() ? committed_start : committed.back().last_offset + 1, deleted_below);
   }
   // The first offset whose committed record must still be there.
   int64_t first_kept() const { return std::max(committed_start, deleted_below); }

@@ -20,6 +20,12 @@ RawProducer::RawProducer(RawWire& wire) : wire_(wire), forger_session_(wire.stat
 
 void RawProducer::act() {
   Lane& lane = lanes_[wire_.dice().below(lanes_.size())];
+  if (const uint64_t losses = losses_of(lane); losses != lane.losses) {
+    // A leader may remember less than it has acknowledged: nothing is certain of the next sequence.
+    lane.losses = losses;
+    if (lane.open) give_up(lane);
+    lane.producer_id = kNoProducerId;
+  }
   if (lane.producer_id == kNoProducerId && !begin_producer(lane)) return;
   const uint64_t choice = wire_.dice().below(100);
   if (lane.open || lane.acknowledged.empty() || choice < 40) return send_next(lane);
@@ -30,6 +36,11 @@ void RawProducer::act() {
   } else {
     forge(lane);
   }
+}
+
+uint64_t RawProducer::losses_of(const Lane& lane) {
+  const PartitionTruth* truth = wire_.state().observer.view().partition(wire_.partition_id(lane.partition));
+  return truth == nullptr ? 0 : truth->unclean.size() + truth->destroyed.size();
 }
 
 void RawProducer::finish() {

@@ -38,6 +38,7 @@ class RawProducer {
     std::deque<Batch> acknowledged;           // of this epoch, oldest first
     std::optional<Batch> open;                // sent, and nobody knows what became of it
     uint32_t attempts = 0;
+    uint64_t losses = 0;  // that its partition has suffered
   };
   // What a broker said of one batch.
   struct Answer {
@@ -92,6 +93,7 @@ class RawProducer {
   void push(Lane& lane, const Where& where);
   void settle(Batch& batch, Outcome outcome, ErrorCode error, int64_t offset);
   void give_up(Lane& lane);
+  uint64_t losses_of(const Lane& lane);
 
   // ---- forged ones ----
   void forge(Lane& lane);

@@ -27,10 +27,8 @@ storage::LogOpen log_options(const MetadataLogConfig& config, const std::string&
 
 Result<void> make_directory(const Env& env, const std::string& directory) {
   auto made = env.disk.make_dir(directory);
-  if (!made.ok()) {
-    if (made.error() == IoError::exists) return {};
-    return fail(Error(made.error(), directory));
-  }
+  if (!made.ok() && made.error() != IoError::exists) return fail(Error(made.error(), directory));
+  // Also where it exists: who made it may have died before this, and votes are about to be kept in it.
   const std::string_view parent = parent_path(directory);
   if (auto synced = env.disk.sync_dir(parent); !synced.ok())
     return fail(Error(synced.error(), std::string(parent)));
