@@ -316,6 +316,11 @@ void ClusterView::rebase(PartitionTruth& truth, PartitionId id, const ReplicaTru
     truth.lost.push_back({last, at});
     truth.committed.pop_back();
   }
+  // Whoever begins anew on an empty disk knows nothing of what was deleted before.
+  const auto start = truth.start.find(leader.node());
+  if (!(truth.unclean.empty() && truth.destroyed.empty()) && leader.end_offset() < truth.deleted_below &&
+      start != truth.start.end())
+    truth.deleted_below = std::min(truth.deleted_below, start->second);
 }
 
 void ClusterView::on_unclean_asked(PartitionId id) {
