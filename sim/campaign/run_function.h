@@ -16,6 +16,8 @@ struct RunRequest {
   bool checkers = true;
   bool record = false;           // the summary brings the history along
   DigestTrace* trace = nullptr;  // told of every folded event
+  // Told of every mark that a node reaches.
+  std::function<void(std::string_view mark, const std::string& node, Instant at)> on_mark{};
 };
 using RunFunction = std::function<RunSummary(const Plan&, const RunRequest&, RunMemory&)>;
 

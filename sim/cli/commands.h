@@ -29,6 +29,8 @@ int check_history(const host::CheckCommand& command);
 int export_history(const host::ExportCommand& command);
 int run_swarm(const host::SwarmCommand& command);
 int show_coverage(const host::CoverageCommand& command);
+int run_shrink(const host::ShrinkCommand& command);
+int run_bisect(const host::BisectCommand& command);
 
 // One message on standard error; kBadInput.
 int refuse(const std::string& message);

@@ -51,6 +51,30 @@ struct Typed {
   std::vector<std::string> settings;
 };
 
+Result<void> read_jobs(const Typed& typed, size_t& into) {
+  if (!typed.jobs) return {};
+  const std::optional<uint64_t> jobs = parse_seed(*typed.jobs);
+  if (!jobs || *jobs < 1 || *jobs > 1024) return bad("--jobs " + *typed.jobs + ": a number from 1 to 1024");
+  into = *jobs;
+  return {};
+}
+
+Result<void> read_time(const Typed& typed, std::optional<int64_t>& into) {
+  if (!typed.time) return {};
+  into = parse_time(*typed.time);
+  if (!into) return bad("--time " + *typed.time + ": expected how long, such as 40s, 10m or 2h");
+  return {};
+}
+
+Result<void> read_settings(const Typed& typed, std::vector<std::pair<std::string, std::string>>& into) {
+  for (const std::string& setting : typed.settings) {
+    const size_t equals = setting.find('=');
+    if (equals == std::string::npos || equals == 0) return bad("--set " + setting + ": expected key=value");
+    into.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
+  }
+  return {};
+}
+
 // What commands with seeds have in common.
 template <class Wanted>
 Result<void> read_common(const Typed& typed, Wanted& into) {
@@ -61,17 +85,8 @@ Result<void> read_common(const Typed& typed, Wanted& into) {
                  ": expected FIRST..LAST, the smaller first, two seeds from 0 to 18446744073709551615");
     }
   }
-  if (typed.jobs) {
-    const std::optional<uint64_t> jobs = parse_seed(*typed.jobs);
-    if (!jobs || *jobs < 1 || *jobs > 1024) return bad("--jobs " + *typed.jobs + ": a number from 1 to 1024");
-    into.jobs = *jobs;
-  }
-  for (const std::string& setting : typed.settings) {
-    const size_t equals = setting.find('=');
-    if (equals == std::string::npos || equals == 0) return bad("--set " + setting + ": expected key=value");
-    into.settings.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
-  }
-  return {};
+  TRY(read_jobs(typed, into.jobs));
+  return read_settings(typed, into.settings);
 }
 
 Result<void> read_numbers(const Typed& typed, ScenarioCommand& into) {
@@ -81,12 +96,19 @@ Result<void> read_numbers(const Typed& typed, ScenarioCommand& into) {
 
 Result<void> read_numbers(const Typed& typed, SwarmCommand& into) {
   TRY(read_common(typed, into));
-  if (typed.time) {
-    into.time_ns = parse_time(*typed.time);
-    if (!into.time_ns) return bad("--time " + *typed.time + ": expected how long, such as 40s, 10m or 2h");
-  }
+  TRY(read_time(typed, into.time_ns));
   if (into.seeds && into.time_ns) return bad("give --seeds or --time, not both");
   return {};
+}
+
+// One run: of a scenario's seed, or of a plan.
+Result<void> read_choice(const Typed& typed, RunChoice& into) {
+  if (into.plan_file && !into.scenario.empty()) return bad("give a scenario or --plan, not both");
+  if (!into.plan_file && into.scenario.empty())
+    return bad("which run? Give a scenario and --seed, or --plan FILE");
+  if (into.plan_file && typed.seed) return bad("a plan has its seed: --plan goes without --seed");
+  into.seed = typed.seed;
+  return read_settings(typed, into.settings);
 }
 
 Result<void> check_together(const ScenarioCommand& command) {
@@ -145,6 +167,8 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
   ExportCommand exported;
   SwarmCommand swarm;
   CoverageCommand coverage;
+  ShrinkCommand shrink;
+  BisectCommand bisect;
   Typed typed;
 
   CLI::App* run = app.add_subcommand("scenario", "run a scenario");
@@ -192,13 +216,31 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
   met->add_option("CAMPAIGN", coverage.campaign, "the file that ksim swarm keeps")->required();
   met->add_flag("--json", coverage.json, "print one JSON object");
 
+  CLI::App* less = app.add_subcommand("shrink", "make the plan of a failed run as small as it goes");
+  less->add_option("SCENARIO", shrink.run.scenario, "a name or a .toml file, with --seed");
+  less->add_option("--seed", typed.seed, "the seed that fails");
+  less->add_option("--plan", shrink.run.plan_file, "the plan that fails");
+  less->add_option("--set", typed.settings, "key=value: change a value of the scenario")
+      ->allow_extra_args(false);
+  less->add_option("--of", shrink.of, "the checker that must go on crying (default: the first that does)");
+  less->add_option("-o,--out", shrink.out, "write the plan to this file (default: print it)");
+  less->add_option("--time", typed.time, "stop after so long with what there is: 40s, 10m, 2h");
+  less->add_option("--jobs", typed.jobs, "worker processes (default: one a processor)");
+
+  CLI::App* halves = app.add_subcommand("bisect", "which settings make one plan fail and the other one hold");
+  halves->add_option("--plan", bisect.plans, "twice: two plans of the same run with different settings")
+      ->allow_extra_args(false);
+  halves->add_option("--jobs", typed.jobs, "worker processes (default: one a processor)");
+  halves->add_flag("--json", bisect.json, "print one JSON object");
+
   const CLI::App* chosen = nullptr;
-  for (const CLI::App* command : {run, show, judge, write, many, met}) {
+  for (const CLI::App* command : {run, show, judge, write, many, met, less, halves}) {
     if (!arguments.empty() && command->get_name() == arguments[0]) chosen = command;
   }
   if (!arguments.empty() && !arguments[0].starts_with("-") && chosen == nullptr) {
-    return bad("no command \"" + arguments[0] +
-               "\": there are scenario, swarm, coverage, list, check and export (ksim --help)");
+    return bad(
+        "no command \"" + arguments[0] +
+        "\": there are scenario, swarm, coverage, shrink, bisect, list, check and export (ksim --help)");
   }
   const auto unknown = chosen == nullptr ? std::nullopt : unknown_option(*chosen, arguments);
   if (unknown) return bad(*unknown + " (ksim --help)");
@@ -233,6 +275,19 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
   }
   if (met->parsed()) {
     command.coverage = coverage;
+    return command;
+  }
+  if (less->parsed()) {
+    TRY(read_choice(typed, shrink.run));
+    TRY(read_time(typed, shrink.time_ns));
+    TRY(read_jobs(typed, shrink.jobs));
+    command.shrink = std::move(shrink);
+    return command;
+  }
+  if (halves->parsed()) {
+    if (bisect.plans.size() != 2) return bad("ksim bisect compares two plans: give --plan twice");
+    TRY(read_jobs(typed, bisect.jobs));
+    command.bisect = std::move(bisect);
     return command;
   }
   if (many->parsed()) {

@@ -56,6 +56,28 @@ struct SwarmCommand {
   bool json = false;
 };
 
+// What is wanted of one run: of a scenario's seed, or of a plan.
+struct RunChoice {
+  std::string scenario;
+  std::optional<std::string> plan_file;
+  std::optional<std::string> seed;
+  std::vector<std::pair<std::string, std::string>> settings;
+};
+
+struct ShrinkCommand {
+  RunChoice run;
+  std::optional<std::string> out;  // a file; none: standard output
+  std::optional<int64_t> time_ns;
+  std::optional<std::string> of;  // the checker whose violation it is about; none: the first one
+  size_t jobs = 0;                // 0: one a processor
+};
+
+struct BisectCommand {
+  std::vector<std::string> plans;  // two files
+  size_t jobs = 0;
+  bool json = false;
+};
+
 struct CoverageCommand {
   std::string campaign;
   bool json = false;
@@ -68,6 +90,8 @@ struct Command {
   std::optional<ExportCommand> exported;
   std::optional<SwarmCommand> swarm;
   std::optional<CoverageCommand> coverage;
+  std::optional<ShrinkCommand> shrink;
+  std::optional<BisectCommand> bisect;
   std::string text;  // to be printed instead: help, version
 };
 

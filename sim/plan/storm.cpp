@@ -305,6 +305,7 @@ class Storm {
       place(draws, fault);
       fault.target = target(draws, kind, fault);
       fault.lasts = draws.duration(milliseconds(20), seconds(5));
+      if (fault.kind == "restore_disk" && fault.trigger.at && draws.one_in(2)) stop_before(fault);
       plan_.faults.push_back(std::move(fault));
     }
   }
@@ -336,6 +337,16 @@ class Storm {
       fault.trigger.nth = draws.count(64);
       if (draws.one_in(2)) fault.trigger.delay = draws.duration(milliseconds(1), milliseconds(500));
     }
+  }
+  // What is put back is often the disk of a machine that had been stopped in order.
+  void stop_before(FaultPlan& fault) {
+    FaultPlan stop;
+    stop.kind = "stop";
+    stop.target = fault.target;
+    stop.trigger.at = *fault.trigger.at;
+    stop.lasts = milliseconds(500);
+    fault.trigger.at = *fault.trigger.at + milliseconds(400);
+    plan_.faults.push_back(std::move(stop));
   }
   std::string target(Draws& draws, const Kind& kind, const FaultPlan& fault) {
     const std::string leader = fmt::format("leader({})", some_partition(draws));

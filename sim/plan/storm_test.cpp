@@ -30,7 +30,7 @@ TEST(Storm, ASeedHasSomeKindsOfFaultsAndSettingsAndNoneHasAll) {
       for (const auto& [key, value] : topic.config) ++settings[key];
     }
   }
-  EXPECT_LE(most, 6U);
+  EXPECT_LE(most, 7U);  // with what comes before another one
   EXPECT_GE(kinds.size(), 30U);
   for (const auto& [kind, seeds] : kinds) {
     EXPECT_GE(seeds, kSeeds / 100) << kind;

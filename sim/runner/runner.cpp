@@ -78,6 +78,7 @@ class Run final : private FaultTeller {
       faults_.died(node);
     };
     cluster_.on_mark = [this](Mark mark, SimNode& node, std::string_view subject) {
+      if (options_.on_mark) options_.on_mark(mark_name(mark), node.name(), world_.now());
       if (options_.faults) faults_.reached(mark, node, subject);
     };
   }

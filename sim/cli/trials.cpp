@@ -1,0 +1,93 @@
+#include "sim/cli/trials.h"
+
+#include <algorithm>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "sim/host/children.h"
+#include "sim/host/scramble.h"
+#include "sim/host/terminal.h"
+#include "sim/ping/ping_run.h"
+#include "sim/runner/check_plan.h"
+#include "sim/swarm/swarm.h"
+
+namespace ksim::sim {
+
+Result<Plan> chosen_plan(const host::RunChoice& choice) {
+  host::ScenarioCommand command;
+  command.scenario = choice.scenario;
+  command.plan_file = choice.plan_file;
+  command.seed = choice.seed;
+  command.settings = choice.settings;
+  TRY_ASSIGN(const Source source, load_source(command));
+  Lineage lineage;
+  if (choice.seed) {
+    const std::optional<Lineage> typed = parse_lineage(*choice.seed);
+    if (!typed) {
+      return fail(ErrorCode::INVALID_REQUEST, "--seed " + *choice.seed +
+                                                  ": a seed is a number from 0 to 18446744073709551615, "
+                                                  "mutations behind it are +HEX");
+    }
+    lineage = *typed;
+  }
+  return source.plan(lineage);
+}
+
+std::vector<std::string> causes_of(const RunSummary& summary) {
+  std::vector<std::string> causes;
+  for (const ViolationRow& violation : summary.violations)
+    causes.push_back(
+        cause_of(fmt::format("{} in {}: {}", violation.checker, violation.subject, violation.message)));
+  return causes;
+}
+
+Trials::Trials(size_t jobs) : jobs_(jobs == 0 ? host::processors() : jobs) {}
+
+std::optional<size_t> Trials::first_with(const std::vector<const Plan*>& plans, const std::string& cause) {
+  constexpr int64_t kPatienceNs = 60'000'000'000;  // for one run, which takes a second or two
+  std::vector<size_t> runnable;
+  for (size_t i = 0; i < plans.size(); ++i) {
+    if (!what_is_wrong(*plans[i], plans[i]->scenario, plans[i]->scenario != kPingScenario))
+      runnable.push_back(i);
+  }
+  std::vector<std::optional<bool>> has(runnable.size());
+  // The first one that has it is certain once all before it are known.
+  const auto first = [&]() -> std::optional<size_t> {
+    for (size_t i = 0; i < has.size() && has[i]; ++i) {
+      if (*has[i]) return runnable[i];
+    }
+    return std::nullopt;
+  };
+  std::unique_ptr<RunMemory> memory;
+  host::FarmOptions farm;
+  farm.count = runnable.size();
+  farm.workers = std::min<size_t>(jobs_, std::max<size_t>(runnable.size(), 1));
+  farm.batch = 1;
+  farm.patience_ns = kPatienceNs;
+  farm.begin = [&] {
+    host::keep_memory();
+    memory = std::make_unique<RunMemory>();
+  };
+  farm.work = [&](uint64_t job, Bytes) {
+    const RunSummary summary = run_guarded(*plans[runnable[job]], {}, *memory);
+    const std::vector<std::string> causes = causes_of(summary);
+    const bool found =
+        cause.empty() ? causes.empty() : std::find(causes.begin(), causes.end(), cause) != causes.end();
+    return ByteBuffer{static_cast<uint8_t>(found && summary.simulator_fault.empty() ? 1 : 0)};
+  };
+  farm.done = [&](uint64_t job, Bytes words) {
+    has[job] = !words.empty() && words[0] == 1;
+    ++runs_;
+    return !first();
+  };
+  farm.died = [&](uint64_t job, int) {
+    has[job] = false;
+    ++runs_;
+    return true;
+  };
+  if (farm.count > 0 && !host::run_farm(farm)) interrupted_ = true;
+  return first();
+}
+
+}  // namespace ksim::sim

@@ -1,0 +1,37 @@
+#pragma once
+// Many variants of one plan, run side by side, and how each ended.
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "sim/cli/commands.h"
+#include "sim/shrink/shrink.h"
+
+namespace ksim::sim {
+
+// What a person chose (RunChoice), as a plan that can be run. Errors: INVALID_REQUEST.
+Result<Plan> chosen_plan(const host::RunChoice& choice);
+
+// "R1 in orders-#: record # was ...", of each violation, the first one first.
+std::vector<std::string> causes_of(const RunSummary& summary);
+
+class Trials {
+ public:
+  explicit Trials(size_t jobs);
+
+  // The place of the first plan that has this cause among its violations; with an empty cause, that has none.
+  // Plans that cannot be run are passed over.
+  std::optional<size_t> first_with(const std::vector<const Plan*>& plans, const std::string& cause);
+  uint64_t runs() const { return runs_; }
+  bool interrupted() const { return interrupted_; }
+
+ private:
+  size_t jobs_;
+  uint64_t runs_ = 0;
+  bool interrupted_ = false;
+};
+
+}  // namespace ksim::sim
