@@ -87,7 +87,7 @@ void ReplicaManager::await_leadership(const PartitionKey& key) {
 
 void ReplicaManager::apply(const ReplicaChanges& changes) {
   set_image(changes.image);
-  for (const PartitionKey& key : changes.removed) remove(key);
+  stop_removed(changes);
   reconfigure(changes);
   // Leaders first, as Kafka does: what can be led is not kept waiting by what must be followed.
   for (const ReplicaChange& change : changes.assigned) {
@@ -107,6 +107,10 @@ void ReplicaManager::apply(const ReplicaChanges& changes) {
     }
   }
   run_actions();
+}
+
+void ReplicaManager::stop_removed(const ReplicaChanges& changes) {
+  for (const PartitionKey& key : changes.removed) remove(key);
 }
 
 void ReplicaManager::begin_controlled_shutdown() { stopping_ = true; }

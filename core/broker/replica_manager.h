@@ -128,6 +128,9 @@ class ReplicaManager final : public PartitionHost {
   void set_broker_epoch(int64_t epoch) { broker_epoch_ = epoch; }
   // Stops, then leads, then follows. Waits. A directory that fails takes its partitions offline.
   void apply(const ReplicaChanges& changes);
+  // Only the stops: a topic that is made again under its name in the same changes may come to another shard,
+  // which finds its directories' names free once all shards have done this.
+  void stop_removed(const ReplicaChanges& changes);
   // W13: partitions without a leader, or whose ISR this broker has left, are not fetched any more.
   void begin_controlled_shutdown();
 

@@ -190,6 +190,9 @@ Result<void> BrokerRole::publish(const MetadataDelta& delta, const MetadataImage
     TRY(load_logs(image));
     loaded_ = true;
   }
+  const bool stops = std::any_of(changes.begin(), changes.end(), [](const auto& c) { return !c.removed.empty(); });
+  if (stops && changes.size() > 1)
+    on_every_shard([&changes](BrokerShard& shard, size_t k) { shard.replicas().stop_removed(changes[k]); });
   on_every_shard([&changes](BrokerShard& shard, size_t k) { shard.apply(changes[k]); });
   on_every_shard([](BrokerShard& shard, size_t) { shard.replicas().set_coming_leaderships(nullptr); });
   become_ready();

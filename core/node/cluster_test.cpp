@@ -645,6 +645,25 @@ TEST_P(Shards, ATopicMadeAgainUnderItsNameStartsEmpty) {
   EXPECT_EQ(cluster.marks(Mark::replica_removed), 4);
 }
 
+// Deleted and made again in one publication: the namesakes may belong to different shards, one of which would
+// rename the directory away that the other one has just made.
+TEST_P(Shards, ATopicIsMadeAgainUnderItsNameAtOnce) {
+  TestCluster cluster(with(1, GetParam()));
+  Uuid now{77, 1};
+  cluster.create_topic(4, {1}, now);
+  cluster.run_for(seconds(1));
+  ASSERT_TRUE(cluster.client([&](Env& env) {
+    auto broker = connect(env, 1);
+    for (uint64_t n = 2; n <= 12; ++n) {
+      cluster.delete_topic(now);
+      cluster.create_topic(4, {1}, now = {77, n});
+      env.sleep(milliseconds(300));
+      for (int32_t partition : {0, 1, 2, 3})
+        ASSERT_EQ(produce(env, *broker, partition, batch_of({"new"})).offset, 0) << n;
+    }
+  }));
+}
+
 // The broker was away when the topic was deleted and made again: its old log must not be taken for the new
 // one.
 TEST_P(Shards, ALogOfAnOlderTopicOfTheSameNameIsNotTaken) {
