@@ -5,11 +5,12 @@
 namespace ksim::sim {
 namespace {
 
-constexpr std::array<CheckerKind, 19> kKinds{{
+constexpr std::array<CheckerKind, 21> kKinds{{
     {"M1", make_one_quorum_leader},
     {"M2", make_logs_match},
     {"M3", make_committed_metadata_stays},
     {"M4", make_images_agree},
+    {"M5", make_topic_calls_linearize},
     {"R1", make_committed_survives},
     {"R2", make_replicas_agree},
     {"R3", make_one_appender},
@@ -25,6 +26,7 @@ constexpr std::array<CheckerKind, 19> kKinds{{
     {"K2", make_epoch_never_back},
     {"Q1", make_forgeries_refused},
     {"L", make_everything_completes},
+    {"X1", make_counter_counts},
 }};
 
 }  // namespace

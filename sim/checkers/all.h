@@ -23,6 +23,7 @@ std::unique_ptr<Checker> make_one_quorum_leader(const ClusterView& view, Verdict
 std::unique_ptr<Checker> make_logs_match(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_committed_metadata_stays(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_images_agree(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_topic_calls_linearize(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_committed_survives(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_replicas_agree(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_one_appender(const ClusterView& view, Verdicts& verdicts);
@@ -38,5 +39,6 @@ std::unique_ptr<Checker> make_position_is_continuous(const ClusterView& view, Ve
 std::unique_ptr<Checker> make_epoch_never_back(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_forgeries_refused(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_everything_completes(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_counter_counts(const ClusterView& view, Verdicts& verdicts);
 
 }  // namespace ksim::sim

@@ -2,6 +2,7 @@
 // A checker watches one invariant of CONTRACT.md over a run. It is told of events at nodes, of what clients
 // saw, and of faults; it asks the ClusterView for claims and for truth. It never parks, draws or folds.
 
+#include <any>
 #include <functional>
 #include <memory>
 #include <string>
@@ -58,7 +59,11 @@ class Checker {
   virtual void on_latest(const LatestOffset&) {}
   virtual void on_time_lookup(const TimeLookup&) {}
   virtual void on_forged(const ForgedRequest&) {}
+  // What a workload of one's own tells: std::any_cast<Fact>(&fact) is null if it is another's.
+  virtual void on_own_fact(const std::any& fact) { static_cast<void>(fact); }
   virtual void on_belief(const LeaderBelief&) {}
+  // Twice: when it is invoked, and when it completed.
+  virtual void on_topic_call(const TopicCall&) {}
   // Healing has taken all the time it may, and this keeps the run from being quiet: `what` is amiss in
   // `subject`.
   virtual void on_unrest(std::string_view subject, std::string_view what, Instant at) {

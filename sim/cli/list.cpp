@@ -8,6 +8,7 @@
 #include "sim/host/terminal.h"
 #include "sim/plan/words.h"
 #include "sim/truth/cluster_view.h"
+#include "sim/workloads/all.h"
 
 namespace ksim::sim {
 namespace {
@@ -28,7 +29,7 @@ std::string scenarios() {
   for (const std::string& name : scenario_names()) {
     std::string about;
     if (const Result<std::string> text = host::read_text(scenario_path(name)); text.ok()) {
-      const Result<Plan> plan = draw_plan(*text, name, 1, {}, fault_vocabulary());
+      const Result<Plan> plan = draw_plan(*text, name, 1, {}, plan_vocabulary());
       about = plan.ok() ? plan->about : "cannot be read: " + plan.error().message;
     }
     out += row(name, about);
@@ -41,6 +42,19 @@ std::string faults() {
   for (const FaultKind& kind : fault_kinds()) {
     std::string words(kind.text);
     if (!kind.parameters.empty()) words += fmt::format(" [{}]", fmt::join(kind.parameters, ", "));
+    out += row(kind.name, words);
+  }
+  return out;
+}
+
+std::string workloads() {
+  std::string out;
+  for (const WorkloadKind& kind : workload_kinds()) {
+    std::string words(kind.text);
+    std::string parameters;
+    for (const WorkloadParameter& parameter : kind.parameters)
+      parameters += fmt::format("{}{}", parameters.empty() ? "" : ", ", parameter.name);
+    if (!parameters.empty()) words += fmt::format(" [{}]", parameters);
     out += row(kind.name, words);
   }
   return out;
@@ -72,7 +86,11 @@ int list_things(const host::ListCommand& command) {
     std::string (*text)();
   };
   constexpr What kWhats[] = {
-      {"scenarios", scenarios}, {"faults", faults}, {"checkers", checkers}, {"marks", marks}};
+      {"scenarios", scenarios},
+                             {"faults", faults},
+                             {"workloads", workloads},
+                             {"checkers", checkers},
+                             {"marks", marks}};
   std::vector<std::string> known;
   for (const What& what : kWhats) {
     if (command.what.empty()) {

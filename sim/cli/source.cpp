@@ -10,11 +10,12 @@
 #include "sim/plan/mutate.h"
 #include "sim/plan/words.h"
 #include "sim/runner/check_plan.h"
+#include "sim/workloads/all.h"
 
 namespace ksim::sim {
 
 Result<Plan> Source::plan(const Lineage& lineage) const {
-  const Vocabulary words = fault_vocabulary();
+  const Vocabulary words = plan_vocabulary();
   const auto draw = [&](uint64_t seed) { return draw_plan(text, name, seed, settings, words); };
   const auto why_not = [&](const Plan& plan) {
     return what_is_wrong(plan, name, plan.scenario != kPingScenario);

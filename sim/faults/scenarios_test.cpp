@@ -7,6 +7,7 @@
 
 #include "sim/faults/all.h"
 #include "sim/plan/words.h"
+#include "sim/workloads/all.h"
 
 namespace ksim::sim {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 // Every scenario of the project parses, for several seeds, and prints itself as a plan that means the same;
 // each kind of fault is drawn by one of them at least.
 TEST(Scenarios, AllAreWellFormed) {
-  const Vocabulary words = fault_vocabulary();
+  const Vocabulary words = plan_vocabulary();
   size_t found = 0;
   std::set<std::string> unused;
   for (const FaultKind& kind : fault_kinds()) unused.emplace(kind.name);

@@ -33,4 +33,20 @@ std::string_view to_string(Outcome outcome) {
   return "?";
 }
 
+std::string_view to_string(TopicCall::Kind kind) {
+  switch (kind) {
+    case TopicCall::Kind::create:
+      return "create_topics";
+    case TopicCall::Kind::remove:
+      return "delete_topics";
+    case TopicCall::Kind::grow:
+      return "create_partitions";
+    case TopicCall::Kind::configure:
+      return "alter_configs";
+    case TopicCall::Kind::look:
+      return "describe_topics";
+  }
+  return "?";
+}
+
 }  // namespace ksim::sim

@@ -12,6 +12,7 @@
 
 #include "core/base/error.h"
 #include "core/base/units.h"
+#include "core/base/uuid.h"
 
 namespace ksim::sim {
 
@@ -149,6 +150,35 @@ struct ForgedRequest {
   int64_t offset = -1;
   Instant at;
 };
+
+// What a broker's metadata says of a topic.
+struct TopicSeen {
+  std::string name;
+  Uuid id;                 // zero: it knows no topic of that name
+  int32_t partitions = 0;  // that it has
+};
+
+// One attempt of an administrator to change a topic, or to see some, noted when it is invoked and again when
+// it completed. `unknown`: nobody can tell whether the change was made, or will be.
+struct TopicCall {
+  enum class Kind : uint8_t { create, remove, grow, configure, look };
+  Kind kind = Kind::look;
+  uint64_t number = 0;  // of the call, unique in the run
+  std::string client;
+  int32_t broker = -1;  // that was asked
+  uint64_t link = 0;    // the connection, unique in the run: on one, metadata never goes back
+  std::string topic;
+  Uuid id;                 // that the answer names: of the topic created, or removed
+  int32_t partitions = 0;  // create and grow: how many there shall be in all
+  std::string key;         // configure; create: empty if it has no configuration
+  std::optional<std::string> value;  // none: the key's default again
+  std::vector<TopicSeen> seen;       // look
+  Instant invoked;
+  Instant completed;
+  Outcome outcome = Outcome::pending;
+  ErrorCode error = ErrorCode::NONE;
+};
+std::string_view to_string(TopicCall::Kind kind);
 
 // The leader that a client believes in, after a change of its metadata.
 struct LeaderBelief {

@@ -17,13 +17,20 @@ constexpr Duration kPatience = seconds(1);
 std::string_view invariant_in_words(std::string_view code) {
   if (code == "ASSERT") return "an invariant that the code of the cluster asserts holds";
   if (code == "LIVELOCK") return "no fiber runs on while time stands still";
+  if (code == "DISK") return "a log directory fails only where a disk has";
   if (code == "PLAN") return "the cluster accepts what the plan asks of it";
   return "";
 }
 
+// Faults after which a disk may answer with an error.
+bool fails_disks(std::string_view kind) {
+  return kind == "full_disk" || kind == "disk_error" || kind == "latent_sector";
+}
+
 }  // namespace
 
-RunObserver::RunObserver(const DiskPeek& disks, ObserverOptions options) : view_(disks, names_) {
+RunObserver::RunObserver(const DiskPeek& disks, ObserverOptions options)
+    : disks_may_fail_(options.full_disks), view_(disks, names_) {
   if (options.checkers) {
     for (const CheckerKind& kind : checker_kinds()) checkers_.push_back(kind.make(view_, verdicts_));
   }
@@ -40,6 +47,10 @@ void RunObserver::on_event(int32_t node, uint32_t incarnation, Instant at, const
   if (recorder_) recorder_->event(note);
   note_timeline(note);
   note_throughput(note);
+  if (const auto* failed = std::get_if<LogDirFailed>(note.event); failed != nullptr && !disks_may_fail_) {
+    on_violation("DISK", at, fmt::format("broker-{}", node),
+                 fmt::format("it gave {} up, and no disk has failed: {}", failed->directory, failed->reason));
+  }
   view_.on_event(note);
   story_.on_event(note);
   for (const auto& checker : checkers_) checker->on_event(note);
@@ -129,6 +140,7 @@ int64_t RunObserver::on_fault(std::string kind, std::string target, Instant at, 
                               std::string effect) {
   ++counts_.faults;
   ++faults_acting_;
+  disks_may_fail_ = disks_may_fail_ || fails_disks(kind);
   timeline_.push_back({at, "fault", fmt::format("{} {}", kind, target), effect.empty() ? cause : effect});
   story_.on_fault_began(static_cast<int64_t>(faults_.size()) + 1, at,
                         fmt::format("fault {} {} begins ({}): {}", kind, target, cause, effect));
@@ -344,8 +356,22 @@ void RunObserver::on_forged(const ForgedRequest& forged) {
   for (const auto& checker : checkers_) checker->on_forged(forged);
 }
 
+void RunObserver::on_own_fact(const std::any& fact) {
+  for (const auto& checker : checkers_) checker->on_own_fact(fact);
+}
+
 void RunObserver::on_belief(const LeaderBelief& belief) {
   for (const auto& checker : checkers_) checker->on_belief(belief);
+}
+
+int64_t RunObserver::on_topic_call_invoked(const TopicCall& call) {
+  for (const auto& checker : checkers_) checker->on_topic_call(call);
+  return on_call_invoked(call.client, to_string(call.kind), call.topic, call.invoked);
+}
+
+void RunObserver::on_topic_call_completed(int64_t number, const TopicCall& call) {
+  on_call_completed(number, call.completed, call.outcome, call.error);
+  for (const auto& checker : checkers_) checker->on_topic_call(call);
 }
 
 void RunObserver::settle_records(RunSummary& summary) {

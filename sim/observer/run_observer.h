@@ -3,6 +3,7 @@
 // the checkers and, if asked, the recorder, and makes the summary. It observes only: nothing it does can
 // change a run.
 
+#include <any>
 #include <limits>
 #include <map>
 #include <memory>
@@ -23,6 +24,7 @@ namespace ksim::sim {
 struct ObserverOptions {
   bool checkers = true;
   bool record = false;
+  bool full_disks = false;  // a disk may run out of room without a fault
 };
 
 class RunObserver {
@@ -75,7 +77,15 @@ class RunObserver {
   void on_unclean_asked(PartitionId partition) { view_.on_unclean_asked(partition); }
   void on_unclean_answered(PartitionId partition) { view_.on_unclean_answered(partition); }
   void on_forged(const ForgedRequest& forged);
+  // A fact of a workload's own, for a checker that knows its type (Checker::on_own_fact).
+  void on_own_fact(const std::any& fact);
   void on_belief(const LeaderBelief& belief);
+  // A topic that several clients create and delete as they like: no records are in it, and whether it is
+  // there in the end nobody can say beforehand. Told before the first of them asks.
+  void on_topic_contested(const std::string& topic) { view_.contested_topic(topic); }
+  // Returns the op's number, to complete it with.
+  int64_t on_topic_call_invoked(const TopicCall& call);
+  void on_topic_call_completed(int64_t number, const TopicCall& call);
 
   // Healing has taken all the time it may.
   void on_unrest(std::string_view subject, std::string_view what, Instant at);
@@ -117,6 +127,7 @@ class RunObserver {
   std::string invariant_of(std::string_view code) const;
   void settle_records(RunSummary& summary);
 
+  bool disks_may_fail_ = false;
   PartitionNames names_;
   ClusterView view_;
   Verdicts verdicts_;

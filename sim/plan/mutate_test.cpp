@@ -20,7 +20,8 @@ const Vocabulary kMutationWords{{{"crash", {}},
                                  {"reset", {}},
                                  {"stall_disk", {}},
                                  {"rolling_restart", {"gap"}},
-                                 {"wipe_disk", {}}}};
+                                 {"wipe_disk", {}}},
+                                {}};
 
 constexpr std::string_view kScenario = R"toml(
 duration = "20s"

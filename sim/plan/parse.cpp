@@ -532,6 +532,56 @@ void read_admins(Section& from, Plan& plan) {
   });
 }
 
+// What a kind of fault or workload takes beside what all of them do.
+void read_parameters(Section& section, const std::vector<std::string_view>& names,
+                     std::map<std::string, std::string>& parameters) {
+  for (std::string_view name : names) static_cast<void>(section.get(name));
+  for (std::string_view name : names) {
+    const toml::node* node = section.raw().get(name);
+    if (node == nullptr) continue;
+    if (const auto text = node->value_exact<std::string>()) {
+      parameters[std::string(name)] = *text;
+    } else if (const auto number = node->value_exact<int64_t>()) {
+      parameters[std::string(name)] = std::to_string(*number);
+    } else {
+      section.wrong(*node, name, "a string or a number");
+    }
+  }
+}
+
+// The word of that kind; null: there is none, and the section has been told.
+template <class Word>
+const Word* find_word(Section& section, const std::vector<Word>& words, std::string_view what,
+                      const std::string& kind) {
+  const auto word = std::find_if(words.begin(), words.end(), [&](const Word& w) { return w.kind == kind; });
+  if (word != words.end()) return &*word;
+  std::vector<std::string> kinds;
+  for (const Word& known : words) kinds.emplace_back(known.kind);
+  const std::string meant = did_you_mean(kind, kinds);
+  section.complain("kind", fmt::format("{0}.kind: no {0} \"{1}\"{2}", what, kind,
+                                       meant.empty() ? fmt::format("; see ksim list {}s", what) : meant));
+  static_cast<void>(section.rest());
+  return nullptr;
+}
+
+void read_own_workload(Section& section, Plan& plan, const Vocabulary& words) {
+  WorkloadPlan workload;
+  workload.path = section.path();
+  workload.interval = seconds(1);
+  uint32_t count = 1;
+  section.text("kind", workload.kind);
+  workload.name = workload.kind;
+  section.text("name", workload.name);
+  section.text("topic", workload.topic);
+  section.number("count", count, 0, 10'000);
+  section.duration("starts", workload.starts);
+  section.duration("interval", workload.interval);
+  const WorkloadWord* word = find_word(section, words.workloads, "workload", workload.kind);
+  if (word == nullptr) return;
+  read_parameters(section, word->parameters, workload.parameters);
+  add_counted(plan.workloads, workload, count);
+}
+
 void check_mark(Section& section, const FaultTrigger& trigger) {
   if (trigger.when.empty()) return;
   std::vector<std::string> marks;
@@ -569,29 +619,9 @@ void read_fault(Section& section, Plan& plan, const Vocabulary& words) {
   if (fault.trigger.when.empty() && fault.target == kHere)
     section.complain("target", "fault.target: \"here\" is where a mark is reached: it belongs to when");
   check_mark(section, fault.trigger);
-  const auto word = std::find_if(words.faults.begin(), words.faults.end(),
-                                 [&](const FaultWord& w) { return w.kind == fault.kind; });
-  if (word == words.faults.end()) {
-    std::vector<std::string> kinds;
-    for (const FaultWord& known : words.faults) kinds.emplace_back(known.kind);
-    const std::string meant = did_you_mean(fault.kind, kinds);
-    section.complain("kind", fmt::format("fault.kind: no fault \"{}\"{}", fault.kind,
-                                         meant.empty() ? "; see ksim list faults" : meant));
-    static_cast<void>(section.rest());
-    return;
-  }
-  for (std::string_view parameter : word->parameters) static_cast<void>(section.get(parameter));
-  for (std::string_view parameter : word->parameters) {
-    const toml::node* node = section.raw().get(parameter);
-    if (node == nullptr) continue;
-    if (const auto text = node->value_exact<std::string>()) {
-      fault.parameters[std::string(parameter)] = *text;
-    } else if (const auto number = node->value_exact<int64_t>()) {
-      fault.parameters[std::string(parameter)] = std::to_string(*number);
-    } else {
-      section.wrong(*node, parameter, "a string or a number");
-    }
-  }
+  const FaultWord* word = find_word(section, words.faults, "fault", fault.kind);
+  if (word == nullptr) return;
+  read_parameters(section, word->parameters, fault.parameters);
   plan.faults.push_back(std::move(fault));
 }
 
@@ -621,8 +651,8 @@ using Complain = std::function<void(const std::string& path, std::string what)>;
 void check_sizes(const Plan& plan, const Complain& complain) {
   constexpr int64_t kMostReplicas = 200'000;
   constexpr uint64_t kMostBurstBytes = 1ULL << 30;
-  const size_t clients =
-      plan.producers.size() + plan.consumers.size() + plan.raw_drivers.size() + plan.admins.size();
+  const size_t clients = plan.producers.size() + plan.consumers.size() + plan.raw_drivers.size() +
+                         plan.admins.size() + plan.workloads.size();
   if (clients > kMostClients) complain("", fmt::format("at most {} clients, all together", kMostClients));
   int64_t replicas = 0;
   for (const TopicPlan& topic : plan.topics) {
@@ -647,6 +677,7 @@ void check_names(const Plan& plan, const Complain& complain) {
   for (const ConsumerPlan& consumer : plan.consumers) check(consumer.path + ".name", consumer.name);
   for (const RawDriverPlan& driver : plan.raw_drivers) check(driver.path + ".name", driver.name);
   for (const AdminPlan& admin : plan.admins) check(admin.path + ".name", admin.name);
+  for (const WorkloadPlan& workload : plan.workloads) check(workload.path + ".name", workload.name);
   for (const NodePlan& node : plan.cluster.nodes) {
     if (!node.rack.empty()) check(node.path == "cluster" ? "cluster.racks" : node.path + ".rack", node.rack);
   }
@@ -679,6 +710,9 @@ void check_whole(const Plan& plan, const Complain& complain) {
   for (const ConsumerPlan& consumer : plan.consumers) check(consumer.path, consumer.name, consumer.topic);
   for (const RawDriverPlan& driver : plan.raw_drivers) check(driver.path, driver.name, driver.topic);
   for (const AdminPlan& admin : plan.admins) check(admin.path, admin.name, admin.topic);
+  for (const WorkloadPlan& workload : plan.workloads) {
+    if (!workload.topic.empty()) check(workload.path, workload.name, workload.topic);
+  }
 }
 
 // Without `draw` the text is a plan's, and says everything itself.
@@ -705,6 +739,7 @@ Plan read_plan(const toml::table& table, bool draw, uint64_t seed, const std::st
   root.table("cluster", [&](Section& section) { read_cluster(section, plan, complaint); });
   read_workload(root, plan);
   read_admins(root, plan);
+  root.tables("workload", [&](Section& section) { read_own_workload(section, plan, words); });
   root.tables("fault", [&](Section& section) { read_fault(section, plan, words); });
   root.table("network", [&](Section& section) {
     section.text("latency", plan.network.latency);

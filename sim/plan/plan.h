@@ -98,6 +98,17 @@ struct AdminPlan {
 // A fault's target: the node that reached the mark on which it hangs.
 constexpr std::string_view kHere = "here";
 
+// A client of one of the kinds of sim/workloads/all.cpp.
+struct WorkloadPlan {
+  std::string kind;
+  std::string name;   // by default its kind's
+  std::string topic;  // empty: none
+  Duration starts{0};
+  Duration interval{0};  // mean time between two of its deeds
+  std::map<std::string, std::string> parameters;
+  std::string path;
+};
+
 // When a fault begins: at a time, or on the n-th time a mark is reached, a moment later.
 struct FaultTrigger {
   std::optional<Duration> at;
@@ -147,6 +158,7 @@ struct Plan {
   std::vector<ConsumerPlan> consumers;
   std::vector<RawDriverPlan> raw_drivers;
   std::vector<AdminPlan> admins;
+  std::vector<WorkloadPlan> workloads;
   std::vector<FaultPlan> faults;
   NetworkPlan network;
   DiskPlan disk;
@@ -162,8 +174,13 @@ struct FaultWord {
   std::string_view kind;
   std::vector<std::string_view> parameters;
 };
+struct WorkloadWord {
+  std::string_view kind;
+  std::vector<std::string_view> parameters;
+};
 struct Vocabulary {
   std::vector<FaultWord> faults;
+  std::vector<WorkloadWord> workloads;
 };
 
 // One `--set key=value`; the key is a dotted path ("cluster.config.log.segment.bytes" does not work, quote

@@ -7,7 +7,7 @@
 namespace ksim::sim {
 namespace {
 
-const Vocabulary kWords{{{"crash", {"restart_after"}}, {"partition", {"between"}}}};
+const Vocabulary kWords{{{"crash", {"restart_after"}}, {"partition", {"between"}}}, {{"counter", {"step"}}}};
 
 constexpr std::string_view kText = R"toml(
 about = "a test"
@@ -31,6 +31,11 @@ config = { acks = { one_of = ["1", "all"] } }
 [[raw_driver]]
 topic = "orders"
 interval = { between = ["20ms", "40ms"] }
+[[workload]]
+kind = "counter"
+topic = "orders"
+count = 2
+step = { one_of = [3, 3] }
 [[fault]]
 kind = "crash"
 target = "leader(orders-0)"
@@ -61,6 +66,9 @@ TEST(Plan, IsDrawnBySeedAndPrintedInFull) {
   ASSERT_EQ(plan.producers.size(), 2U);
   EXPECT_EQ(plan.producers[1].name, "producer-2");
   EXPECT_EQ(plan.producers[1].burst, 7U);
+  ASSERT_EQ(plan.workloads.size(), 2U);
+  EXPECT_EQ(plan.workloads[1].name, "counter-2");
+  EXPECT_EQ(plan.workloads[1].parameters.at("step"), "3");
   ASSERT_EQ(plan.raw_drivers.size(), 1U);
   EXPECT_EQ(plan.raw_drivers[0].name, "raw-driver");
   EXPECT_GE(plan.raw_drivers[0].interval, milliseconds(20));

@@ -66,6 +66,16 @@ void print_fault(Lines& to, const FaultPlan& fault) {
   for (const auto& [key, value] : fault.parameters) to.text(key, value);
 }
 
+void print_workload(Lines& to, const WorkloadPlan& workload) {
+  to.header("[[workload]]");
+  to.text("kind", workload.kind);
+  to.text("name", workload.name);
+  if (!workload.topic.empty()) to.text("topic", workload.topic);
+  to.duration("starts", workload.starts);
+  to.duration("interval", workload.interval);
+  for (const auto& [key, value] : workload.parameters) to.text(key, value);
+}
+
 }  // namespace
 
 std::string print_plan(const Plan& plan) {
@@ -141,6 +151,7 @@ std::string print_plan(const Plan& plan) {
     to.duration("interval", admin.interval);
     to.texts("calls", admin.calls);
   }
+  for (const WorkloadPlan& workload : plan.workloads) print_workload(to, workload);
   for (const FaultPlan& fault : plan.faults) print_fault(to, fault);
   to.header("[network]");
   to.text("latency", plan.network.latency);

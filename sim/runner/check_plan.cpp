@@ -15,6 +15,7 @@
 #include "sim/faults/settings.h"
 #include "sim/plan/words.h"
 #include "sim/runner/cluster.h"
+#include "sim/workloads/all.h"
 #include "sim/workloads/client_config.h"
 
 namespace ksim::sim {
@@ -50,6 +51,9 @@ Wrong wrong_names(const Plan& plan) {
   }
   for (const AdminPlan& admin : plan.admins) {
     if (Wrong wrong = add(admin.path, admin.name)) return wrong;
+  }
+  for (const WorkloadPlan& workload : plan.workloads) {
+    if (Wrong wrong = add(workload.path, workload.name)) return wrong;
   }
   return std::nullopt;
 }
@@ -129,6 +133,7 @@ Words wrong_target(const Plan& plan, const std::string& target, bool clients, bo
   for (const ConsumerPlan& consumer : plan.consumers) machines.push_back(consumer.name);
   for (const RawDriverPlan& driver : plan.raw_drivers) machines.push_back(driver.name);
   for (const AdminPlan& admin : plan.admins) machines.push_back(admin.name);
+  for (const WorkloadPlan& workload : plan.workloads) machines.push_back(workload.name);
   if (!clients && std::find(machines.begin(), machines.end(), target) != machines.end())
     return fmt::format("\"{}\" is a client: this cannot be done to its machine", target);
   if (clients) {
@@ -260,6 +265,26 @@ Wrong wrong_client(const Plan& plan) {
   return std::nullopt;
 }
 
+Wrong wrong_workload(const Plan& plan) {
+  for (const WorkloadPlan& workload : plan.workloads) {
+    const std::optional<WorkloadKind> kind = find_workload(workload.kind);
+    if (!kind) continue;  // the parser has told
+    if (kind->topic && workload.topic.empty())
+      return Finding{workload.path, fmt::format("workload {}: topic is missing", workload.name)};
+    for (const WorkloadParameter& known : kind->parameters) {
+      const auto given = workload.parameters.find(std::string(known.name));
+      if (given == workload.parameters.end()) continue;
+      const bool number = known.type == WorkloadParameter::Type::number;
+      if (number ? parse_int(given->second, 1, 1'000'000).has_value() : parse_duration(given->second).has_value())
+        continue;
+      return Finding{fmt::format("{}.{}", workload.path, known.name),
+                     fmt::format("workload {}: {}: expected a {}", workload.name, known.name,
+                                 number ? "number from 1 to 1000000" : "duration such as \"250ms\" or \"10s\"")};
+    }
+  }
+  return std::nullopt;
+}
+
 Wrong wrong_cluster(const Plan& plan) {
   if (plan.cluster.nodes.empty()) return Finding{"cluster", "cluster: there are no nodes"};
   const bool any = std::any_of(plan.cluster.nodes.begin(), plan.cluster.nodes.end(),
@@ -283,7 +308,8 @@ Wrong wrong_parts(const Plan& plan) {
                    fmt::format("scenario \"{}\" is no cluster of Kafka: it has no {}", plan.scenario, what)};
   };
   if (!plan.topics.empty()) return wrong("topics");
-  if (!plan.producers.empty() || !plan.consumers.empty() || !plan.raw_drivers.empty() || !plan.admins.empty())
+  if (!plan.producers.empty() || !plan.consumers.empty() || !plan.raw_drivers.empty() ||
+      !plan.admins.empty() || !plan.workloads.empty())
     return wrong("clients");
   return std::nullopt;
 }
@@ -292,7 +318,7 @@ Wrong wrong_parts(const Plan& plan) {
 
 std::optional<std::string> what_is_wrong(const Plan& plan, const std::string& name, bool for_kafka) {
   using Check = Wrong (*)(const Plan&);
-  constexpr Check kKafka[] = {wrong_cluster, wrong_node, wrong_topic, wrong_client};
+  constexpr Check kKafka[] = {wrong_cluster, wrong_node, wrong_topic, wrong_client, wrong_workload};
   constexpr Check kAlways[] = {wrong_time, wrong_names, wrong_sites, wrong_fault};
   Wrong wrong = for_kafka ? std::nullopt : wrong_parts(plan);
   for (const Check check : kKafka) {

@@ -128,6 +128,14 @@ std::string Cluster::bootstrap() const {
   return text;
 }
 
+std::map<int32_t, Endpoint> Cluster::broker_endpoints() const {
+  std::map<int32_t, Endpoint> endpoints;
+  for (const auto& [id, machine] : machines_) {
+    if (machine.plan.broker) endpoints[id] = {machine_name(machine.plan), kBrokerPort};
+  }
+  return endpoints;
+}
+
 std::string Cluster::controllers() const {
   std::string text;
   for (const auto& [id, machine] : machines_) {

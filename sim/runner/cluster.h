@@ -36,6 +36,7 @@ class Cluster final : public FaultStage, private WorldWatcher {
   SimNode& add_client(const std::string& name);
   // Once; when it dies and is started again, `factory` makes another process.
   void start_client(SimNode& node, ProcessFactory factory);
+  std::map<int32_t, Endpoint> broker_endpoints() const;  // by id, where none has moved
   std::string bootstrap() const;    // "broker-1:9092,broker-2:9092"
   std::string controllers() const;  // "controller-101:9093,..."
   std::string first_down() const;   // the name of a broker or controller; empty: all are up

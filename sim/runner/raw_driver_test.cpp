@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "core/base/repetitions.h"
-#include "sim/faults/all.h"
 #include "sim/runner/runner.h"
+#include "sim/workloads/all.h"
 
 namespace ksim::sim {
 namespace {
@@ -35,7 +35,7 @@ gap = "4s"
 )toml";
 
 RunSummary run(const std::string& text, uint64_t seed) {
-  const Plan plan = draw_plan(text, "raw", seed, {}, fault_vocabulary()).value();
+  const Plan plan = draw_plan(text, "raw", seed, {}, plan_vocabulary()).value();
   RunMemory memory;
   return run_plan(plan, {}, memory);
 }

@@ -7,9 +7,9 @@
 
 #include <gtest/gtest.h>
 
-#include "sim/faults/all.h"
 #include "sim/ping/ping_run.h"
 #include "sim/verify/trace.h"
+#include "sim/workloads/all.h"
 
 namespace ksim::sim {
 namespace {
@@ -28,7 +28,7 @@ Plan plan_of(const std::string& file, uint64_t seed, const char* duration = null
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   std::vector<Setting> settings;
   if (duration != nullptr) settings.push_back({"duration", duration});
-  auto plan = draw_plan(text, file, seed, settings, fault_vocabulary());
+  auto plan = draw_plan(text, file, seed, settings, plan_vocabulary());
   EXPECT_TRUE(plan.ok()) << plan.error().message;
   return std::move(plan).value();
 }
@@ -70,7 +70,7 @@ TEST(Plans, PrintedAndReadAreTheSameRun) {
   RunMemory memory;
   for (const std::string& file : scenario_files()) {
     const Plan plan = plan_of(file, 4, "5s");
-    const auto again = parse_plan(print_plan(plan), "plan", {}, fault_vocabulary());
+    const auto again = parse_plan(print_plan(plan), "plan", {}, plan_vocabulary());
     ASSERT_TRUE(again.ok()) << again.error().message;
     EXPECT_EQ(print_plan(*again), print_plan(plan));
     EXPECT_EQ(play(*again, {}, memory).digest, play(plan, {}, memory).digest) << file;

@@ -60,7 +60,8 @@ const PartitionTruth* ClusterView::partition(PartitionId id) const {
 std::vector<PartitionId> ClusterView::partitions() const {
   std::vector<PartitionId> ids;
   for (const auto& [id, truth] : partitions_) {
-    if (!deleted_topics_.contains(truth->topic_id)) ids.push_back(id);
+    if (deleted_topics_.contains(truth->topic_id)) continue;
+    if (!contested_topics_.contains(names_.name(id).topic)) ids.push_back(id);
   }
   return ids;
 }

@@ -146,11 +146,13 @@ class ClusterView {
 
   // An administrator is about to delete a topic on purpose.
   void deleting_topic(const std::string& topic);
+  // Whether there is a topic of this name, and which, is nobody's to say: it has no records.
+  void contested_topic(const std::string& topic) { contested_topics_.insert(topic); }
 
   // ---- asking ----
   const PartitionNames& names() const { return names_; }
   const PartitionTruth* partition(PartitionId id) const;
-  std::vector<PartitionId> partitions() const;  // without those of deleted topics
+  std::vector<PartitionId> partitions() const;  // without those of deleted and contested topics
   const NodeState& node(int32_t id) const { return nodes_.at(id).state; }
   bool has_node(int32_t id) const { return nodes_.contains(id); }
   std::vector<int32_t> nodes() const;
@@ -218,6 +220,7 @@ class ClusterView {
   std::map<PartitionId, std::unique_ptr<PartitionTruth>> partitions_;
   std::map<std::string, TopicPromise> promises_;
   std::set<Uuid> deleted_topics_;
+  std::set<std::string> contested_topics_;
   bool elr_off_ = false;
   std::vector<int32_t> voters_;
   BatchContents metadata_contents_;

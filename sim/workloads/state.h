@@ -20,6 +20,7 @@ struct WorkloadState {
   World& world;
   std::string bootstrap;
   std::string controllers;  // their endpoints
+  std::map<int32_t, Endpoint> brokers;  // where each listens, if it has not moved
   bool topics_ready = false;
   bool finishing = false;  // send no more, complete what is open
   bool readers_stop = false;
@@ -35,6 +36,8 @@ struct WorkloadState {
     return readers[name] = number;
   }
   uint32_t new_driver() { return ++drivers_started_; }
+  uint64_t new_link() { return ++links_opened_; }
+  uint64_t new_topic_call() { return ++topic_calls_; }
   std::map<std::string, uint32_t> readers;  // the number that each consumer has now
 
   // Every send of a client goes through here, so that what is open when its machine dies can be closed.
@@ -69,6 +72,8 @@ struct WorkloadState {
   std::map<std::string, std::map<RecordId, std::pair<int64_t, SendOp>>> open_sends_;
   uint32_t readers_started_ = 0;
   uint32_t drivers_started_ = 0;
+  uint64_t links_opened_ = 0;
+  uint64_t topic_calls_ = 0;
 };
 
 ProcessFactory admin_process(WorkloadState& state);
@@ -76,6 +81,22 @@ ProcessFactory producer_process(WorkloadState& state, const ProducerPlan& plan);
 ProcessFactory consumer_process(WorkloadState& state, const ConsumerPlan& plan);
 ProcessFactory churn_process(WorkloadState& state, const AdminPlan& plan);
 ProcessFactory raw_driver_process(WorkloadState& state, const RawDriverPlan& plan);
+
+// A client that works until `finishing`, or until it has done what it came for. The run waits for it.
+class ClientProcess : public Process {
+ public:
+  explicit ClientProcess(WorkloadState& state) : state_(state) {}
+  void run(size_t) final {
+    play();
+    --state_.producers_open;
+  }
+  void stop() override {}
+
+ protected:
+  virtual void play() = 0;  // in a fiber: it may wait
+  Instant now() const { return state_.world.now(); }
+  WorkloadState& state_;
+};
 
 // Reports the leader epochs a client believes in, as they change (K2).
 class BeliefWatch {

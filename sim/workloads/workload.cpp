@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include "core/base/hash.h"
+#include "sim/workloads/all.h"
 
 namespace ksim::sim {
 
 Workload::Workload(Cluster& cluster, RunObserver& observer, const Plan& plan)
     : cluster_(cluster), state_(plan, observer, cluster.world(), cluster.bootstrap()) {
   state_.controllers = cluster.controllers();
+  state_.brokers = cluster.broker_endpoints();
 }
 
 Workload::~Workload() = default;
@@ -27,7 +29,9 @@ void Workload::start() {
   for (const RawDriverPlan& driver : plan.raw_drivers)
     raw_drivers_.push_back(&cluster_.add_client(driver.name));
   for (const AdminPlan& admin : plan.admins) admins_.push_back(&cluster_.add_client(admin.name));
-  state_.producers_open = static_cast<uint32_t>(producers_.size() + raw_drivers_.size() + admins_.size());
+  for (const WorkloadPlan& other : plan.workloads) others_.push_back(&cluster_.add_client(other.name));
+  state_.producers_open =
+      static_cast<uint32_t>(producers_.size() + raw_drivers_.size() + admins_.size() + others_.size());
   cluster_.on_exit = [this](SimNode& node) {
     if (&node == admin_) state_.world.later(hash_text("workload.start"), [this] { start_clients(); });
   };
@@ -44,6 +48,10 @@ void Workload::start_clients() {
     cluster_.start_client(*raw_drivers_[i], raw_driver_process(state_, plan.raw_drivers[i]));
   for (size_t i = 0; i < admins_.size(); ++i)
     cluster_.start_client(*admins_[i], churn_process(state_, plan.admins[i]));
+  for (size_t i = 0; i < others_.size(); ++i) {
+    const WorkloadPlan& other = plan.workloads[i];
+    cluster_.start_client(*others_[i], find_workload(other.kind)->make(state_, other));
+  }
 }
 
 std::optional<Workload::Behind> Workload::reader_behind(bool for_good) const {

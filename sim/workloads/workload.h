@@ -48,6 +48,7 @@ class Workload {
   std::vector<SimNode*> consumers_;
   std::vector<SimNode*> raw_drivers_;
   std::vector<SimNode*> admins_;
+  std::vector<SimNode*> others_;
 };
 
 }  // namespace ksim::sim
