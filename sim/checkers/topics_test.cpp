@@ -1,5 +1,6 @@
 // Stories of administrators who want the same topic: M5.
 
+#include "core/metadata/image.h"
 #include "core/metadata/records.h"
 #include "sim/checkers/test_story.h"
 
