@@ -108,9 +108,11 @@ class Images : public Story {
     emit(node, MetadataPublished{offset, 1, snapshot, &shared});
   }
   // A topic, led by `leader`.
-  static void put(MetadataImage& image, Uuid id, const std::string& name, int32_t leader) {
+  static void put(MetadataImage& image, Uuid id, const std::string& name, int32_t leader,
+                  const std::vector<int32_t>& isr = {1, 2, 3}) {
     auto partition = std::make_shared<PartitionRegistration>();
-    partition->replicas = partition->isr = {1, 2, 3};
+    partition->replicas = {1, 2, 3};
+    partition->isr = isr;
     partition->leader = leader;
     auto topic = std::make_shared<TopicImage>();
     topic->name = name;
@@ -139,6 +141,26 @@ TEST_F(Images, M4AcceptsTheSameImageHoweverItCameAbout) {
                                 std::make_shared<const ConfigMap>(ConfigMap{{"retention.ms", "1"}}));
   publish(3, 7, other, true);
   EXPECT_EQ(cries(), "");
+}
+
+TEST_F(Images, R6CriesWhenAFencedBrokerJoinsAnIsr) {
+  const auto broker = [](MetadataImage& image, int32_t id, bool fenced) {
+    auto registration = std::make_shared<BrokerRegistration>();
+    registration->id = id;
+    registration->fenced = fenced;
+    image.cluster.brokers.set(id, registration);
+  };
+  emit(1, ControllerActivated{1});
+  MetadataImage image;
+  for (const int32_t id : {1, 2, 3}) broker(image, id, id == 3);
+  put(image, kTopic, "orders", 1, {1});
+  publish(1, 5, image);
+  put(image, kTopic, "orders", 1, {1, 2});
+  publish(1, 6, image);
+  EXPECT_FALSE(cried("R6"));
+  put(image, kTopic, "orders", 1, {1, 2, 3});
+  publish(1, 7, image);
+  EXPECT_TRUE(cried("R6"));
 }
 
 TEST_F(Images, M4CriesWhenASnapshotForgotSomething) {

@@ -1,9 +1,13 @@
-// R6: every member of the ISR or ELR that the controller has recorded holds all committed records.
+// R6: every member of the ISR or ELR that the controller has recorded holds all committed records. Who joins an
+// ISR is active (KIP-841).
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "core/base/contains.h"
+#include "core/metadata/image.h"
 #include "sim/checkers/all.h"
 #include "sim/truth/cluster_view.h"
 
@@ -31,6 +35,8 @@ class IsrHoldsCommitted final : public Checker {
       // Of a leader whose election the controller has not told yet: it will be looked at then.
       if (truth != nullptr && h->leader_epoch <= truth->claim.leader_epoch)
         check(*id, note.at, "the high watermark moved");
+    } else if (const auto* m = std::get_if<MetadataPublished>(note.event)) {
+      if (note.node == view_.active_controller()) check_joined(note, *m);
     } else if (std::holds_alternative<LogTruncated>(*note.event) ||
                std::holds_alternative<LogLoaded>(*note.event)) {
       if (const auto id = view_.partition_of(*note.event)) seen_.erase({note.node, *id});
@@ -41,6 +47,30 @@ class IsrHoldsCommitted final : public Checker {
   }
 
  private:
+  // One that is fenced or in controlled shutdown leaves every ISR that has another member, and comes into none
+  // until it is active again.
+  void check_joined(const NodeEvent& note, const MetadataPublished& published) {
+    const MetadataImageRef image = *published.image;
+    const MetadataImageRef before = std::exchange(published_, image);
+    if (std::exchange(publisher_, {note.node, note.incarnation}) != std::pair(note.node, note.incarnation)) return;
+    using Topics = PersistentMap<Uuid, TopicRef>;
+    using Partitions = PersistentMap<int32_t, PartitionRef>;
+    Topics::differences(
+        before->topics.by_id, image->topics.by_id, [&](const Uuid&, const TopicRef* was, const TopicRef* is) {
+          if (was == nullptr || is == nullptr) return;
+          Partitions::differences(
+              (*was)->partitions, (*is)->partitions,
+              [&](int32_t index, const PartitionRef* old, const PartitionRef* now) {
+                if (old == nullptr || now == nullptr || (*now)->isr.size() < 2) return;
+                for (const int32_t member : (*now)->isr) {
+                  if (contains((*old)->isr, member) || image->broker_active(member)) continue;
+                  cry(note.at, to_string({(*is)->name, index}),
+                      fmt::format("broker {} is taken into the ISR, and is fenced or shutting down", member));
+                }
+              });
+        });
+  }
+
   void check_election(PartitionId id, Instant at) {
     const PartitionTruth* truth = view_.partition(id);
     if (truth == nullptr || !truth->forbidden) return;
@@ -97,6 +127,8 @@ class IsrHoldsCommitted final : public Checker {
     return i < truth.committed.size() && truth.committed[i].same(seen.last);
   }
   std::map<std::pair<int32_t, PartitionId>, Seen> seen_;  // by node
+  std::pair<int32_t, uint32_t> publisher_{-1, 0};         // the active controller and its incarnation
+  MetadataImageRef published_ = empty_image();            // by it
 };
 
 }  // namespace
