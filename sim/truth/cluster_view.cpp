@@ -499,9 +499,14 @@ bool ClusterView::loss_permitted(PartitionId id, int64_t offset, int32_t acks, I
   if (truth == nullptr) return false;
   for (const UncleanElection& unclean : truth->unclean) {
     if (unclean.at >= since) return true;
-    // Who was deposed by it and does not know it yet goes on for nothing.
+    // Who was deposed by it and does not know it yet goes on for nothing; so does who hears of its own election
+    // only then.
     for (const Reign& reign : truth->reigns) {
-      if (reign.leader != unclean.leader && reign.from <= unclean.at &&
+      const bool elected_since =
+          std::any_of(truth->elected.begin(), truth->elected.end(), [&](const Reign& elected) {
+            return elected.leader == reign.leader && elected.from > unclean.at && elected.from <= reign.from;
+          });
+      if (reign.leader != unclean.leader && (reign.from <= unclean.at || !elected_since) &&
           (!reign.until || *reign.until >= since))
         return true;
     }
