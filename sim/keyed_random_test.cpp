@@ -78,5 +78,25 @@ TEST(NodeClock, AnInstantOfTheWorldIsTheFirstThatReachesADeadline) {
   }
 }
 
+TEST(NodeClock, StandsStillAndGoesOnWithTheWallClockPutRight) {
+  int64_t world = 1'000'000'000;
+  NodeClock clock(world);
+  clock.set_drift(100'000);
+  const Instant local = clock.now();
+  const WallTime wall = clock.wall();
+  clock.hold();
+  world += seconds(5).ns;
+  clock.hold();
+  world += seconds(5).ns;
+  clock.release();
+  EXPECT_EQ(clock.now(), local);
+  EXPECT_TRUE(clock.world_time(local + nanoseconds(1)).is_never());
+  clock.release();
+  EXPECT_EQ(clock.now(), local);
+  EXPECT_EQ((clock.wall() - wall).ms(), 10'000);
+  EXPECT_EQ(clock.drift_ppb(), 100'000);
+  EXPECT_EQ(clock.world_time(local + seconds(1)), Instant{world} + nanoseconds(999'900'010));
+}
+
 }  // namespace
 }  // namespace ksim::sim

@@ -158,6 +158,20 @@ void SimNode::unpause() {
 
 void SimNode::set_drift(int32_t ppb) {
   clock_.set_drift(ppb);
+  requeue_timers();
+}
+
+void SimNode::hold_clock() {
+  clock_.hold();
+  requeue_timers();
+}
+
+void SimNode::release_clock() {
+  clock_.release();
+  requeue_timers();
+}
+
+void SimNode::requeue_timers() {
   if (!alive()) return;
   for (const std::unique_ptr<Shard>& shard : life_->shards) world_.scheduler().requeue_timers(shard->group);
 }

@@ -105,6 +105,9 @@ class SimNode {
   void pause();  // SIGSTOP: its kernel goes on. Until unpause() was called as often, or the process dies
   void unpause();
   void set_drift(int32_t ppb);
+  // Its clocks stand still until release_clock() was called as often; while they do, the process is paused.
+  void hold_clock();
+  void release_clock();
 
   // ---- from anywhere ----
   // The process dies at once: nothing it does from now on has an effect, no further fiber of it runs. From
@@ -125,6 +128,7 @@ class SimNode {
     SimNode& node;
   };
 
+  void requeue_timers();
   void cut();
   void schedule_burial();
   void bury();  // ends the fibers and the object graph of the dead incarnation

@@ -8,6 +8,7 @@
 #include "core/record/builder.h"
 #include "sim/checkers/all.h"
 #include "sim/truth/cluster_view.h"
+#include "sim/truth/predicates.h"
 
 namespace ksim::sim {
 
@@ -108,10 +109,12 @@ class Story : public testing::Test {
     const NodeEvent note{node, view.node(node).incarnation, tick(), &wrapped};
     view.on_event(note);
     for (auto& checker : checkers) checker->on_event(note);
+    predicates.on_event(note);
   }
   void fault(int32_t node, NodeFault kind) {
     view.on_node(node, kind, tick());
     for (auto& checker : checkers) checker->on_node(node, kind, now);
+    predicates.on_node(node, kind, now);
   }
   void session(const ProducerSession& session) {
     for (auto& checker : checkers) checker->on_session(session);
@@ -207,6 +210,7 @@ class Story : public testing::Test {
   FakeDisks disks;
   PartitionNames names;
   ClusterView view{disks, names};
+  Predicates predicates{view};
   Verdicts verdicts;
   std::vector<std::unique_ptr<Checker>> checkers;
   Instant now{0};

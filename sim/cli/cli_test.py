@@ -58,7 +58,7 @@ class CommandLine(unittest.TestCase):
     def test_lists(self):
         everything = self.good("list").stdout
         for what, word in [("scenarios", "leader_crash"), ("faults", "power_loss"), ("checkers", "R1"),
-                           ("marks", "isr.shrunk")]:
+                           ("marks", "isr.shrunk"), ("predicates", "isr_of_one")]:
             text = self.good("list", what).stdout
             self.assertIn(word, text)
             self.assertIn(text, everything)

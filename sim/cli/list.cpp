@@ -8,6 +8,7 @@
 #include "sim/host/terminal.h"
 #include "sim/plan/words.h"
 #include "sim/truth/cluster_view.h"
+#include "sim/truth/predicates.h"
 #include "sim/workloads/all.h"
 
 namespace ksim::sim {
@@ -78,6 +79,14 @@ std::string marks() {
   return out;
 }
 
+std::string predicates() {
+  std::string out;
+  for (size_t i = 0; i < kPredicateCount; ++i) {
+    out += row(predicate_name(static_cast<Predicate>(i)), predicate_text(static_cast<Predicate>(i)));
+  }
+  return out;
+}
+
 }  // namespace
 
 int list_things(const host::ListCommand& command) {
@@ -85,12 +94,8 @@ int list_things(const host::ListCommand& command) {
     const char* name;
     std::string (*text)();
   };
-  constexpr What kWhats[] = {
-      {"scenarios", scenarios},
-                             {"faults", faults},
-                             {"workloads", workloads},
-                             {"checkers", checkers},
-                             {"marks", marks}};
+  constexpr What kWhats[] = {{"scenarios", scenarios}, {"faults", faults}, {"workloads", workloads},
+                             {"checkers", checkers},   {"marks", marks},   {"predicates", predicates}};
   std::vector<std::string> known;
   for (const What& what : kWhats) {
     if (command.what.empty()) {

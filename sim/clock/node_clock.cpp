@@ -5,24 +5,26 @@
 namespace ksim::sim {
 namespace {
 __extension__ using Wide = __int128;
-}
+constexpr int32_t kStandsStill = -1'000'000'000;
+}  // namespace
 
 int64_t NodeClock::gained_ns(int64_t elapsed_ns) const {
   // Division rounds towards zero; virtual time never runs before base_world_ns_, so this is a floor for
   // fast clocks and a ceiling for slow ones, monotone in both cases.
-  return static_cast<int64_t>(static_cast<Wide>(elapsed_ns) * drift_ppb_ / 1'000'000'000);
+  return static_cast<int64_t>(static_cast<Wide>(elapsed_ns) * rate_ppb_ / 1'000'000'000);
 }
 
 Instant NodeClock::world_time(Instant local) const {
   if (local.is_never()) return local;
   if (local.ns <= base_local_ns_) return {base_world_ns_};
+  if (rate_ppb_ == kStandsStill) return Instant::never();
   const int64_t wanted = local.ns - base_local_ns_;
   int64_t world_ns = 0;
-  if (drift_ppb_ == 0) {
+  if (rate_ppb_ == 0) {
     if (wanted > Instant::never().ns - base_world_ns_) return Instant::never();
     world_ns = base_world_ns_ + wanted;
   } else {
-    const Wide elapsed = static_cast<Wide>(wanted) * 1'000'000'000 / (1'000'000'000 + drift_ppb_);
+    const Wide elapsed = static_cast<Wide>(wanted) * 1'000'000'000 / (1'000'000'000 + rate_ppb_);
     if (elapsed > Instant::never().ns / 2) return Instant::never();
     world_ns = base_world_ns_ + static_cast<int64_t>(elapsed);
     while (local_ns(world_ns) < local.ns) ++world_ns;
@@ -39,9 +41,25 @@ void NodeClock::set_start(Duration start) {
 
 void NodeClock::set_drift(int32_t ppb) {
   ENSURE(ppb >= -kMaxDriftPpb && ppb <= kMaxDriftPpb, "a clock drifts by at most 5 %");
+  drift_ppb_ = ppb;
+  rebase();
+}
+
+void NodeClock::hold() {
+  if (holds_++ == 0) held_since_ns_ = world_;
+  rebase();
+}
+
+void NodeClock::release() {
+  ENSURE(holds_ > 0, "a clock that goes is released");
+  if (--holds_ == 0) wall_offset_ns_ += world_ - held_since_ns_;
+  rebase();
+}
+
+void NodeClock::rebase() {
   base_local_ns_ = local_ns(world_);
   base_world_ns_ = world_;
-  drift_ppb_ = ppb;
+  rate_ppb_ = holds_ > 0 ? kStandsStill : drift_ppb_;
 }
 
 }  // namespace ksim::sim

@@ -28,14 +28,19 @@ class NodeClock final : public Clock {
   // From now on this clock gains `ppb` nanoseconds a second; timers must be queued again afterwards.
   void set_drift(int32_t ppb);
   void step_wall(Duration by) { wall_offset_ns_ += by.ns; }
+  // Both clocks stand still until release() was called as often: then the wall clock is put right, and the
+  // monotonic one goes on. Timers must be queued again after each.
+  void hold();
+  void release();
   int32_t drift_ppb() const { return drift_ppb_; }
   Duration wall_offset() const { return {wall_offset_ns_}; }
 
  private:
   int64_t local_ns(int64_t world_ns) const {
     const int64_t elapsed = world_ns - base_world_ns_;
-    return drift_ppb_ == 0 ? base_local_ns_ + elapsed : base_local_ns_ + elapsed + gained_ns(elapsed);
+    return rate_ppb_ == 0 ? base_local_ns_ + elapsed : base_local_ns_ + elapsed + gained_ns(elapsed);
   }
+  void rebase();
   int64_t gained_ns(int64_t elapsed_ns) const;
 
   const int64_t& world_;
@@ -44,6 +49,9 @@ class NodeClock final : public Clock {
   int64_t base_local_ns_ = 0;
   int64_t wall_offset_ns_ = 0;
   int32_t drift_ppb_ = 0;
+  uint32_t holds_ = 0;
+  int64_t held_since_ns_ = 0;
+  int32_t rate_ppb_ = 0;  // what it gains now: its drift, or all it should show while it stands still
 };
 
 }  // namespace ksim::sim

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "sim/plan/words.h"
+#include "sim/truth/predicates.h"
 
 namespace ksim::sim {
 std::vector<FaultKind> fault_kinds() {
@@ -13,7 +14,7 @@ std::vector<FaultKind> fault_kinds() {
           slow_reader_fault(),    slow_cpu_fault(),        slow_timer_fault(),  slow_disk_fault(),
           disk_bandwidth_fault(), stall_disk_fault(),      full_disk_fault(),   disk_error_fault(),
           wipe_disk_fault(),      clock_step_fault(),      clock_drift_fault(), restore_disk_fault(),
-          latent_sector_fault(),  new_address_fault(),     late_bytes_fault()};
+          latent_sector_fault(),  new_address_fault(),     late_bytes_fault(),  suspend_fault()};
 }
 
 std::optional<FaultKind> find_fault(std::string_view name) {
@@ -25,7 +26,10 @@ std::optional<FaultKind> find_fault(std::string_view name) {
 
 Vocabulary fault_vocabulary() {
   Vocabulary words;
-  for (const FaultKind& kind : fault_kinds()) words.faults.push_back({kind.name, kind.parameters});
+  for (const FaultKind& kind : fault_kinds())
+    words.faults.push_back({kind.name, kind.parameters, kind.clients});
+  for (size_t i = 0; i < kPredicateCount; ++i)
+    words.predicates.push_back(predicate_name(static_cast<Predicate>(i)));
   return words;
 }
 

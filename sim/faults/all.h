@@ -9,13 +9,14 @@ namespace ksim::sim {
 
 std::vector<FaultKind> fault_kinds();  // in the order in which they are listed
 std::optional<FaultKind> find_fault(std::string_view name);
-Vocabulary fault_vocabulary();
+Vocabulary fault_vocabulary();  // with the predicates
 
 // One line a kind, each in its own file.
 FaultKind crash_fault();
 FaultKind power_loss_fault();
 FaultKind pause_fault();
 FaultKind stop_fault();
+FaultKind suspend_fault();
 FaultKind restart_fault();
 FaultKind rolling_restart_fault();
 FaultKind partition_fault();

@@ -25,10 +25,11 @@ class FaultStage {
   virtual World& world() = 0;
   // The nodes that a plan's target means now: "broker-2", "leader(orders-0)", "follower(orders-0)",
   // "controller" (the active one), "any controller", "any broker", "brokers", "controllers", "all",
-  // "clients", "rack a". `fault` keys the draw of "any ...". Empty: there is none now.
+  // "rack a", "clients", "producers", "consumers", "any client", "any producer", "any consumer". `fault` keys
+  // the draw of "any ...". Empty: there is none now.
   virtual std::vector<SimNode*> resolve(const std::string& target, uint64_t fault) = 0;
   // Starts the node's process as soon as it is down, unless something keeps it down. A client is another
-  // session then; one that has come to its end by itself is not started again.
+  // session then; one that has come to its end by itself, unasked, is not started again.
   virtual void start(SimNode& node) = 0;
   virtual void crash(SimNode& node) = 0;
   virtual void power_loss(const std::vector<SimNode*>& nodes) = 0;

@@ -242,6 +242,71 @@ TEST_F(FaultsTest, APauseIsOverWhenItsProcessDies) {
   EXPECT_TRUE(says(rows.at(1), "a stays frozen for another fault")) << rows.at(1).effect;
 }
 
+// Nothing that waits in it is due when it wakes up, however long it was away.
+TEST_F(FaultsTest, ASuspendedMachineGoesOnAsIfNoTimeHadPassed) {
+  begin({fault("suspend", "a", seconds(2), seconds(60)), fault("pause", "b", seconds(2), seconds(60)),
+         fault("suspend", "a", seconds(10), seconds(10))});
+  const auto behind = [&](const char* name) {
+    return static_cast<double>((lives["c"].local - lives[name].local).ns) / 1e9;
+  };
+  const auto wall = [&](const char* name) {
+    return static_cast<double>((lives["c"].wall - lives[name].wall).ns) / 1e9;
+  };
+  const auto way = [&](const char* from, const char* to) {
+    return test.world().fabric().trouble(test.node(from).host(), test.node(to).host()).blocked;
+  };
+  until(seconds(3));
+  const uint64_t before = rounds("a");
+  EXPECT_TRUE(way("a", "b") && way("c", "a"));
+  EXPECT_FALSE(way("b", "c"));
+  until(seconds(61));
+  EXPECT_EQ(rounds("a"), before);
+  until(seconds(70));
+  EXPECT_GT(rounds("a"), before + 100);
+  EXPECT_NEAR(behind("a"), 60, 0.1);
+  EXPECT_NEAR(wall("a"), 0, 0.1);
+  EXPECT_NEAR(behind("b"), 0, 0.1);
+  EXPECT_FALSE(way("a", "b") || way("c", "a"));
+  EXPECT_TRUE(says(row_with("a fell asleep"), "continued: nothing was on these ways"));
+  EXPECT_TRUE(says(rows.at(2), "a stays frozen for another fault")) << rows.at(2).effect;
+}
+
+TEST_F(FaultsTest, WhoStartsOnASuspendedMachineIsAwake) {
+  begin({fault("suspend", "a", seconds(2), seconds(60)), fault("crash", "a", seconds(5), seconds(1))});
+  until(seconds(5));
+  const uint64_t before = rounds("a");
+  until(seconds(8));
+  EXPECT_GT(rounds("a"), before + 100);
+  EXPECT_EQ(rows.at(0).ended, at(seconds(5)));
+  EXPECT_TRUE(says(rows.at(0), "a died in its sleep")) << rows.at(0).effect;
+}
+
+TEST_F(FaultsTest, APredicateBeginsAFaultWhereItHolds) {
+  const auto hung = [&](std::string target, std::string subject, uint32_t nth, Duration delay) {
+    FaultPlan plan = fault("crash", std::move(target), {}, seconds(1));
+    plan.trigger = {{}, "isr_of_one", std::move(subject), nth, delay};
+    return plan;
+  };
+  begin({hung("here", "orders-1", 2, milliseconds(20)), hung("c", "", 1, {}), hung("here", "orders-9", 1, {}),
+         hung("b", "", 7, {})});
+  until(seconds(2));
+  schedule->became_true(Predicate::isr_of_one, &test.node("a"), "orders-1");
+  schedule->became_true(Predicate::offline, &test.node("a"), "orders-1");
+  schedule->became_true(Predicate::isr_of_one, &test.node("b"), "orders-2");
+  schedule->became_true(Predicate::isr_of_one, nullptr, "orders-9");
+  EXPECT_TRUE(test.node("c").alive()) << "before any other fiber, but not in the middle of this";
+  until(milliseconds(2500));
+  EXPECT_FALSE(test.node("c").alive());
+  schedule->became_true(Predicate::isr_of_one, &test.node("a"), "orders-1");
+  EXPECT_FALSE(row_with("nobody was there then").took_effect);
+  until(milliseconds(2519));
+  EXPECT_TRUE(test.node("a").alive());
+  until(milliseconds(2521));
+  EXPECT_FALSE(test.node("a").alive());
+  heal();
+  EXPECT_FALSE(row_with("isr_of_one came true 4 times, and not 7").took_effect);
+}
+
 TEST_F(FaultsTest, WaysAreTroubledUntilTheLastFaultEnds) {
   begin({fault("partition", "a", seconds(1), seconds(5)),
          fault("partition", "b", seconds(2), seconds(1), {{"peer", "a"}}),

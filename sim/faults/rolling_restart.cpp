@@ -87,6 +87,7 @@ FaultKind rolling_restart_fault() {
           "each target in turn is stopped in order and started again",
           {"down", "gap"},
           begin_rolling_restart,
+          true,
           true};
 }
 

@@ -11,7 +11,12 @@
 namespace ksim::sim {
 
 FaultSchedule::FaultSchedule(FaultStage& stage, const std::vector<FaultPlan>& plans, FaultTeller& teller)
-    : stage_(stage), plans_(plans), teller_(teller), states_(plans.size()), marked_(kMarkCount) {
+    : stage_(stage),
+      plans_(plans),
+      teller_(teller),
+      states_(plans.size()),
+      marked_(kMarkCount),
+      predicted_(kPredicateCount) {
   // A fault is known by its words, not by its place: taking another one out of a plan changes nothing here.
   std::map<uint64_t, uint32_t> same;
   for (size_t i = 0; i < plans_.size(); ++i) {
@@ -24,6 +29,9 @@ FaultSchedule::FaultSchedule(FaultStage& stage, const std::vector<FaultPlan>& pl
     for (size_t mark = 0; mark < kMarkCount; ++mark) {
       if (plan.trigger.when == mark_name(static_cast<Mark>(mark))) marked_[mark] = true;
     }
+    for (size_t i = 0; i < kPredicateCount; ++i) {
+      if (plan.trigger.when == predicate_name(static_cast<Predicate>(i))) predicted_[i] = true;
+    }
   }
 }
 
@@ -35,20 +43,35 @@ void FaultSchedule::start() {
   }
 }
 
+bool FaultSchedule::count(size_t i, SimNode* node, std::string_view subject) {
+  const FaultTrigger& trigger = plans_[i].trigger;
+  if (!trigger.subject.empty() && trigger.subject != subject) return false;
+  if (++states_[i].seen != trigger.nth) return false;
+  states_[i].here = node;
+  return true;
+}
+
 void FaultSchedule::reached(Mark mark, SimNode& node, std::string_view subject) {
   if (healing_ || !marked_[static_cast<size_t>(mark)]) return;
   for (size_t i = 0; i < plans_.size(); ++i) {
     const FaultTrigger& trigger = plans_[i].trigger;
-    if (trigger.when != mark_name(mark)) continue;
-    if (!trigger.subject.empty() && trigger.subject != subject) continue;
-    if (++states_[i].seen != trigger.nth) continue;
-    states_[i].here = &node;
+    if (trigger.when != mark_name(mark) || !count(i, &node, subject)) continue;
     const std::optional<FaultKind> kind = find_fault(plans_[i].kind);
     if (trigger.delay.ns > 0 || (kind && kind->outside_fibers)) {
       stage_.world().at(stage_.world().now() + trigger.delay, states_[i].key, [this, i] { begin(i); });
     } else {
       begin(i);
     }
+  }
+}
+
+void FaultSchedule::became_true(Predicate predicate, SimNode* node, std::string_view subject) {
+  if (healing_ || !predicted_[static_cast<size_t>(predicate)]) return;
+  for (size_t i = 0; i < plans_.size(); ++i) {
+    const FaultTrigger& trigger = plans_[i].trigger;
+    if (trigger.when != predicate_name(predicate) || !count(i, node, subject)) continue;
+    // Another fault may be on its way to make it true: it is first to come to its end.
+    stage_.world().at(stage_.world().now() + trigger.delay, states_[i].key, [this, i] { begin(i); });
   }
 }
 
@@ -65,9 +88,14 @@ void FaultSchedule::begin(size_t i) {
   const FaultPlan& plan = plans_[i];
   const std::optional<FaultKind> kind = find_fault(plan.kind);
   ENSURE(kind.has_value(), "a plan has only faults that are known");
-  const std::vector<SimNode*> targets =
-      plan.target == kHere ? std::vector<SimNode*>{state.here} : stage_.resolve(plan.target, state.key);
-  if (targets.empty()) return miss(i, plan.target, fmt::format("there was no {} then", plan.target));
+  const std::vector<SimNode*> targets = plan.target != kHere    ? stage_.resolve(plan.target, state.key)
+                                        : state.here == nullptr ? std::vector<SimNode*>{}
+                                                                : std::vector<SimNode*>{state.here};
+  if (targets.empty()) {
+    return miss(
+        i, plan.target,
+        plan.target == kHere ? "nobody was there then" : fmt::format("there was no {} then", plan.target));
+  }
   Began began = kind->begin(stage_, plan, targets, state.key);
   if (!began.took_effect) return miss(i, join_names(targets), began.effect);
   World& world = stage_.world();
@@ -105,8 +133,9 @@ std::string FaultSchedule::why_not_begun(size_t i) const {
   if (trigger.at) return fmt::format("all was healed at {}, before it was due", healed);
   const uint32_t seen = states_[i].seen;
   if (seen >= trigger.nth) return fmt::format("all was healed at {}, before its delay was over", healed);
-  if (seen == 0) return fmt::format("{} was never reached", trigger.when);
-  return fmt::format("{} was reached {} times, and not {}", trigger.when, seen, trigger.nth);
+  const char* const came = trigger.when.find('.') == std::string::npos ? "came true" : "was reached";
+  if (seen == 0) return fmt::format("{} never {}", trigger.when, came);
+  return fmt::format("{} {} {} times, and not {}", trigger.when, came, seen, trigger.nth);
 }
 
 void FaultSchedule::heal() {

@@ -1,6 +1,6 @@
 #pragma once
-// The faults of one run: begins each at its time or on the n-th time its mark is reached, ends it after its
-// time or when the run heals.
+// The faults of one run: begins each at its time or on the n-th time its mark is reached or its predicate
+// begins to hold, ends it after its time or when the run heals.
 
 #include <memory>
 #include <string>
@@ -8,6 +8,7 @@
 
 #include "core/base/hooks.h"
 #include "sim/faults/fault.h"
+#include "sim/truth/predicates.h"
 
 namespace ksim::sim {
 
@@ -32,6 +33,9 @@ class FaultSchedule {
   // A mark was reached at `node`, in a fiber. A fault without delay acts at once: before that fiber's next
   // operation on the seam.
   void reached(Mark mark, SimNode& node, std::string_view subject);
+  // A predicate begins to hold. `node`: who is "here"; null: nobody. A fault without delay acts next, before
+  // any other fiber runs.
+  void became_true(Predicate predicate, SimNode* node, std::string_view subject);
   // The process of a node has died: what was done to it alone may be over by that.
   void died(const SimNode& node);
   // Ends what is active; nothing begins any more. What never began is told as missed.
@@ -43,11 +47,13 @@ class FaultSchedule {
     uint32_t seen = 0;
     bool begun = false;
     bool over = false;
-    SimNode* here = nullptr;  // that reached its mark
+    SimNode* here = nullptr;  // where its mark was reached, or its predicate held
     int64_t row = 0;
     std::unique_ptr<ActiveFault> active;
   };
 
+  // It has come about once more what the fault hangs on; true if that was the time.
+  bool count(size_t i, SimNode* node, std::string_view subject);
   void begin(size_t i);
   void end(size_t i);
   void miss(size_t i, const std::string& target, const std::string& why);
@@ -58,7 +64,8 @@ class FaultSchedule {
   const std::vector<FaultPlan>& plans_;
   FaultTeller& teller_;
   std::vector<State> states_;
-  std::vector<bool> marked_;  // by mark: some fault hangs on it
+  std::vector<bool> marked_;     // by mark: some fault hangs on it
+  std::vector<bool> predicted_;  // by predicate
   bool started_ = false;
   bool healing_ = false;
 };

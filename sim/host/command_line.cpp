@@ -188,7 +188,8 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
   run->add_flag("--json", scenario.json, "print one JSON object");
 
   CLI::App* show = app.add_subcommand("list", "list what there is");
-  show->add_option("WHAT", list.what, "scenarios, faults, workloads, checkers or marks; all of them without it");
+  show->add_option("WHAT", list.what,
+                   "scenarios, faults, workloads, checkers, marks or predicates; all without it");
 
   CLI::App* judge = app.add_subcommand("check", "judge a history of what clients saw");
   judge->add_option("FILE", check.file, "one JSON object a line (sim/judge/HISTORY.md); - is standard input")

@@ -54,6 +54,7 @@ void RunObserver::on_event(int32_t node, uint32_t incarnation, Instant at, const
   view_.on_event(note);
   story_.on_event(note);
   for (const auto& checker : checkers_) checker->on_event(note);
+  predicates_.on_event(note);
 }
 
 // A new controller tells once more of what its predecessor may have told.
@@ -131,6 +132,7 @@ void RunObserver::on_node(int32_t node, NodeFault fault, Instant at) {
   view_.on_node(node, fault, at);
   story_.on_node(node, fault, at);
   for (const auto& checker : checkers_) checker->on_node(node, fault, at);
+  predicates_.on_node(node, fault, at);
   if (fault != NodeFault::started) {
     std::erase_if(leading_, [node](const auto& entry) { return std::get<0>(entry.first) == node; });
   }
@@ -169,7 +171,7 @@ void RunObserver::on_fault_ended(int64_t fault, Instant at, std::string effect) 
 void RunObserver::on_mark(Mark mark, int32_t node, Instant at) {
   MarkRow& row = marks_.at(static_cast<size_t>(mark));
   if (row.reached++ == 0) row.first = at;
-  situations_.on_mark(mark, node, faults_acting_, view_.active_controller() >= 0);
+  situations_.on_mark(mark, node, faults_acting_, predicates_);
 }
 
 void RunObserver::on_violation(std::string code, Instant at, std::string subject, std::string message) {

@@ -18,6 +18,7 @@
 #include "sim/observer/story.h"
 #include "sim/observer/summary.h"
 #include "sim/truth/cluster_view.h"
+#include "sim/truth/predicates.h"
 
 namespace ksim::sim {
 
@@ -34,6 +35,7 @@ class RunObserver {
   PartitionNames& names() { return names_; }
   ClusterView& view() { return view_; }
   const ClusterView& view() const { return view_; }
+  Predicates& predicates() { return predicates_; }
   Recorder* recorder() { return recorder_ ? &*recorder_ : nullptr; }
   const Verdicts& verdicts() const { return verdicts_; }
 
@@ -130,6 +132,7 @@ class RunObserver {
   bool disks_may_fail_ = false;
   PartitionNames names_;
   ClusterView view_;
+  Predicates predicates_{view_};
   Verdicts verdicts_;
   std::vector<std::unique_ptr<Checker>> checkers_;
   std::optional<Recorder> recorder_;

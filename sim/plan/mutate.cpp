@@ -17,7 +17,7 @@ constexpr size_t kMostFaults = 24;
 constexpr std::string_view kPlainKinds[] = {
     "crash",     "crash",     "power_loss",        "power_loss", "pause", "pause",
     "partition", "partition", "partition_one_way", "reset",      "stop",  "stall_disk",
-    "clog",      "refuse",    "rolling_restart"};
+    "clog",      "refuse",    "rolling_restart",   "suspend"};
 // A voter whose disk is replaced breaks what the quorum is promised: where disks go, the scenario says.
 constexpr std::string_view kWipe = "wipe_disk";
 
@@ -83,7 +83,7 @@ class Mutator {
   void add_donors_fault() {
     if (!donor_.faults.empty()) add(draws_.of(donor_.faults));
   }
-  // What strikes a process that has just come to some moment.
+  // What strikes a process that has just come to some moment, or that is at the place of some predicate.
   void add_struck_mark() {
     FaultPlan fault;
     fault.kind = kPlainKinds[draws_.below(std::size(kPlainKinds))];
@@ -94,9 +94,10 @@ class Mutator {
   }
   void hang(FaultPlan& fault) {
     fault.trigger.at.reset();
-    fault.trigger.when = any_mark();
+    const bool predicate = !words_.predicates.empty() && draws_.one_in(3);
+    fault.trigger.when = predicate ? std::string(draws_.of(words_.predicates)) : any_mark();
     fault.trigger.subject.clear();
-    fault.trigger.nth = draws_.count(64);
+    fault.trigger.nth = draws_.count(predicate ? 8 : 64);
     fault.trigger.delay = draws_.one_in(2) ? Duration{} : draws_.duration(milliseconds(1), seconds(3));
   }
   void drop_fault() {
@@ -130,6 +131,9 @@ class Mutator {
       targets.push_back(fmt::format("leader({}-{})", topic.name, partition));
       targets.push_back(fmt::format("follower({}-{})", topic.name, partition));
     }
+    if (const FaultWord* const word = word_of(fault->kind); word != nullptr && word->clients) {
+      for (const char* client : {"any producer", "any consumer", "clients"}) targets.emplace_back(client);
+    }
     fault->target = draws_.of(targets);
   }
   // The same again: soon after, or upon the next time its mark is reached.
@@ -148,12 +152,17 @@ class Mutator {
     FaultPlan* const fault = any_fault();
     if (fault == nullptr) return;
     fault->kind = kPlainKinds[draws_.below(std::size(kPlainKinds))];
-    const auto word = std::find_if(words_.faults.begin(), words_.faults.end(),
-                                   [&](const FaultWord& known) { return known.kind == fault->kind; });
+    const FaultWord* const word = word_of(fault->kind);
     std::erase_if(fault->parameters, [&](const auto& parameter) {
-      return word == words_.faults.end() || std::find(word->parameters.begin(), word->parameters.end(),
-                                                      parameter.first) == word->parameters.end();
+      return word == nullptr || std::find(word->parameters.begin(), word->parameters.end(),
+                                          parameter.first) == word->parameters.end();
     });
+  }
+
+  const FaultWord* word_of(std::string_view kind) const {
+    const auto word = std::find_if(words_.faults.begin(), words_.faults.end(),
+                                   [&](const FaultWord& known) { return known.kind == kind; });
+    return word == words_.faults.end() ? nullptr : &*word;
   }
 
   // ---- the rest ----

@@ -9,9 +9,9 @@
 namespace ksim::sim {
 namespace {
 
-const Vocabulary kMutationWords{{{"crash", {}},
+const Vocabulary kMutationWords{{{"crash", {}, true},
                                  {"power_loss", {}},
-                                 {"pause", {}},
+                                 {"pause", {}, true},
                                  {"partition", {}},
                                  {"partition_one_way", {"direction"}},
                                  {"stop", {}},
@@ -20,8 +20,10 @@ const Vocabulary kMutationWords{{{"crash", {}},
                                  {"reset", {}},
                                  {"stall_disk", {}},
                                  {"rolling_restart", {"gap"}},
+                                 {"suspend", {}, true},
                                  {"wipe_disk", {}}},
-                                {}};
+                                {},
+                                {"isr_of_one", "two_leaders"}};
 
 constexpr std::string_view kScenario = R"toml(
 duration = "20s"
@@ -76,7 +78,7 @@ TEST(Mutate, TheSameNumbersMakeTheSamePlanAndOthersAnother) {
 // scenario has it.
 TEST(Mutate, ManyMutationsStillMakeAPlan) {
   std::set<std::string> kinds;
-  size_t hung = 0;
+  size_t hung = 0, predicted = 0, of_clients = 0;
   for (uint64_t seed = 1; seed <= 30; ++seed) {
     Plan plan = drawn(seed);
     for (uint64_t mutation = 0; mutation < 12; ++mutation)
@@ -87,11 +89,15 @@ TEST(Mutate, ManyMutationsStillMakeAPlan) {
     for (const FaultPlan& fault : plan.faults) {
       kinds.insert(fault.kind);
       hung += fault.trigger.when.empty() ? 0 : 1;
+      predicted += fault.trigger.when == "isr_of_one" ? 1 : 0;
+      of_clients += fault.target == "any producer" ? 1 : 0;
       EXPECT_TRUE(fault.kind != "wipe_disk" || fault.target == "broker-1");
     }
   }
   EXPECT_GE(kinds.size(), 10U);
   EXPECT_GT(hung, 60U);
+  EXPECT_GT(predicted, 5U);
+  EXPECT_GT(of_clients, 0U);
 }
 
 TEST(Lineage, IsReadAsItIsPrinted) {

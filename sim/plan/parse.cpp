@@ -582,14 +582,22 @@ void read_own_workload(Section& section, Plan& plan, const Vocabulary& words) {
   add_counted(plan.workloads, workload, count);
 }
 
-void check_mark(Section& section, const FaultTrigger& trigger) {
+// Marks have a dot in their names, predicates have none.
+void check_when(Section& section, const FaultTrigger& trigger, const Vocabulary& words) {
   if (trigger.when.empty()) return;
   std::vector<std::string> marks;
   for (size_t i = 0; i < kMarkCount; ++i) marks.emplace_back(mark_name(static_cast<Mark>(i)));
-  if (std::find(marks.begin(), marks.end(), trigger.when) != marks.end()) return;
-  const std::string meant = did_you_mean(trigger.when, marks);
-  section.complain("when", fmt::format("fault.when: no mark \"{}\"{}", trigger.when,
-                                       meant.empty() ? "; see ksim list marks" : meant));
+  const std::vector<std::string> predicates(words.predicates.begin(), words.predicates.end());
+  const auto has = [&](const std::vector<std::string>& known) {
+    return std::find(known.begin(), known.end(), trigger.when) != known.end();
+  };
+  if (has(marks) || has(predicates)) return;
+  const bool mark = trigger.when.find('.') != std::string::npos;
+  const std::string meant = did_you_mean(trigger.when, mark ? marks : predicates);
+  section.complain("when", mark ? fmt::format("fault.when: no mark \"{}\"{}", trigger.when,
+                                              meant.empty() ? "; see ksim list marks" : meant)
+                                : fmt::format("fault.when: no predicate \"{}\"; there are {}{}", trigger.when,
+                                              fmt::join(predicates, ", "), meant));
 }
 
 void read_fault(Section& section, Plan& plan, const Vocabulary& words) {
@@ -612,13 +620,15 @@ void read_fault(Section& section, Plan& plan, const Vocabulary& words) {
     fault.lasts = lasts;
   }
   if (fault.trigger.at.has_value() == !fault.trigger.when.empty()) {
-    section.complain("kind", "fault: give either at = \"10s\" or when = \"a.mark\"");
+    section.complain("kind", "fault: give either at = \"10s\" or when = \"a.mark\" or a predicate");
   }
   if (fault.trigger.when.empty() && !fault.trigger.subject.empty())
-    section.complain("subject", "fault.subject: belongs to when = \"a.mark\"");
+    section.complain("subject", "fault.subject: belongs to when");
   if (fault.trigger.when.empty() && fault.target == kHere)
-    section.complain("target", "fault.target: \"here\" is where a mark is reached: it belongs to when");
-  check_mark(section, fault.trigger);
+    section.complain(
+        "target",
+        "fault.target: \"here\" is where a mark is reached, or a predicate holds: it belongs to when");
+  check_when(section, fault.trigger, words);
   const FaultWord* word = find_word(section, words.faults, "fault", fault.kind);
   if (word == nullptr) return;
   read_parameters(section, word->parameters, fault.parameters);

@@ -95,7 +95,7 @@ struct AdminPlan {
   std::string path;
 };
 
-// A fault's target: the node that reached the mark on which it hangs.
+// A fault's target: the node that reached the mark on which it hangs, or that is meant by the predicate.
 constexpr std::string_view kHere = "here";
 
 // A client of one of the kinds of sim/workloads/all.cpp.
@@ -109,11 +109,12 @@ struct WorkloadPlan {
   std::string path;
 };
 
-// When a fault begins: at a time, or on the n-th time a mark is reached, a moment later.
+// When a fault begins: at a time, or on the n-th time that a mark is reached, or a predicate over the whole
+// cluster begins to hold, a moment later.
 struct FaultTrigger {
   std::optional<Duration> at;
-  std::string when;     // a mark's name
-  std::string subject;  // counts only where the mark is about this ("orders-0"); empty: about anything
+  std::string when;     // a mark's name, which has a dot, or a predicate's
+  std::string subject;  // counts only where it is about this ("orders-0"); empty: about anything
   uint32_t nth = 1;
   Duration delay{0};
 };
@@ -173,6 +174,7 @@ struct Plan {
 struct FaultWord {
   std::string_view kind;
   std::vector<std::string_view> parameters;
+  bool clients = false;  // may strike the machines of clients as well
 };
 struct WorkloadWord {
   std::string_view kind;
@@ -181,6 +183,7 @@ struct WorkloadWord {
 struct Vocabulary {
   std::vector<FaultWord> faults;
   std::vector<WorkloadWord> workloads;
+  std::vector<std::string_view> predicates;  // that a fault may hang on
 };
 
 // One `--set key=value`; the key is a dotted path ("cluster.config.log.segment.bytes" does not work, quote

@@ -7,7 +7,9 @@
 namespace ksim::sim {
 namespace {
 
-const Vocabulary kWords{{{"crash", {"restart_after"}}, {"partition", {"between"}}}, {{"counter", {"step"}}}};
+const Vocabulary kWords{{{"crash", {"restart_after"}}, {"partition", {"between"}}},
+                        {{"counter", {"step"}}},
+                        {"isr_of_one", "two_leaders"}};
 
 constexpr std::string_view kText = R"toml(
 about = "a test"
@@ -43,6 +45,11 @@ when = "isr.shrunk"
 subject = "orders-0"
 nth = 2
 restart_after = "5s"
+[[fault]]
+kind = "crash"
+target = "here"
+when = "isr_of_one"
+delay = "20ms"
 )toml";
 
 Plan draw(uint64_t seed, std::vector<Setting> settings = {}) {
@@ -120,6 +127,11 @@ TEST(Plan, SaysWhereItIsWrong) {
             std::string::npos);
   EXPECT_NE(
       error_of("[[fault]]\nkind = \"crash\"\nwhen = \"isr.shrank\"").find("did you mean \"isr.shrunk\"?"),
+      std::string::npos);
+  EXPECT_NE(
+      error_of("[[fault]]\nkind = \"crash\"\nwhen = \"isr_of_two\"")
+          .find(
+              "no predicate \"isr_of_two\"; there are isr_of_one, two_leaders; did you mean \"isr_of_one\"?"),
       std::string::npos);
   EXPECT_NE(error_of("[[topic]]\nname = \"t\"\nreplication = 3").find("needs as many brokers"),
             std::string::npos);

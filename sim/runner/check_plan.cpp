@@ -137,7 +137,9 @@ Words wrong_target(const Plan& plan, const std::string& target, bool clients, bo
   if (!clients && std::find(machines.begin(), machines.end(), target) != machines.end())
     return fmt::format("\"{}\" is a client: this cannot be done to its machine", target);
   if (clients) {
-    known.emplace_back("clients");
+    for (const char* word :
+         {"clients", "producers", "consumers", "any client", "any producer", "any consumer"})
+      known.emplace_back(word);
     known.insert(known.end(), machines.begin(), machines.end());
   }
   if (std::find(known.begin(), known.end(), target) != known.end()) return std::nullopt;

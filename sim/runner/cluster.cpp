@@ -110,12 +110,13 @@ SimNode& Cluster::add_client(const std::string& name) {
   setup.name = name;
   setup.disk = DiskProfile::instant();
   SimNode& node = world_.add_node(setup);
-  clients_.push_back({&node, {}, false});
+  clients_.push_back({&node, {}, false, false});
   return node;
 }
 
-void Cluster::start_client(SimNode& node, ProcessFactory factory) {
+void Cluster::start_client(SimNode& node, ProcessFactory factory, bool one_thing) {
   client(node)->factory = std::move(factory);
+  client(node)->one_thing = one_thing;
   launch(node);
 }
 
@@ -284,6 +285,24 @@ std::vector<SimNode*> Cluster::by_role(bool broker, bool controller) {
   return nodes;
 }
 
+// "clients", "producers" or "consumers".
+std::vector<SimNode*> Cluster::clients_of(const std::string& word) {
+  std::vector<SimNode*> nodes;
+  const auto add_all = [&](const auto& plans) {
+    for (const auto& plan : plans) {
+      if (SimNode* node = world_.find(plan.name)) nodes.push_back(node);
+    }
+  };
+  if (word == "producers") {
+    add_all(plan_.producers);
+  } else if (word == "consumers") {
+    add_all(plan_.consumers);
+  } else {
+    for (const Client& one : clients_) nodes.push_back(one.node);
+  }
+  return nodes;
+}
+
 SimNode* Cluster::by_id(int32_t id) {
   const auto it = machines_.find(id);
   return it == machines_.end() ? nullptr : it->second.node;
@@ -320,11 +339,9 @@ std::vector<SimNode*> Cluster::resolve(const std::string& target, uint64_t fault
   if (target == "all") return by_role(true, true);
   if (target == "brokers") return by_role(true, false);
   if (target == "controllers") return by_role(false, true);
-  if (target == "clients") {
-    std::vector<SimNode*> nodes;
-    for (const Client& one : clients_) nodes.push_back(one.node);
-    return nodes;
-  }
+  if (target == "clients" || target == "producers" || target == "consumers") return clients_of(target);
+  if (target == "any client" || target == "any producer" || target == "any consumer")
+    return any_of(clients_of(target.substr(4) + "s"));
   if (target == "any") return any_of(by_role(true, true));
   if (target == "any broker") return any_of(by_role(true, false));
   if (target == "any controller") return any_of(by_role(false, true));
@@ -369,8 +386,10 @@ void Cluster::failed(SimNode& node, std::string_view fiber, std::string_view wha
 
 void Cluster::exited(SimNode& node) {
   if (Client* const found = client(node)) {
-    found->factory = {};
+    const bool comes_again = node.state() == SimNode::State::stopping && !found->one_thing;
+    if (!comes_again) found->factory = {};
     if (on_exit) on_exit(node);
+    if (comes_again && found->wanted) start(node);
     return;
   }
   Machine* const found = machine(node);

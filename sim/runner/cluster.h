@@ -34,12 +34,14 @@ class Cluster final : public FaultStage, private WorldWatcher {
   std::string properties_of(const NodePlan& node) const { return server_properties(plan_, node); }
   void start_all();
   SimNode& add_client(const std::string& name);
-  // Once; when it dies and is started again, `factory` makes another process.
-  void start_client(SimNode& node, ProcessFactory factory);
+  // Once; when it dies and is started again, `factory` makes another process. So it does after a stop in
+  // order, but where it has one thing to do and then is done, whoever asked it to stop.
+  void start_client(SimNode& node, ProcessFactory factory, bool one_thing = false);
   std::map<int32_t, Endpoint> broker_endpoints() const;  // by id, where none has moved
   std::string bootstrap() const;    // "broker-1:9092,broker-2:9092"
   std::string controllers() const;  // "controller-101:9093,..."
   std::string first_down() const;   // the name of a broker or controller; empty: all are up
+  SimNode* by_id(int32_t id);       // of a broker or controller; null: there is none
   // Starts whatever is down and should not be.
   void revive();
   // Called on marks, after the observer was told.
@@ -74,6 +76,7 @@ class Cluster final : public FaultStage, private WorldWatcher {
     SimNode* node;
     ProcessFactory factory;  // none before its first start, and after it has come to its end
     bool wanted = false;
+    bool one_thing = false;
   };
 
   // ---- WorldWatcher ----
@@ -88,7 +91,7 @@ class Cluster final : public FaultStage, private WorldWatcher {
   void launch(SimNode& node);
   void died(SimNode& node, NodeFault fault);
   std::vector<SimNode*> by_role(bool broker, bool controller);
-  SimNode* by_id(int32_t id);
+  std::vector<SimNode*> clients_of(const std::string& word);
   std::vector<SimNode*> of_partition(const std::string& inside, bool leader);
 
   World& world_;

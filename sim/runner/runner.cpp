@@ -81,6 +81,9 @@ class Run final : private FaultTeller {
       if (options_.on_mark) options_.on_mark(mark_name(mark), node.name(), world_.now());
       if (options_.faults) faults_.reached(mark, node, subject);
     };
+    observer_.predicates().on_true = [this](Predicate predicate, int32_t node, std::string_view subject) {
+      if (options_.faults) faults_.became_true(predicate, cluster_.by_id(node), subject);
+    };
   }
   ~Run() override { world_.fabric().tap(nullptr); }
 

@@ -16,12 +16,13 @@ namespace {
 constexpr Duration kPatience = seconds(15);
 constexpr int32_t kMostNewPartitions = 4;
 
-class ChurnProcess final : public Process {
+class ChurnProcess final : public ClientProcess {
  public:
   ChurnProcess(WorkloadState& state, const AdminPlan& plan, uint32_t number, Env& env)
-      : state_(state),
+      : ClientProcess(state),
         plan_(plan),
         env_(env),
+        starts_in_(state.left_of(plan.starts)),
         dice_(env.random, Stream::workload, mix64(number, 4)),
         topic_(*state.topic(plan.topic)),
         own_topic_(plan.name + "-own") {}
@@ -35,8 +36,8 @@ class ChurnProcess final : public Process {
       state_.observer.on_violation("PLAN", now(), plan_.name, admin.error().message);
     } else {
       admin_ = admin->get();
-      env_.sleep(plan_.starts);
-      while (!state_.finishing) {
+      env_.sleep(starts_in_);
+      while (!winding_up()) {
         act();
         // Half to one and a half times the interval.
         env_.sleep({plan_.interval.ns / 2 +
@@ -45,9 +46,8 @@ class ChurnProcess final : public Process {
       while (own_topic_may_exist_ && !delete_own_topic()) env_.sleep(milliseconds(500));
       admin_->close();
     }
-    --state_.producers_open;
+    ended();
   }
-  void stop() override {}
 
  private:
   Instant now() const { return state_.world.now(); }
@@ -190,9 +190,9 @@ class ChurnProcess final : public Process {
     return gone;
   }
 
-  WorkloadState& state_;
   const AdminPlan& plan_;
   Env& env_;
+  Duration starts_in_;
   Dice dice_;
   const TopicPlan& topic_;
   std::string own_topic_;

@@ -34,13 +34,14 @@ ErrorCode error_of(const client::ConsumerError& error) {
   return ErrorCode::UNKNOWN_SERVER_ERROR;
 }
 
-class ConsumerProcess final : public Process {
+class ConsumerProcess final : public ClientProcess {
  public:
   ConsumerProcess(WorkloadState& state, const ConsumerPlan& plan, uint32_t number, Env& env)
-      : state_(state),
+      : ClientProcess(state),
         plan_(plan),
         number_(number),
         env_(env),
+        starts_in_(state.left_of(plan.starts)),
         dice_(env.random, Stream::workload, mix64(number, 2)) {}
 
   void run(size_t) override {
@@ -60,9 +61,9 @@ class ConsumerProcess final : public Process {
     }
     jumps_.resize(partitions.size());
     seeking_.resize(partitions.size());
-    env_.sleep(plan_.starts);
+    env_.sleep(starts_in_);
     (*consumer)->assign(partitions);
-    for (uint64_t n = 1; !state_.readers_stop; ++n) {
+    for (uint64_t n = 1; !state_.readers_stop && !asked_to_stop(); ++n) {
       poll(**consumer);
       look(**consumer, partitions);
       if (plan_.seek_every > 0 && n % plan_.seek_every == 0 && !state_.finishing)
@@ -74,7 +75,6 @@ class ConsumerProcess final : public Process {
     }
     (*consumer)->close();
   }
-  void stop() override {}
 
  private:
   // Makes a call that may wait for the cluster, and notes it.
@@ -196,10 +196,10 @@ class ConsumerProcess final : public Process {
     state_.observer.on_time_lookup(lookup);
   }
 
-  WorkloadState& state_;
   const ConsumerPlan& plan_;
   uint32_t number_;
   Env& env_;
+  Duration starts_in_;
   Dice dice_;
   std::vector<uint64_t> jumps_;  // by partition
   std::vector<bool> seeking_;    // it was asked to, and has not jumped yet

@@ -27,12 +27,13 @@ Outcome outcome_of(client::Outcome outcome) {
   return Outcome::unknown;
 }
 
-class ProducerProcess final : public Process {
+class ProducerProcess final : public ClientProcess {
  public:
   ProducerProcess(WorkloadState& state, const ProducerPlan& plan, Env& env)
-      : state_(state),
+      : ClientProcess(state),
         plan_(plan),
         env_(env),
+        starts_in_(state.left_of(plan.starts)),
         session_(state.next_session++),
         dice_(env.random, Stream::workload, session_) {}
 
@@ -43,7 +44,7 @@ class ProducerProcess final : public Process {
     if (!producer.ok()) return give_up(producer.error().message);
     state_.observer.on_session({session_, plan_.name, config->acks, config->enable_idempotence,
                                 static_cast<uint32_t>(config->max_in_flight_requests_per_connection)});
-    env_.sleep(plan_.starts);
+    env_.sleep(starts_in_);
     const TopicPlan& topic = *state_.topic(plan_.topic);
     for (uint64_t n = 1; wants_more(n);) {
       // One to twice the mean less one, so that the mean is kept.
@@ -58,19 +59,16 @@ class ProducerProcess final : public Process {
     }
     static_cast<void>((*producer)->flush(env_.after(seconds(3600))));
     (*producer)->close(env_.after(seconds(60)));
-    --state_.producers_open;
+    ended();
   }
-  void stop() override {}
 
  private:
   void give_up(const std::string& why) {
     state_.observer.on_violation("PLAN", state_.world.now(), plan_.name, why);
-    --state_.producers_open;
+    ended();
   }
 
-  bool wants_more(uint64_t n) const {
-    return !state_.finishing && (plan_.records == 0 || n <= plan_.records);
-  }
+  bool wants_more(uint64_t n) const { return !winding_up() && (plan_.records == 0 || n <= plan_.records); }
 
   void send(client::Producer& producer, const TopicPlan& topic, int32_t place, uint64_t n) {
     // The partition is chosen here, so that the note of the call can name it; keyed records go where the
@@ -117,9 +115,9 @@ class ProducerProcess final : public Process {
     if (epoch) beliefs_.look(topic.name, partition, *epoch);
   }
 
-  WorkloadState& state_;
   const ProducerPlan& plan_;
   Env& env_;
+  Duration starts_in_;
   uint32_t session_;
   Dice dice_;
   BeliefWatch beliefs_{state_, session_};

@@ -10,12 +10,13 @@ namespace {
 
 constexpr uint32_t kFirstReader = 10'000;  // numbers of consumers are below
 
-class RawDriverProcess final : public Process {
+class RawDriverProcess final : public ClientProcess {
  public:
   RawDriverProcess(WorkloadState& state, const RawDriverPlan& plan, uint32_t number, Env& env)
-      : state_(state),
+      : ClientProcess(state),
         plan_(plan),
         env_(env),
+        starts_in_(state.left_of(plan.starts)),
         wire_(state, plan, number, env),
         producer_(wire_),
         reader_(wire_, kFirstReader + number),
@@ -24,8 +25,8 @@ class RawDriverProcess final : public Process {
   }
 
   void run(size_t) override {
-    env_.sleep(plan_.starts);
-    while (!state_.finishing) {
+    env_.sleep(starts_in_);
+    while (!winding_up()) {
       const uint64_t choice = wire_.dice().below(100);
       if (choice < 55) {
         producer_.act();
@@ -39,14 +40,13 @@ class RawDriverProcess final : public Process {
                   static_cast<int64_t>(wire_.dice().below(static_cast<uint64_t>(plan_.interval.ns) + 1))});
     }
     producer_.finish();
-    --state_.producers_open;
+    ended();
   }
-  void stop() override {}
 
  private:
-  WorkloadState& state_;
   const RawDriverPlan& plan_;
   Env& env_;
+  Duration starts_in_;
   RawWire wire_;
   RawProducer producer_;
   RawReader reader_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <utility>
@@ -27,6 +28,11 @@ struct WorkloadState {
   uint32_t producers_open = 0;
   uint64_t records_read = 0;  // by consumers
   uint32_t next_session = 1;
+  Instant clients_began;  // when the topics existed
+  // How long a client that is made now, for the first time or again, has to wait.
+  Duration left_of(Duration starts) const {
+    return std::max(clients_began + starts - world.now(), Duration{0});
+  }
   // A client that starts, for the first time or again after it died, has a number that no other one had.
   uint32_t new_reader(const std::string& name) {
     const uint32_t number = ++readers_started_;
@@ -74,6 +80,27 @@ struct WorkloadState {
   uint32_t drivers_started_ = 0;
   uint64_t links_opened_ = 0;
   uint64_t topic_calls_ = 0;
+};
+
+// What all clients have in common that go on until the workload ends. One that is asked to stop completes
+// what is open, and comes again as another session.
+class ClientProcess : public Process {
+ public:
+  void stop() override { asked_to_stop_ = true; }
+
+ protected:
+  explicit ClientProcess(WorkloadState& state) : state_(state) {}
+  bool winding_up() const { return state_.finishing || asked_to_stop_; }
+  bool asked_to_stop() const { return asked_to_stop_; }
+  // The last thing that one of those does for whom the run waits (WorkloadState::producers_open).
+  void ended() {
+    if (!asked_to_stop_) --state_.producers_open;
+  }
+
+  WorkloadState& state_;
+
+ private:
+  bool asked_to_stop_ = false;
 };
 
 ProcessFactory admin_process(WorkloadState& state);

@@ -35,11 +35,12 @@ void Workload::start() {
   cluster_.on_exit = [this](SimNode& node) {
     if (&node == admin_) state_.world.later(hash_text("workload.start"), [this] { start_clients(); });
   };
-  cluster_.start_client(*admin_, admin_process(state_));
+  cluster_.start_client(*admin_, admin_process(state_), true);
 }
 
 void Workload::start_clients() {
   const Plan& plan = state_.plan;
+  state_.clients_began = state_.world.now();
   for (size_t i = 0; i < producers_.size(); ++i)
     cluster_.start_client(*producers_[i], producer_process(state_, plan.producers[i]));
   for (size_t i = 0; i < consumers_.size(); ++i)

@@ -1,0 +1,123 @@
+// What becomes of clients on whom faults act: they come again as other sessions, or go on where they were.
+
+#include <gtest/gtest.h>
+
+#include "sim/faults/all.h"
+#include "sim/runner/check_plan.h"
+#include "sim/runner/runner.h"
+
+namespace ksim::sim {
+namespace {
+
+constexpr std::string_view kCluster = R"toml(
+duration = "20s"
+[cluster]
+brokers = 3
+controllers = 1
+[[topic]]
+name = "orders"
+partitions = 2
+replication = 3
+config = { "min.insync.replicas" = 2 }
+[[producer]]
+name = "producer"
+topic = "orders"
+interval = "50ms"
+burst = 3
+config = { "delivery.timeout.ms" = 3000, "request.timeout.ms" = 1000 }
+[[consumer]]
+name = "reader"
+topic = "orders"
+config = { "auto.offset.reset" = "earliest" }
+)toml";
+
+struct Lived {
+  RunSummary summary;
+  std::string effects;  // of all faults
+};
+
+Lived live(std::string_view faults) {
+  const Plan plan =
+      draw_plan(std::string(kCluster) + std::string(faults), "clients", 1, {}, fault_vocabulary()).value();
+  EXPECT_EQ(what_is_wrong(plan, "clients", true).value_or(""), "");
+  RunMemory memory;
+  Lived lived{run_plan(plan, {}, memory), {}};
+  EXPECT_EQ(lived.summary.simulator_fault, "");
+  for (const ViolationRow& row : lived.summary.violations)
+    ADD_FAILURE() << row.checker << " in " << row.subject << ": " << row.message;
+  for (const FaultRow& row : lived.summary.faults) lived.effects += row.effect + "\n";
+  return lived;
+}
+
+bool has(const Lived& lived, std::string_view words) {
+  return lived.effects.find(words) != std::string::npos;
+}
+
+TEST(Clients, AreStoppedInOrderAndComeAgain) {
+  const Lived lived = live(R"toml(
+[[fault]]
+kind = "stop"
+target = "producers"
+at = "8s"
+lasts = "1s"
+[[fault]]
+kind = "rolling_restart"
+target = "consumers"
+at = "10s"
+down = "200ms"
+[[fault]]
+kind = "stop"
+target = "clients"
+at = "19900ms"
+)toml");
+  EXPECT_TRUE(has(lived, "producer was asked to stop; started producer")) << lived.effects;
+  EXPECT_TRUE(has(lived, "1 of 1 restarted")) << lived.effects;
+  EXPECT_EQ(lived.summary.counts.unknown + lived.summary.counts.failed, 0U);
+  // Each of three readers read it all, one after the other; the second one at least half of it.
+  EXPECT_GT(lived.summary.counts.read, lived.summary.counts.acknowledged * 2);
+  EXPECT_GT(lived.summary.counts.acknowledged, 300U);
+}
+
+TEST(Clients, WhoIsKilledNeverKnowsWhatBecameOfItsSends) {
+  const Lived lived = live(R"toml(
+[[fault]]
+kind = "crash"
+target = "any producer"
+when = "produce.appended"
+nth = 60
+lasts = "1s"
+)toml");
+  EXPECT_TRUE(has(lived, "producer died; started producer")) << lived.effects;
+  EXPECT_GT(lived.summary.counts.unknown, 0U);
+  EXPECT_GT(lived.summary.counts.acknowledged, 200U);
+}
+
+// The frozen one finds its batch expired, the one that slept finds it as young as it was.
+TEST(Clients, OneThatSleptDoesNotKnowHowLong) {
+  constexpr std::string_view kAway = R"toml(
+target = "producer"
+when = "produce.appended"
+nth = 60
+lasts = "8s"
+)toml";
+  const Lived frozen = live("[[fault]]\nkind = \"pause\"" + std::string(kAway));
+  const Lived asleep = live("[[fault]]\nkind = \"suspend\"" + std::string(kAway));
+  EXPECT_TRUE(has(asleep, "producer fell asleep; producer continued")) << asleep.effects;
+  EXPECT_EQ(asleep.summary.counts.unknown + asleep.summary.counts.failed, 0U);
+  EXPECT_EQ(frozen.summary.counts.acknowledged + frozen.summary.counts.unknown, frozen.summary.counts.sent);
+}
+
+TEST(Clients, NoFaultOfDisksStrikesThem) {
+  const Plan plan = draw_plan(std::string(kCluster) + R"toml(
+[[fault]]
+kind = "stall_disk"
+target = "any producer"
+at = "8s"
+)toml",
+                              "clients", 1, {}, fault_vocabulary())
+                        .value();
+  EXPECT_NE(what_is_wrong(plan, "clients", true).value_or("").find("no target"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace ksim::sim
