@@ -309,9 +309,11 @@ Result<bool, ConsumerError> ConsumerCore::give(ConsumerRecords& out, int32_t mos
   const bool advanced = next_->next_offset() > position->position()->offset;
   if (advanced) position->advance(next_->next_offset(), next_->last_epoch());
   if (next_->consumed() && next_->gave_records()) subscriptions_.move_to_end(partition);
-  if (!taken.ok())
-    return fault(ConsumerFault::corrupt_record, partition, taken.error().message, next_->next_offset());
-  return advanced;
+  if (taken.ok()) return advanced;
+  // The next poll fetches it again, from a leader that may have it whole by then. Apache Kafka keeps what it
+  // has fetched, and finds it damaged for ever.
+  next_->drain();
+  return fault(ConsumerFault::corrupt_record, partition, taken.error().message, next_->next_offset());
 }
 
 Result<bool, ConsumerError> ConsumerCore::check(CompletedFetch& fetch, Instant now) {

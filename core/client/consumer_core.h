@@ -24,7 +24,7 @@ enum class ConsumerFault : uint8_t {
   no_offset,            // NoOffsetForPartition: no position, and no policy to find one
   offset_out_of_range,  // and no policy
   log_truncation,       // records that were read are gone, and no policy
-  corrupt_record,       // until a seek leads past it
+  corrupt_record,       // until the leader has it whole, or a seek leads past it
   unauthorized,
   wakeup,
   closed,

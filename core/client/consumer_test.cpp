@@ -225,6 +225,20 @@ TEST_F(ConsumerTest, damaged_batches_are_told_until_a_seek) {  // G48
   });
 }
 
+TEST_F(ConsumerTest, damaged_batches_are_read_when_the_leader_has_them_whole) {
+  with_cluster([&] {
+    write(0, "a");
+    write(0, "b");
+    cluster->partitions[0].batches[0].back() ^= 1;
+    auto c = consumer(config());
+    c->assign({kFirst});
+    EXPECT_EQ(c->poll(seconds(5)).error().fault, ConsumerFault::corrupt_record);
+    cluster->partitions[0].batches[0].back() ^= 1;
+    EXPECT_EQ(read(*c, 2), (Values{"0:0=a", "0:1=b"}));
+    c->close();
+  });
+}
+
 TEST_F(ConsumerTest, refusals_are_asked_again_with_pauses) {  // G45
   with_cluster([&] {
     write(0, "a");

@@ -349,6 +349,23 @@ TEST(Log, FindsOffsetsByTimestamp) {
   });
 }
 
+// The times of a damaged batch are none.
+TEST(Log, LooksUpNoTimeInADamagedBatch) {
+  on_node(7, [](Env& env) {
+    Fixture f(env);
+    f.open();
+    f.fill(3);
+    const size_t one = make_batch({.value = std::string(100, 'x')}).size();
+    const auto file = env.disk.open("d/orders-0/00000000000000000000.log", Open::write);
+    ASSERT_TRUE(file.ok());
+    const uint8_t flipped[] = {'y'};
+    ASSERT_TRUE(write_fully(**file, 2 * one - 20, flipped).ok());
+    EXPECT_EQ((*f.log->offset_for_timestamp(1000))->offset, 0);
+    EXPECT_EQ(f.log->offset_for_timestamp(1001).error().code, ErrorCode::CORRUPT_MESSAGE);
+    EXPECT_EQ((*f.log->offset_for_timestamp(1002))->offset, 2);
+  });
+}
+
 TEST(Log, RetentionBySizeTimeAndLogStart) {
   on_node(8, [](Env& env) {
     Fixture f(env);
@@ -407,6 +424,12 @@ TEST(Log, FollowerTakesWholeBatchesOfKnownEpochs) {
     EXPECT_EQ(f.log->append_as_follower(third, 4).error().code, ErrorCode::OFFSET_OUT_OF_RANGE);
     ByteBuffer damaged = make_batch({.base_offset = 8, .leader_epoch = 4});
     damaged.back() ^= 1;
+    EXPECT_EQ(f.log->append_as_follower(damaged, 4).error().code, ErrorCode::CORRUPT_MESSAGE);
+    ByteBuffer sound = make_batch({.base_offset = 8, .leader_epoch = 4});
+    damaged = make_batch({.base_offset = 9, .leader_epoch = 4});
+    damaged.back() ^= 1;
+    sound.insert(sound.end(), damaged.begin(), damaged.end());
+    EXPECT_EQ(f.log->append_as_follower(sound, 4)->last_offset, 8) << "what comes before a damaged one";
     EXPECT_EQ(f.log->append_as_follower(damaged, 4).error().code, ErrorCode::CORRUPT_MESSAGE);
     EXPECT_EQ(f.log->end_offset_for_epoch(3), (EpochEndOffset{2, 5}));
   });

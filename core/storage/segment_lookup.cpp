@@ -59,6 +59,7 @@ Result<std::optional<TimestampAndOffset>> Segment::locate_timestamp(int64_t time
       return std::optional<TimestampAndOffset>{{header.max_timestamp_ms, header.last_offset, kNoLeaderEpoch}};
     }
     TRY_ASSIGN(const Bytes whole, batches.whole());
+    TRY(BatchView(whole).check());
     RecordCursor records((BatchView(whole)));
     RecordView record;
     for (;;) {
@@ -91,6 +92,7 @@ Result<std::optional<TimestampAndOffset>> Segment::locate_max_timestamp() {
       return std::optional<TimestampAndOffset>{{header.max_timestamp_ms, header.last_offset, kNoLeaderEpoch}};
     }
     TRY_ASSIGN(const Bytes whole, batches.whole());
+    TRY(BatchView(whole).check());
     RecordCursor records((BatchView(whole)));
     RecordView record;
     for (;;) {

@@ -5,7 +5,7 @@
 namespace ksim::sim {
 namespace {
 
-constexpr std::array<CheckerKind, 21> kKinds{{
+constexpr std::array<CheckerKind, 22> kKinds{{
     {"M1", make_one_quorum_leader},
     {"M2", make_logs_match},
     {"M3", make_committed_metadata_stays},
@@ -20,6 +20,7 @@ constexpr std::array<CheckerKind, 21> kKinds{{
     {"S1", make_offsets_increase},
     {"S2", make_loaded_is_rebuilt},
     {"S3", make_durable_is_durable},
+    {"S4", make_damage_stays},
     {"P1", make_exactly_once},
     {"P2", make_success_is_in_the_log},
     {"K1", make_position_is_continuous},

@@ -33,6 +33,7 @@ std::unique_ptr<Checker> make_isr_holds_committed(const ClusterView& view, Verdi
 std::unique_ptr<Checker> make_offsets_increase(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_loaded_is_rebuilt(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_durable_is_durable(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_damage_stays(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_exactly_once(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_success_is_in_the_log(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_position_is_continuous(const ClusterView& view, Verdicts& verdicts);

@@ -104,7 +104,10 @@ DiskToll Device::toll() const {
 }
 
 bool Device::fails(DiskCall call, std::string_view path, uint64_t offset, uint64_t bytes) {
-  if (call == DiskCall::sync && failing_syncs_ > 0) return failing_syncs_-- > 0;
+  if (call == DiskCall::sync && failing_syncs_ > 0) {
+    ++toll_.failed;
+    return failing_syncs_-- > 0;
+  }
   for (const DiskTrouble::Failing& failing : trouble().failing) {
     const bool kind = call == DiskCall::read    ? failing.reads
                       : call == DiskCall::write ? failing.writes

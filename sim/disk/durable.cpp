@@ -154,6 +154,7 @@ void Image::copy_durable(const std::string& path, const DirNode& directory, Disk
     const auto& file = static_cast<const FileNode&>(*inode);
     ByteBuffer& bytes = copy.files.emplace_back(child, ByteBuffer(durable_size(file))).second;
     read_durable(file, 0, bytes);
+    as_written(file, 0, bytes, true);  // who keeps a copy of a volume keeps its checksums
     copy.bytes += bytes.size();
   }
 }

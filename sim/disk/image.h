@@ -129,6 +129,18 @@ class Image {
   // The device refused to write what was unsynced: a power loss takes it back, no later sync saves it.
   void lose_unsynced(FileNode& file);
 
+  // ---- bytes that are not what was written ----
+  // The device has changed durable bytes by itself: `bad` stands there now, as everybody sees it. Returns the
+  // number of this damage.
+  uint64_t damage(const std::shared_ptr<FileNode>& file, uint64_t offset, Bytes bad);
+  // Puts it right, unless something else stands there by now: false.
+  bool mend(uint64_t number);
+  // Of bytes that were read: what was written, in place of damage that still stands there. A power loss may
+  // bring back what was cut off with damage in it.
+  void as_written(const FileNode& file, uint64_t offset, MutableBytes bytes, bool durable) const;
+  // Whatever stands there now.
+  bool was_damaged(const FileNode& file, uint64_t offset, uint64_t size_bytes) const;
+
   // ---- the end of the machine ----
   // `occasion` counts the power losses of this node. Leaves exactly what the disk held, all of it durable.
   void power_loss(const KeyedRandom& random, uint64_t occasion);
@@ -172,9 +184,18 @@ class Image {
   void copy_durable(const std::string& path, const DirNode& directory, DiskCopy& copy) const;
   void lose_data(FileNode& file, const KeyedRandom& random, uint64_t occasion);
 
+  struct Damage {
+    std::shared_ptr<FileNode> file;
+    uint64_t offset = 0;
+    ByteBuffer good;
+    ByteBuffer bad;
+  };
+  bool stands(const Damage& damage, bool durable) const;
+
   uint64_t key_;
   PagePool& pool_;
   const int64_t& now_ns_;
+  std::vector<Damage> damages_;
   uint64_t used_bytes_ = 0;
   uint64_t sequence_ = 0;
   std::map<uint64_t, uint32_t> creations_;  // by hash of the path

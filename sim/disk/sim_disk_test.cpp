@@ -37,6 +37,52 @@ TEST(SimDisk, AProcessCrashKeepsThePageCache) {
   EXPECT_EQ(text_of(node, "f"), "never synced");
 }
 
+// Everybody reads what the device has made of it; what was written is remembered, and put back by a scrub.
+TEST(SimDisk, DamageStandsUntilItIsMendedOrWrittenOver) {
+  TestWorld world;
+  SimNode& node = world.start("a", [](Env& env) {
+    put(env, "f", 0, std::string(2000, 's'));
+    ASSERT_TRUE((*env.disk.open("f", Open::write))->sync(SyncMode::all).ok());
+    ASSERT_TRUE(env.disk.sync_dir("").ok());
+    env.sleep(seconds(100));
+  });
+  world.run(seconds(1));
+  Image& image = node.device().image();
+  const auto file = std::static_pointer_cast<FileNode>(*image.find("f"));
+  const auto written = [&](bool durable) {
+    ByteBuffer bytes(2000);
+    if (durable) {
+      image.read_durable(*file, 0, bytes);
+    } else {
+      file->content.read(0, bytes);
+    }
+    image.as_written(*file, 0, bytes, durable);
+    return std::string(as_text(bytes).substr(995, 10));
+  };
+  const uint64_t first = image.damage(file, 1000, bytes_of("rot"));
+  EXPECT_EQ(text_of(node, "f")->substr(995, 10), "sssssrotss");
+  EXPECT_EQ(written(false) + written(true), std::string(20, 's'));
+  EXPECT_TRUE(image.was_damaged(*file, 1002, 1));
+  EXPECT_FALSE(image.was_damaged(*file, 1003, 100));
+  const uint64_t second = image.damage(file, 999, bytes_of("ROT"));
+  EXPECT_EQ(text_of(node, "f")->substr(995, 10), "ssssROTtss");
+  EXPECT_FALSE(image.mend(first)) << "it is not as it was damaged";
+  EXPECT_TRUE(image.mend(second));
+  // What is cut off comes back with its damage, if the cut was not synced.
+  image.damage(file, 1000, bytes_of("rot"));
+  image.truncate(*file, 500);
+  node.power_loss();
+  if (file->content.size() == 2000) {
+    EXPECT_EQ(text_of(node, "f")->substr(995, 10), "sssssrotss");
+    EXPECT_EQ(written(false), std::string(10, 's'));
+  }
+  image.truncate(*file, 500);
+  const ByteBuffer fresh(1500, 'n');
+  const Bytes piece(fresh);
+  image.write(*file, 500, {&piece, 1}, fresh.size());
+  EXPECT_EQ(written(false), std::string(10, 'n'));
+}
+
 // Whatever a power loss leaves: synced bytes under a synced name are there, and a file whose name was never
 // synced is there or not.
 TEST(SimDisk, APowerLossKeepsWhatWasSynced) {

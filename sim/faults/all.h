@@ -40,6 +40,8 @@ FaultKind disk_error_fault();
 FaultKind wipe_disk_fault();
 FaultKind restore_disk_fault();
 FaultKind latent_sector_fault();
+FaultKind bit_rot_fault();
+FaultKind misdirected_write_fault();
 FaultKind new_address_fault();
 FaultKind late_bytes_fault();
 FaultKind clock_step_fault();

@@ -44,6 +44,8 @@ class FaultStage {
   virtual void stop(SimNode& node) = 0;
   // Every other node of the cluster, brokers and controllers; with_clients adds the clients' nodes.
   virtual std::vector<SimNode*> others(const SimNode& node, bool with_clients) = 0;
+  // The disk of the node has changed bytes of its logs by itself.
+  virtual void damaged(SimNode& node) = 0;
   // What the cluster knows of a node, for the words of an effect: "led 2 partitions".
   virtual std::string role_of(const SimNode& node) = 0;
 };

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "core/record/builder.h"
 #include "sim/faults/all.h"
 #include "sim/faults/schedule.h"
 #include "sim/faults/settings.h"
@@ -121,6 +122,7 @@ class FaultsTest : public testing::Test, public FaultStage, public FaultTeller {
     std::erase(rest, &node);
     return rest;
   }
+  void damaged(SimNode& node) override { spoilt.insert(node.name()); }
   std::string role_of(const SimNode&) override { return {}; }
 
   // ---- FaultTeller ----
@@ -144,6 +146,7 @@ class FaultsTest : public testing::Test, public FaultStage, public FaultTeller {
   std::map<std::string, Life> lives;
   std::map<std::string, Properties> configured;
   std::set<std::string> moved;
+  std::set<std::string> spoilt;
   std::vector<FaultPlan> plans;
   std::vector<Row> rows;
   std::optional<FaultSchedule> schedule;
@@ -433,6 +436,73 @@ TEST_F(FaultsTest, OneSectorCannotBeRead) {
   EXPECT_EQ(lives["b"].errors, 0U);
   EXPECT_TRUE(row_with("a cannot read f at").took_effect);
   EXPECT_FALSE(row_with("nothing durable").took_effect);
+}
+
+// "a" writes batches into a log of a partition, syncs it, and looks again and again which of them are sound.
+class FaultsOfLogsTest : public FaultsTest {
+ protected:
+  static constexpr size_t kBatches = 40;
+
+  void live(const std::string& name, Env& env, Life& life) override {
+    if (name != "a") return;
+    ++life.starts;
+    ASSERT_TRUE(env.disk.make_dir("orders-0").ok());
+    const auto file = env.disk.open("orders-0/00000000000000000000.log", Open::create);
+    ASSERT_TRUE(file.ok());
+    const auto write = [&](size_t n) {
+      BatchOptions options;
+      options.base_offset = static_cast<int64_t>(n);
+      BatchBuilder builder(options);
+      const ByteBuffer value(3000, static_cast<uint8_t>('a' + n % 26));
+      builder.append({1000, std::nullopt, Bytes(value), {}});
+      const ByteBuffer batch = builder.build();
+      ASSERT_TRUE(write_fully(**file, n * batch.size(), batch).ok());
+      ASSERT_TRUE((*file)->sync(SyncMode::all).ok());
+      size = batch.size();
+    };
+    ASSERT_TRUE(env.disk.sync_dir("orders-0").ok() && env.disk.sync_dir("").ok());
+    for (size_t n = 0; n < kBatches; ++n) write(n);
+    for (size_t n = kBatches;; ++n) {
+      env.sleep(milliseconds(200));
+      write(n);
+      unsound.clear();
+      for (size_t i = 0; i <= n; ++i) {
+        ByteBuffer batch(size);
+        ASSERT_TRUE(read_fully(**file, i * size, batch).ok());
+        if (!BatchView(batch).crc_matches()) unsound.push_back(i);
+      }
+    }
+  }
+  size_t size = 0;
+  std::vector<size_t> unsound;
+};
+
+TEST_F(FaultsOfLogsTest, BitsFlipUntilTheyArePutRight) {
+  begin({fault("bit_rot", "a", seconds(2), seconds(3), {{"batches", "3"}}),
+         fault("bit_rot", "a", seconds(2), seconds(3), {{"path", "nosuch"}})});
+  until(milliseconds(1900));
+  EXPECT_EQ(unsound.size(), 0U);
+  until(milliseconds(4900));
+  EXPECT_EQ(unsound.size(), 3U);
+  EXPECT_EQ(spoilt, std::set<std::string>{"a"});
+  until(seconds(6));
+  EXPECT_EQ(unsound.size(), 0U);
+  EXPECT_TRUE(row_with("bits flipped in 32 bytes of orders-0/").took_effect);
+  row_with("3 of 3 damaged places were put right");
+  EXPECT_FALSE(row_with("no batch in a durable file with \"nosuch\"").took_effect);
+}
+
+TEST_F(FaultsOfLogsTest, AWriteGoesAstrayAndSpoilsTwoPlaces) {
+  begin({fault("misdirected_write", "a", seconds(2), seconds(3)),
+         fault("misdirected_write", "b", seconds(2), seconds(3))});
+  until(milliseconds(4900));
+  ASSERT_EQ(unsound.size(), 2U);
+  EXPECT_LT(unsound[0], 50U) << "one that was there";
+  EXPECT_GE(unsound[1], kBatches + 5) << "one that was written since";
+  until(seconds(6));
+  EXPECT_EQ(unsound.size(), 0U);
+  EXPECT_TRUE(row_with("a write went astray").took_effect);
+  EXPECT_TRUE(says(row_with("b will misdirect a write"), "no write of whole sectors came by"));
 }
 
 TEST_F(FaultsTest, ABrokerMovesOnlyIfItCan) {

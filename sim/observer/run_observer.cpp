@@ -17,7 +17,8 @@ constexpr Duration kPatience = seconds(1);
 std::string_view invariant_in_words(std::string_view code) {
   if (code == "ASSERT") return "an invariant that the code of the cluster asserts holds";
   if (code == "LIVELOCK") return "no fiber runs on while time stands still";
-  if (code == "DISK") return "a log directory fails only where a disk has";
+  if (code == "DISK")
+    return "a log directory is given up only where its disk has refused or failed something";
   if (code == "PLAN") return "the cluster accepts what the plan asks of it";
   return "";
 }

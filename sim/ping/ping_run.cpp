@@ -114,6 +114,7 @@ class PingRun final : private FaultStage, private FaultTeller, private WorldWatc
     std::erase(others, &node);
     return others;
   }
+  void damaged(SimNode&) override {}
   std::string role_of(const SimNode&) override { return {}; }
 
   // ---- FaultTeller ----

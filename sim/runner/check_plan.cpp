@@ -92,6 +92,7 @@ Words wrong_value(const std::string& name, const std::string& value) {
   if (name == "factor" && !parse_int(value, 1, 1'000'000)) return "expected a number from 1 to 1000000";
   if (name == "bytes_per_second" && !parse_int(value, 1'000, 1'000'000'000))
     return "expected a number from 1000 to 1000000000";
+  if (name == "batches" && !parse_int(value, 1, 1'000)) return "expected a number from 1 to 1000";
   if (name == "room" && !parse_int(value, 0, 1'000'000'000)) return "expected a number from 0 to 1000000000";
   if (name == "ppm" && !parse_int(value, -50'000, 50'000)) return "expected a number from -50000 to 50000";
   return std::nullopt;

@@ -262,6 +262,10 @@ std::vector<SimNode*> Cluster::others(const SimNode& node, bool with_clients) {
   return nodes;
 }
 
+void Cluster::damaged(SimNode& node) {
+  if (const Machine* found = machine(node)) observer_.view().on_damaged(found->plan.id);
+}
+
 std::string Cluster::role_of(const SimNode& node) {
   const Machine* const found = machine(node);
   if (found == nullptr) return {};
@@ -367,6 +371,12 @@ void Cluster::event(SimNode& node, const Event& event) {
     }
   }
   observer_.on_event(id, node.incarnation(), world_.now(), event);
+  const auto* given_up = std::get_if<LogDirFailed>(&event);
+  if (given_up == nullptr) return;
+  const DiskToll toll = node.device().toll();
+  if (toll.failed + toll.refused > 0) return;
+  observer_.on_violation("DISK", world_.now(), node.name(),
+                         fmt::format("{} was given up: {}", given_up->directory, given_up->reason));
 }
 
 void Cluster::reached(SimNode& node, Mark mark, std::string_view subject) {

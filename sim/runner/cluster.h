@@ -62,6 +62,7 @@ class Cluster final : public FaultStage, private WorldWatcher {
   void configure(SimNode& node, const Properties& settings) override;
   void stop(SimNode& node) override;
   std::vector<SimNode*> others(const SimNode& node, bool with_clients) override;
+  void damaged(SimNode& node) override;
   std::string role_of(const SimNode& node) override;
 
  private:

@@ -43,8 +43,18 @@ size_t WorldPeek::read(int32_t node, std::string_view path, uint64_t offset, Mut
   const InodeRef found = find(node, path, layer);
   if (found == nullptr || found->directory) return 0;
   const auto& file = static_cast<const FileNode&>(*found);
-  return layer == Layer::durable ? nodes_.at(node)->device().image().read_durable(file, offset, into)
-                                 : file.content.read(offset, into);
+  const Image& image = nodes_.at(node)->device().image();
+  const bool durable = layer == Layer::durable;
+  const size_t count = durable ? image.read_durable(file, offset, into) : file.content.read(offset, into);
+  image.as_written(file, offset, into.first(count), durable);
+  return count;
+}
+
+bool WorldPeek::was_damaged(int32_t node, std::string_view path, uint64_t offset, uint64_t size_bytes) const {
+  const InodeRef found = find(node, path, Layer::cached);
+  if (found == nullptr || found->directory) return false;
+  return nodes_.at(node)->device().image().was_damaged(static_cast<const FileNode&>(*found), offset,
+                                                       size_bytes);
 }
 
 }  // namespace ksim::sim

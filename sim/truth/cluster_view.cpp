@@ -231,7 +231,11 @@ void ClusterView::on_event(const NodeEvent& note) {
   } else if (const auto* e = std::get_if<LogLoaded>(&event)) {
     const auto [truth, log] = of_log(e->log);
     if (truth != nullptr) truth->start[note.node] = e->start_offset;
-    if (log != nullptr) log->reload();
+    if (truth != nullptr && log != nullptr) {
+      on_loaded(*truth, *log, note.at);
+    } else if (log != nullptr) {
+      log->reload();
+    }
   } else if (const auto* e = std::get_if<PartitionChanged>(&event)) {
     on_partition_changed(*e, note.at);
   } else if (const auto* e = std::get_if<BecameLeader>(&event)) {
@@ -421,6 +425,7 @@ void ClusterView::on_node(int32_t id, NodeFault fault, Instant at) {
     case NodeFault::stopped:
     case NodeFault::crashed:
       state.up = false;
+      state.suspect = state.suspect || state.damaged;  // recovery may cut a log off
       break;
     case NodeFault::power_lost:
     case NodeFault::wiped:
@@ -455,6 +460,22 @@ void ClusterView::on_disk_changed(int32_t node, bool wiped, Instant at) {
   }
 }
 
+// Recovery cuts a log off at the first batch whose CRC is wrong (rule A70): those from there on are gone, if
+// it is damage that has made it so.
+void ClusterView::on_loaded(PartitionTruth& truth, ReplicaTruth& log, Instant at) {
+  if (!nodes_.at(log.node()).state.damaged) return log.reload();
+  const std::vector<TruthBatch> before = log.batches();
+  log.reload();
+  const std::vector<TruthBatch>& after = log.batches();
+  const int64_t end = after.empty() ? log.end_offset() : after.back().last_offset + 1;
+  const auto cut = std::find_if(before.begin(), before.end(),
+                                [end](const TruthBatch& batch) { return batch.base_offset >= end; });
+  if (cut == before.end() || !log.was_damaged(*cut)) return;
+  Destroyed copy{log.node(), cut->base_offset, at, before.back().last_offset + 1, {}, false, true};
+  for (auto batch = cut; batch != before.end(); ++batch) copy.batches.emplace(batch->base_offset, *batch);
+  truth.destroyed.push_back(std::move(copy));
+}
+
 std::set<int32_t> ClusterView::leaders_since(const PartitionTruth& truth, Instant since) {
   std::set<int32_t> leaders;
   for (const std::vector<Reign>* reigns : {&truth.reigns, &truth.elected}) {
@@ -475,7 +496,7 @@ bool ClusterView::too_few_copies(const PartitionTruth& truth, PartitionId id, co
   bool lone = false;
   const bool flush_each = promise_of(id).flush_each;
   for (const Destroyed& copy : truth.destroyed) {
-    if (flush_each && !copy.wiped) continue;
+    if (flush_each && !copy.wiped && !copy.damaged) continue;
     const auto gone = copy.batches.find(batch.base_offset);
     if (gone == copy.batches.end() || !gone->second.same(batch)) continue;
     nodes.insert(copy.node);
@@ -515,7 +536,7 @@ bool ClusterView::loss_permitted(PartitionId id, int64_t offset, int32_t acks, I
   bool lone = false;
   const bool flush_each = promise_of(id).flush_each;
   for (const Destroyed& copy : truth->destroyed) {
-    if (flush_each && !copy.wiped) continue;
+    if (flush_each && !copy.wiped && !copy.damaged) continue;
     if (copy.from_offset > offset || offset >= copy.end_offset || copy.at < since) continue;
     destroyed.insert(copy.node);
     lone = lone || copy.lone;

@@ -19,7 +19,8 @@
 
 namespace ksim::sim {
 
-// Copies that a power loss or a wiped disk has destroyed: at `node`, from `from_offset` on.
+// Copies that a power loss or a wiped disk has destroyed, or that recovery has cut off with a damaged batch:
+// at `node`, from `from_offset` on.
 struct Destroyed {
   int32_t node = 0;
   int64_t from_offset = 0;
@@ -28,7 +29,8 @@ struct Destroyed {
   // By base offset. A batch that the node has copied again is no more among them.
   std::map<int64_t, TruthBatch> batches;
   bool wiped = false;
-  bool lone = false;  // without ELR: it registered after an unclean stop, and was the last of the ISR
+  bool damaged = false;  // it was cut off, since its first batch was damaged
+  bool lone = false;     // without ELR: it registered after an unclean stop, and was the last of the ISR
 };
 
 // A batch that was committed and is so no more: the contract permits its loss, and a leader went on without.
@@ -116,6 +118,7 @@ struct NodeState {
   bool up = false;
   // Its disk may have lost data since it last registered: the controller's ISR may still name it.
   bool suspect = false;
+  bool damaged = false;  // its disk has changed bytes of logs by itself, now or before
   uint32_t incarnation = 0;
   std::optional<Instant> unclean_since;  // when it last registered after an unclean stop
 };
@@ -134,6 +137,8 @@ class ClusterView {
   // ---- feeding ----
   void on_event(const NodeEvent& event);
   void on_node(int32_t node, NodeFault fault, Instant at);
+  // The disk of a node changes bytes by itself.
+  void on_damaged(int32_t node) { nodes_.at(node).state.damaged = true; }
   // A client is about to ask that the records before `offset` be deleted.
   void on_delete_records(PartitionId id, int64_t offset);
   // An administrator is about to ask for an unclean election, and has got a certain answer.
@@ -212,6 +217,7 @@ class ClusterView {
   bool may_elect_unclean(const PartitionTruth& truth, const TopicPromise& promise, int32_t leader) const;
   void on_partition_changed(const PartitionChanged& event, Instant at);
   void on_disk_changed(int32_t node, bool wiped, Instant at);
+  void on_loaded(PartitionTruth& truth, ReplicaTruth& log, Instant at);
 
   const DiskPeek& peek_;
   PartitionNames& names_;

@@ -198,6 +198,11 @@ bool ReplicaTruth::is_spoilt(const TruthBatch& batch) const {
   return peek_.spoilt(node_, fmt::format("{}/{:020}.log", directory_, batch.segment));
 }
 
+bool ReplicaTruth::was_damaged(const TruthBatch& batch) const {
+  return peek_.was_damaged(node_, fmt::format("{}/{:020}.log", directory_, batch.segment), batch.position,
+                           batch.size_bytes);
+}
+
 size_t ReplicaTruth::find(int64_t offset) const {
   const auto at = std::partition_point(batches_.begin(), batches_.end(),
                                        [offset](const TruthBatch& b) { return b.last_offset < offset; });

@@ -17,7 +17,8 @@
 namespace ksim::sim {
 
 // Reads a node's disk without being part of the run. `cached` is what the node would read now, `durable`
-// what a power loss at this moment certainly leaves.
+// what a power loss at this moment certainly leaves. Where the device has changed bytes by itself, both show
+// what was written: a node that hands such bytes on is seen to have others than it wrote.
 class DiskPeek {
  public:
   enum class Layer : uint8_t { cached, durable };
@@ -30,6 +31,12 @@ class DiskPeek {
   // A sync of the file has failed, and it shows bytes that no later sync makes durable: nobody can tell them.
   virtual bool spoilt(int32_t node, std::string_view path) const {
     static_cast<void>(node), static_cast<void>(path);
+    return false;
+  }
+  // The device has changed some of these bytes by itself, whatever stands there now.
+  virtual bool was_damaged(int32_t node, std::string_view path, uint64_t offset, uint64_t size_bytes) const {
+    static_cast<void>(node), static_cast<void>(path), static_cast<void>(offset),
+        static_cast<void>(size_bytes);
     return false;
   }
 };
@@ -124,6 +131,8 @@ class ReplicaTruth {
   bool is_durable(const TruthBatch& batch) const;
   // True if its file has lost bytes in a failed sync, which may be this batch's.
   bool is_spoilt(const TruthBatch& batch) const;
+  // True if the device has changed bytes of it, even if it was cut off since.
+  bool was_damaged(const TruthBatch& batch) const;
   // What broke rule S1 while reading: offsets that do not increase. Empty if nothing did.
   const std::string& disorder() const { return disorder_; }
 
