@@ -482,5 +482,19 @@ TEST_F(Story, S3CriesWhenARecoveryPointWasNotDurable) {
   EXPECT_TRUE(cried("S3"));
 }
 
+// A new controller tells, one after the other, of changes before its time, of which brokers have long heard.
+TEST_F(Story, R6ForgivesAnOlderIsrThatIsToldAfterTheNextLeaderCommitted) {
+  lead(1, 0);
+  emit(3, BecameLeader{"orders", kTopic, 0, 2, 0, 0, std::vector<int32_t>{3}});
+  write(3, 0, 2, {a});
+  high_watermark(3, 1, true, 2);
+  const std::vector<int32_t> before{2, 3}, now_only{3};
+  emit(3, PartitionChanged{"orders", kTopic, 0, 2, 1, 1, before, {}, false});
+  emit(3, PartitionChanged{"orders", kTopic, 0, 3, 2, 2, now_only, {}, false});
+  EXPECT_FALSE(cried("R6")) << cries();
+  emit(3, PartitionChanged{"orders", kTopic, 0, 3, 2, 3, before, {}, false});
+  EXPECT_TRUE(cried("R6")) << "2 has nothing of it";
+}
+
 }  // namespace
 }  // namespace ksim::sim

@@ -101,6 +101,9 @@ class IsrHoldsCommitted final : public Checker {
     size_t at = log == nullptr ? 0 : log->find(seen.upto);
     for (size_t i = truth.find_committed(seen.upto); i < truth.committed.size(); ++i) {
       const TruthBatch& batch = truth.committed[i];
+      // A new controller tells of what was before its time one after the other: of this batch's leader it
+      // will tell yet, with the ISR that counts.
+      if (batch.leader_epoch > truth.claim.leader_epoch) break;
       while (at < held.size() && held[at].last_offset < batch.base_offset) ++at;
       const bool holds = at < held.size() && held[at].same(batch);
       if (!holds && batch.last_offset >= truth.first_kept() && !view_.loss_permitted(id, batch)) {

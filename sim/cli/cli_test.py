@@ -109,7 +109,7 @@ class CommandLine(unittest.TestCase):
                 (ONE_BROKER.replace('"t"', '"a b"') + FAULT.replace("broker-1", "leader(a b-0)"), "5:8", "topic"),
                 (ONE_BROKER + FAULT.replace("broker-1", "broker-7"), "8:10", 'did you mean "broker-1"'),
                 (ONE_BROKER + FAULT.replace("crash", "partition") + 'peer = "broker-99"\n', "10:8", "no target"),
-                (ONE_BROKER + producer + FAULT.replace("crash", "stop").replace("broker-1", "producer"), "10:10",
+                (ONE_BROKER + producer + FAULT.replace("crash", "slow_disk").replace("broker-1", "producer"), "10:10",
                  "is a client"),
                 (ONE_BROKER + FAULT.replace("crash", "disk_error") + 'what = "wipe"\n', "10:8", "read, write, sync"),
                 (ONE_BROKER + FAULT.replace("crash", "clock_drift") + "ppm = 60000\n", "10:7", "50000"),

@@ -133,9 +133,10 @@ std::string FaultSchedule::why_not_begun(size_t i) const {
   if (trigger.at) return fmt::format("all was healed at {}, before it was due", healed);
   const uint32_t seen = states_[i].seen;
   if (seen >= trigger.nth) return fmt::format("all was healed at {}, before its delay was over", healed);
-  const char* const came = trigger.when.find('.') == std::string::npos ? "came true" : "was reached";
-  if (seen == 0) return fmt::format("{} never {}", trigger.when, came);
-  return fmt::format("{} {} {} times, and not {}", trigger.when, came, seen, trigger.nth);
+  const bool mark = trigger.when.find('.') != std::string::npos;
+  if (seen == 0) return fmt::format("{} {}", trigger.when, mark ? "was never reached" : "never came true");
+  return fmt::format("{} {} {} times, and not {}", trigger.when, mark ? "was reached" : "came true", seen,
+                     trigger.nth);
 }
 
 void FaultSchedule::heal() {
