@@ -23,15 +23,9 @@ std::string_view invariant_in_words(std::string_view code) {
   return "";
 }
 
-// Faults after which a disk may answer with an error.
-bool fails_disks(std::string_view kind) {
-  return kind == "full_disk" || kind == "disk_error" || kind == "latent_sector";
-}
-
 }  // namespace
 
-RunObserver::RunObserver(const DiskPeek& disks, ObserverOptions options)
-    : disks_may_fail_(options.full_disks), view_(disks, names_) {
+RunObserver::RunObserver(const DiskPeek& disks, ObserverOptions options) : view_(disks, names_) {
   if (options.checkers) {
     for (const CheckerKind& kind : checker_kinds()) checkers_.push_back(kind.make(view_, verdicts_));
   }
@@ -48,10 +42,6 @@ void RunObserver::on_event(int32_t node, uint32_t incarnation, Instant at, const
   if (recorder_) recorder_->event(note);
   note_timeline(note);
   note_throughput(note);
-  if (const auto* failed = std::get_if<LogDirFailed>(note.event); failed != nullptr && !disks_may_fail_) {
-    on_violation("DISK", at, fmt::format("broker-{}", node),
-                 fmt::format("it gave {} up, and no disk has failed: {}", failed->directory, failed->reason));
-  }
   view_.on_event(note);
   story_.on_event(note);
   for (const auto& checker : checkers_) checker->on_event(note);
@@ -143,7 +133,6 @@ int64_t RunObserver::on_fault(std::string kind, std::string target, Instant at, 
                               std::string effect) {
   ++counts_.faults;
   ++faults_acting_;
-  disks_may_fail_ = disks_may_fail_ || fails_disks(kind);
   timeline_.push_back({at, "fault", fmt::format("{} {}", kind, target), effect.empty() ? cause : effect});
   story_.on_fault_began(static_cast<int64_t>(faults_.size()) + 1, at,
                         fmt::format("fault {} {} begins ({}): {}", kind, target, cause, effect));

@@ -25,7 +25,6 @@ namespace ksim::sim {
 struct ObserverOptions {
   bool checkers = true;
   bool record = false;
-  bool full_disks = false;  // a disk may run out of room without a fault
 };
 
 class RunObserver {
@@ -129,7 +128,6 @@ class RunObserver {
   std::string invariant_of(std::string_view code) const;
   void settle_records(RunSummary& summary);
 
-  bool disks_may_fail_ = false;
   PartitionNames names_;
   ClusterView view_;
   Predicates predicates_{view_};

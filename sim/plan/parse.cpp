@@ -776,7 +776,7 @@ Plan read_plan(const toml::table& table, bool draw, uint64_t seed, const std::st
 }
 
 // draws = "storm": what the scenario does not say itself comes from a drawn plan.
-void put_under(toml::table& table, uint64_t seed, Complaint& complaint) {
+void put_under(toml::table& table, uint64_t seed, const Vocabulary& words, Complaint& complaint) {
   const toml::node* draws = table.get("draws");
   if (draws == nullptr) return;
   if (draws->value_or(std::string_view{}) != "storm") {
@@ -784,7 +784,7 @@ void put_under(toml::table& table, uint64_t seed, Complaint& complaint) {
     return;
   }
   table.erase("draws");
-  toml::parse_result drawn = toml::parse(print_plan(draw_storm(seed)));
+  toml::parse_result drawn = toml::parse(print_plan(draw_storm(seed, words)));
   ENSURE(drawn);
   for (const std::string_view own : {"scenario", "seed"}) drawn.table().erase(own);
   for (auto&& [key, value] : std::move(drawn).table()) {
@@ -805,7 +805,7 @@ Result<Plan> make(std::string_view text, const std::string& name, std::optional<
   toml::table& table = parsed.table();
   std::map<std::string, Place> places;
   note_places(table, {}, places);
-  if (seed) put_under(table, *seed, complaint);
+  if (seed) put_under(table, *seed, words, complaint);
   for (const Setting& setting : settings) {
     std::string why;
     if (!apply(table, setting, why)) return fail(ErrorCode::INVALID_REQUEST, why);

@@ -22,7 +22,7 @@ struct Knob {
 
 class Storm {
  public:
-  explicit Storm(uint64_t seed) : seed_(seed) { plan_.seed = seed; }
+  Storm(uint64_t seed, const Vocabulary& words) : words_(words), seed_(seed) { plan_.seed = seed; }
 
   Plan draw() {
     Draws draws = of("run");
@@ -257,7 +257,8 @@ class Storm {
         {"crash", 8, nodes_and_clients, {}},
         {"power_loss", 8, nodes, {}},
         {"pause", 6, nodes_and_clients, {}},
-        {"stop", 4, nodes, {}},
+        {"suspend", 4, nodes_and_clients, {}},
+        {"stop", 4, nodes_and_clients, {}},
         {"restart", 2, nodes, {{"set", {"replica.lag.time.max.ms=600", "num.replica.fetchers=3"}}}},
         {"rolling_restart", 2, nodes, {{"down", {"100ms", "900ms"}}, {"gap", {"50ms", "700ms"}}}},
         {"partition", 6, nodes, {}},
@@ -279,6 +280,8 @@ class Storm {
         {"full_disk", 2, nodes, {{"room", {"0", "3000", "30000"}}}},
         {"disk_error", 3, nodes, {{"what", {"read", "write", "sync"}}}},
         {"latent_sector", 1, nodes, {}},
+        {"bit_rot", 2, nodes, {{"batches", {"1", "2"}}}},
+        {"misdirected_write", 2, nodes, {}},
         {"wipe_disk", 2, brokers_disks, {}},
         {"restore_disk", 2, brokers_disks, {}},
         {"clock_step", 2, nodes_and_clients, {{"by", {"1h", "-10s", "-1h", "2s"}}}},
@@ -319,7 +322,7 @@ class Storm {
     }
     return kinds_.front();
   }
-  // On its own, soon after the one before, or at a delicate moment.
+  // On its own, soon after the one before, at a delicate moment, or in a state of the whole cluster.
   void place(Draws& draws, FaultPlan& fault) {
     const FaultPlan* const before = plan_.faults.empty() ? nullptr : &plan_.faults.back();
     if (before != nullptr && draws.one_in(4)) {
@@ -333,8 +336,10 @@ class Storm {
       const auto span = static_cast<uint64_t>(plan_.duration.ms());
       fault.trigger.at = milliseconds(static_cast<int64_t>(draws.below(span)));
     } else {
-      fault.trigger.when = mark_name(static_cast<Mark>(draws.below(kMarkCount)));
-      fault.trigger.nth = draws.count(64);
+      const bool predicate = !words_.predicates.empty() && draws.one_in(3);
+      fault.trigger.when =
+          predicate ? draws.of(words_.predicates) : mark_name(static_cast<Mark>(draws.below(kMarkCount)));
+      fault.trigger.nth = draws.count(predicate ? 8 : 64);
       if (draws.one_in(2)) fault.trigger.delay = draws.duration(milliseconds(1), milliseconds(500));
     }
   }
@@ -373,6 +378,7 @@ class Storm {
   }
 
   const std::vector<Kind> kinds_ = all_kinds();
+  const Vocabulary& words_;
   uint64_t seed_;
   Focus focus_ = Focus::everything;
   int32_t brokers_ = 0;
@@ -382,6 +388,6 @@ class Storm {
 
 }  // namespace
 
-Plan draw_storm(uint64_t seed) { return Storm(seed).draw(); }
+Plan draw_storm(uint64_t seed, const Vocabulary& words) { return Storm(seed, words).draw(); }
 
 }  // namespace ksim::sim

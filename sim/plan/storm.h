@@ -10,7 +10,8 @@
 
 namespace ksim::sim {
 
-// Within what Kafka promises its quorum: no disk of a voter is replaced.
-Plan draw_storm(uint64_t seed);
+// Within what Kafka promises its quorum: no disk of a voter is replaced. Faults hang on the words'
+// predicates.
+Plan draw_storm(uint64_t seed, const Vocabulary& words);
 
 }  // namespace ksim::sim

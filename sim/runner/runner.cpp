@@ -62,7 +62,7 @@ class Run final : private FaultTeller {
       : plan_(plan),
         options_(options),
         world_(world_setup(plan), memory),
-        observer_(peek_, {options.checkers, options.record, plan.disk.capacity_bytes > 0}),
+        observer_(peek_, {options.checkers, options.record}),
         cluster_(world_, plan_, observer_, peek_, make_kafka_process),
         workload_(cluster_, observer_, plan_),
         faults_(cluster_, plan_.faults, *this) {

@@ -34,7 +34,7 @@ bool has_fault(const Plan& plan, const std::string& kind, Duration lasts) {
 }
 
 Plan large() {
-  Plan plan = draw_storm(3);
+  Plan plan = draw_storm(3, {});
   plan.faults.clear();
   for (int i = 0; i < 9; ++i) {
     FaultPlan fault;

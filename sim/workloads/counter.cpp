@@ -12,10 +12,10 @@
 namespace ksim::sim {
 namespace {
 
-class CounterProcess final : public ClientProcess {
+class CounterProcess final : public PlayingClient {
  public:
   CounterProcess(WorkloadState& state, const WorkloadPlan& plan, uint32_t number, Env& env)
-      : ClientProcess(state),
+      : PlayingClient(state),
         plan_(plan),
         number_(number),
         env_(env),
@@ -24,12 +24,13 @@ class CounterProcess final : public ClientProcess {
 
  private:
   void play() override {
-    const Properties settings = {{"acks", "all"}, {"request.timeout.ms", "2000"}, {"delivery.timeout.ms", "10000"}};
+    const Properties settings = {
+        {"acks", "all"}, {"request.timeout.ms", "2000"}, {"delivery.timeout.ms", "10000"}};
     auto producer = client::Producer::create(env_, producer_config(settings, state_.bootstrap).value());
     auto consumer = client::Consumer::create(env_, consumer_config({}, state_.bootstrap).value());
     const uint64_t reads_every = parameter(plan_, "reads_every", uint64_t{5});
     env_.sleep(plan_.starts);
-    for (uint64_t n = 1; !state_.finishing; ++n) {
+    for (uint64_t n = 1; !winding_up(); ++n) {
       add(**producer, n);
       if (n % reads_every == 0) read(**consumer);
       env_.sleep({plan_.interval.ns / 2 +

@@ -20,7 +20,7 @@ struct WorkloadState {
   RunObserver& observer;
   World& world;
   std::string bootstrap;
-  std::string controllers;  // their endpoints
+  std::string controllers;              // their endpoints
   std::map<int32_t, Endpoint> brokers;  // where each listens, if it has not moved
   bool topics_ready = false;
   bool finishing = false;  // send no more, complete what is open
@@ -103,27 +103,26 @@ class ClientProcess : public Process {
   bool asked_to_stop_ = false;
 };
 
+// The simplest client: it works until the workload winds up, or until it has done what it came for. The run
+// waits for it.
+class PlayingClient : public ClientProcess {
+ public:
+  void run(size_t) final {
+    play();
+    ended();
+  }
+
+ protected:
+  explicit PlayingClient(WorkloadState& state) : ClientProcess(state) {}
+  virtual void play() = 0;  // in a fiber: it may wait
+  Instant now() const { return state_.world.now(); }
+};
+
 ProcessFactory admin_process(WorkloadState& state);
 ProcessFactory producer_process(WorkloadState& state, const ProducerPlan& plan);
 ProcessFactory consumer_process(WorkloadState& state, const ConsumerPlan& plan);
 ProcessFactory churn_process(WorkloadState& state, const AdminPlan& plan);
 ProcessFactory raw_driver_process(WorkloadState& state, const RawDriverPlan& plan);
-
-// A client that works until `finishing`, or until it has done what it came for. The run waits for it.
-class ClientProcess : public Process {
- public:
-  explicit ClientProcess(WorkloadState& state) : state_(state) {}
-  void run(size_t) final {
-    play();
-    --state_.producers_open;
-  }
-  void stop() override {}
-
- protected:
-  virtual void play() = 0;  // in a fiber: it may wait
-  Instant now() const { return state_.world.now(); }
-  WorkloadState& state_;
-};
 
 // Reports the leader epochs a client believes in, as they change (K2).
 class BeliefWatch {

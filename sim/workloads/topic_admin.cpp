@@ -24,10 +24,10 @@ constexpr int32_t kMostPartitions = 5;
 constexpr std::string_view kKey = "max.message.bytes";
 constexpr std::array<std::string_view, 3> kValues = {"1048588", "2097152", "4194304"};
 
-class TopicAdminProcess final : public ClientProcess {
+class TopicAdminProcess final : public PlayingClient {
  public:
   TopicAdminProcess(WorkloadState& state, const WorkloadPlan& plan, uint32_t number, Env& env)
-      : ClientProcess(state), plan_(plan), env_(env), dice_(env.random, Stream::workload, mix64(number, 6)) {
+      : PlayingClient(state), plan_(plan), env_(env), dice_(env.random, Stream::workload, mix64(number, 6)) {
     const uint64_t topics = parameter(plan, "topics", uint64_t{2});
     for (uint64_t i = 1; i <= topics; ++i) names_.push_back(fmt::format("contested-{}", i));
     replication_ = static_cast<int16_t>(parameter(plan, "replication", uint64_t{1}));
@@ -46,7 +46,7 @@ class TopicAdminProcess final : public ClientProcess {
 
   void play() override {
     env_.sleep(plan_.starts);
-    while (!state_.finishing) {
+    while (!winding_up()) {
       act();
       // Half to one and a half times the interval.
       env_.sleep({plan_.interval.ns / 2 +
@@ -88,7 +88,8 @@ class TopicAdminProcess final : public ClientProcess {
       if (found->second.connection->is_usable()) return &found->second;
       links_.erase(found);
     }
-    auto opened = rpc::RpcConnection::open(env_, endpoint, {plan_.name, "topic admin"}, env_.after(seconds(2)));
+    auto opened =
+        rpc::RpcConnection::open(env_, endpoint, {plan_.name, "topic admin"}, env_.after(seconds(2)));
     if (!opened.ok()) return nullptr;
     return &links_.emplace(broker, Link{std::move(*opened), state_.new_link()}).first->second;
   }
@@ -106,8 +107,8 @@ class TopicAdminProcess final : public ClientProcess {
     }
   }
 
-  // Sends the request once. `take` finds the error of the one thing that was asked in the answer, and notes in
-  // the call what else it says; nothing: the answer does not speak of it.
+  // Sends the request once. `take` finds the error of the one thing that was asked in the answer, and notes
+  // in the call what else it says; nothing: the answer does not speak of it.
   template <class Request, class Take>
   void ask(Link& link, TopicCall& call, const Request& request, Take take) {
     call.invoked = now();
