@@ -472,7 +472,7 @@ void read_workload(Section& from, Plan& plan) {
     plan.topics.push_back(std::move(topic));
   });
   from.tables("producer", [&](Section& section) {
-    ProducerPlan producer{"producer", {}, {}, {}, milliseconds(10), 1, 0, 100, false, section.path()};
+    ProducerPlan producer{"producer", {}, {}, {}, milliseconds(10), 1, 0, 100, false, 0, section.path()};
     uint32_t count = 1;
     section.text("name", producer.name);
     section.text("topic", producer.topic);
@@ -483,6 +483,7 @@ void read_workload(Section& from, Plan& plan) {
     section.number("records", producer.records, 0);
     section.number("record_bytes", producer.record_bytes, 8, kMostRecordBytes);
     section.flag("keyed", producer.keyed);
+    section.number("renew_every", producer.renew_every, 0);
     section.properties("config", producer.config);
     add_counted(plan.producers, producer, count);
   });

@@ -57,6 +57,7 @@ struct ProducerPlan {
   uint32_t records = 0;  // 0: until the workload's end
   uint32_t record_bytes = 100;
   bool keyed = false;
+  uint32_t renew_every = 0;  // after so many records it is closed and another producer goes on; 0: never
   std::string path;
 };
 

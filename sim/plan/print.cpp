@@ -124,6 +124,7 @@ std::string print_plan(const Plan& plan) {
     to.number("records", producer.records);
     to.number("record_bytes", producer.record_bytes);
     to.flag("keyed", producer.keyed);
+    if (producer.renew_every > 0) to.number("renew_every", producer.renew_every);
     to.table("config", producer.config);
   }
   for (const ConsumerPlan& consumer : plan.consumers) {

@@ -159,6 +159,8 @@ class Storm {
       producer.burst = draws.count(8);
       producer.record_bytes = static_cast<uint32_t>(draws.of(std::vector<int>{20, 100, 100, 400, 1500}));
       producer.keyed = draws.one_in(2);
+      // Short-lived ones have a first batch all the time, of which no leader has heard.
+      producer.renew_every = draws.one_in(3) ? draws.count(64) : 0;
       Properties& config = producer.config;
       config["acks"] = draws.of(Words{"all", "all", "all", "1", "0"});
       const bool idempotent = config["acks"] == "all" && !draws.one_in(3);

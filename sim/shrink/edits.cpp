@@ -131,6 +131,7 @@ std::vector<Edit> weaker_workload(const Plan& plan) {
     change("begins at once", [](ProducerPlan& p) { return set(p.starts, Duration{}); });
     change("sends one record at a time", [](ProducerPlan& p) { return set(p.burst, 1U); });
     change("sends 8 bytes", [](ProducerPlan& p) { return set(p.record_bytes, 8U); });
+    change("lives on", [](ProducerPlan& p) { return set(p.renew_every, 0U); });
     change("has no keys", [](ProducerPlan& p) { return set(p.keyed, false); });
     for (const uint32_t records : {1U, 2U, 4U, 8U, 16U, 32U, 64U, 128U}) {
       change(fmt::format("sends {} records", records), [records](ProducerPlan& p) {

@@ -3,9 +3,12 @@
 #include "core/client/producer.h"
 
 #include <array>
+#include <memory>
+#include <optional>
 
 #include <fmt/format.h>
 
+#include "core/base/assert.h"
 #include "core/client/partitioner.h"
 #include "sim/workloads/client_config.h"
 #include "sim/workloads/state.h"
@@ -40,29 +43,42 @@ class ProducerProcess final : public ClientProcess {
   void run(size_t) override {
     const auto config = producer_config(plan_.config, state_.bootstrap);
     if (!config.ok()) return give_up(config.error().message);
-    auto producer = client::Producer::create(env_, *config);
-    if (!producer.ok()) return give_up(producer.error().message);
-    state_.observer.on_session({session_, plan_.name, config->acks, config->enable_idempotence,
-                                static_cast<uint32_t>(config->max_in_flight_requests_per_connection)});
+    std::unique_ptr<client::Producer> producer = begin(*config);
     env_.sleep(starts_in_);
     const TopicPlan& topic = *state_.topic(plan_.topic);
-    for (uint64_t n = 1; wants_more(n);) {
+    uint64_t n = 1;  // of this session
+    for (uint64_t all = 1; wants_more(all);) {
       // One to twice the mean less one, so that the mean is kept.
       const uint64_t burst = plan_.burst == 1 ? 1 : 1 + dice_.below(2 * uint64_t{plan_.burst} - 1);
       const auto place = static_cast<int32_t>(dice_.below(static_cast<uint64_t>(topic.partitions)));
-      for (uint64_t i = 0; i < burst && wants_more(n); ++i, ++n) send(**producer, topic, place, n);
+      for (uint64_t i = 0; i < burst && wants_more(all); ++i, ++n, ++all) send(*producer, topic, place, n);
       // Half to one and a half times the interval.
       if (plan_.interval.ns > 0) {
         env_.sleep({plan_.interval.ns / 2 +
                     static_cast<int64_t>(dice_.below(static_cast<uint64_t>(plan_.interval.ns)))});
       }
+      if (plan_.renew_every == 0 || n <= plan_.renew_every || !wants_more(all)) continue;
+      // What has no answer by then gets none.
+      producer->close(env_.after(milliseconds(200)));
+      session_ = state_.next_session++;
+      producer = begin(*config);
+      n = 1;
     }
-    static_cast<void>((*producer)->flush(env_.after(seconds(3600))));
-    (*producer)->close(env_.after(seconds(60)));
+    static_cast<void>(producer->flush(env_.after(seconds(3600))));
+    producer->close(env_.after(seconds(60)));
     ended();
   }
 
  private:
+  std::unique_ptr<client::Producer> begin(const client::ProducerConfig& config) {
+    auto producer = client::Producer::create(env_, config);
+    ENSURE(producer.ok());  // the plan was looked at
+    state_.observer.on_session({session_, plan_.name, config.acks, config.enable_idempotence,
+                                static_cast<uint32_t>(config.max_in_flight_requests_per_connection)});
+    beliefs_.emplace(state_, session_);
+    return std::move(producer).value();
+  }
+
   void give_up(const std::string& why) {
     state_.observer.on_violation("PLAN", state_.world.now(), plan_.name, why);
     ended();
@@ -112,7 +128,7 @@ class ProducerProcess final : public ClientProcess {
 
   void look(const client::Producer& producer, const TopicPlan& topic, int32_t partition) {
     const auto epoch = producer.metadata().last_seen_epoch({topic.name, partition});
-    if (epoch) beliefs_.look(topic.name, partition, *epoch);
+    if (epoch) beliefs_->look(topic.name, partition, *epoch);
   }
 
   const ProducerPlan& plan_;
@@ -120,7 +136,7 @@ class ProducerProcess final : public ClientProcess {
   Duration starts_in_;
   uint32_t session_;
   Dice dice_;
-  BeliefWatch beliefs_{state_, session_};
+  std::optional<BeliefWatch> beliefs_;  // of this session
   ByteBuffer value_;
   bool told_ = false;  // of the first failure
 };
