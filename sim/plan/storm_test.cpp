@@ -58,7 +58,7 @@ TEST(Storm, NoDiskOfAVoterIsReplaced) {
 
 // A scenario says what it cares for, and leaves the rest to be drawn.
 TEST(Storm, AScenarioOverrulesWhatIsDrawn) {
-  const Vocabulary words{{{"crash", {}}}};
+  const Vocabulary words{{{"crash", {}}}, {}, {}};
   const auto plan = draw_plan(
       "draws = \"storm\"\nduration = \"3s\"\n[[fault]]\nkind = \"crash\"\n"
       "target = \"broker-1\"\nat = \"1s\"\n",
