@@ -239,6 +239,44 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(database.execute("select count(*) from event where name = 'log.loaded' and at_ns < 2000000000 "
                                           "and not json_extract(detail, '$.clean')").fetchone()[0], 0)
 
+    def test_sql(self):
+        run = self.path("run.sqlite")
+        self.good("scenario", "smoke", "--seed", "3", "--record", run)
+        views = self.good("sql", run, "--views").stdout
+        self.assertIn("timeline (", views)
+        self.assertIn("What was acknowledged but is not readable at the end?", views)
+        shown = self.good("sql", run, "select 'x' as name, 7 as n union select 'yy', 10 order by n").stdout
+        self.assertEqual(shown, "name   n\nx      7\nyy    10\n")
+        counted = json.loads(self.good("sql", run, "select count(*) as n from op", "--json").stdout)
+        self.assertGreater(int(counted[0]["n"]), 10)
+        self.assertEqual(self.good("sql", run, "select * from violation").stdout, "")
+        self.assertIn("no such table: opp", self.refused("sql", run, "select * from opp"))
+        self.assertIn("--views", self.refused("sql", run))
+        self.refused("sql", self.file("no.sqlite", "not at all"), "--views")
+        self.refused("sql", self.path("missing.sqlite"), "select 1")
+
+    def test_a_run_shrinks_and_two_are_bisected(self):
+        """A run that is given no time to heal fails, and is a small one at the end."""
+        hasty = ["--set", "settle=1ms", "--set", "duration=9s"]
+        small = self.path("small.toml")
+        shrunk = self.good("shrink", "leader_crash", "--seed", "3", *hasty, "-o", small)
+        self.assertIn("what must go on: L in ", shrunk.stderr)
+        with open(small, encoding="utf-8") as text:
+            plan = text.read()
+        self.assertEqual(ksim("scenario", "--plan", small).returncode, 1)
+        whole = self.good("scenario", "leader_crash", "--seed", "3", *hasty, "--print-plan").stdout
+        self.assertLess(plan.count("[["), whole.count("[["))
+        patient = self.file("patient.toml", plan.replace('settle = "1ms"', 'settle = "60s"').replace(
+            'latency = "local"', 'latency = "datacenter"'))
+        said = self.good("bisect", "--plan", small, "--plan", patient).stdout
+        self.assertIn("1 decides", said)
+        self.assertIn("settle: 1ms -> 60s", said)
+        self.assertIn("nothing to shrink", self.refused("shrink", "smoke", "--seed", "1"))
+        self.assertIn("violates L", self.refused("shrink", "leader_crash", "--seed", "3", *hasty, "--of", "R1"))
+        self.assertIn("--seed", self.refused("shrink"))
+        self.assertIn("twice", self.refused("bisect", "--plan", small))
+        self.assertIn("the same", self.refused("bisect", "--plan", small, "--plan", small))
+
     def test_recordings_that_cannot_be(self):
         text = self.file("letter.txt", "dear reader")
         for path in ["", "/nowhere/at/all.sqlite", self.directory.name, "/proc/ksim.sqlite", text,

@@ -107,6 +107,15 @@ bool Query::next() {
   return state_ == SQLITE_ROW;
 }
 
+int Query::columns() const { return statement_ == nullptr ? 0 : sqlite3_column_count(statement_); }
+
+std::string Query::name(int column) const { return sqlite3_column_name(statement_, column); }
+
+bool Query::is_number(int column) const {
+  const int type = sqlite3_column_type(statement_, column);
+  return type == SQLITE_INTEGER || type == SQLITE_FLOAT;
+}
+
 bool Query::is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
 
 std::string Query::text(int column) const {

@@ -65,7 +65,10 @@ class Query {
 
   // False: there are no more rows, or it failed.
   bool next();
+  int columns() const;
+  std::string name(int column) const;
   bool is_null(int column) const;
+  bool is_number(int column) const;
   std::string text(int column) const;
   int64_t number(int column) const;
   std::optional<int64_t> number_or_null(int column) const;

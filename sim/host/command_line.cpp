@@ -234,14 +234,21 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
   halves->add_option("--jobs", typed.jobs, "worker processes (default: one a processor)");
   halves->add_flag("--json", bisect.json, "print one JSON object");
 
+  SqlCommand sql;
+  CLI::App* ask = app.add_subcommand("sql", "ask a recorded run or a campaign");
+  ask->add_option("FILE", sql.file, "what --record or ksim swarm has written")->required();
+  ask->add_option("QUERY", sql.query, "a select, as sqlite takes it");
+  ask->add_flag("--views", sql.views, "what there is to ask");
+  ask->add_flag("--json", sql.json, "print a list of JSON objects");
+
   const CLI::App* chosen = nullptr;
-  for (const CLI::App* command : {run, show, judge, write, many, met, less, halves}) {
+  for (const CLI::App* command : {run, show, judge, write, many, met, less, halves, ask}) {
     if (!arguments.empty() && command->get_name() == arguments[0]) chosen = command;
   }
   if (!arguments.empty() && !arguments[0].starts_with("-") && chosen == nullptr) {
     return bad(
         "no command \"" + arguments[0] +
-        "\": there are scenario, swarm, coverage, shrink, bisect, list, check and export (ksim --help)");
+        "\": there are scenario, swarm, coverage, shrink, bisect, sql, list, check and export (ksim --help)");
   }
   const auto unknown = chosen == nullptr ? std::nullopt : unknown_option(*chosen, arguments);
   if (unknown) return bad(*unknown + " (ksim --help)");
@@ -289,6 +296,11 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
     if (bisect.plans.size() != 2) return bad("ksim bisect compares two plans: give --plan twice");
     TRY(read_jobs(typed, bisect.jobs));
     command.bisect = std::move(bisect);
+    return command;
+  }
+  if (ask->parsed()) {
+    if (sql.views == !sql.query.empty()) return bad("give a query or --views: ksim sql FILE 'select ...'");
+    command.sql = std::move(sql);
     return command;
   }
   if (many->parsed()) {

@@ -83,6 +83,13 @@ struct CoverageCommand {
   bool json = false;
 };
 
+struct SqlCommand {
+  std::string file;   // a recorded run or a campaign
+  std::string query;  // one select; empty with `views`
+  bool views = false;
+  bool json = false;
+};
+
 struct Command {
   std::optional<ScenarioCommand> scenario;
   std::optional<ListCommand> list;
@@ -92,6 +99,7 @@ struct Command {
   std::optional<CoverageCommand> coverage;
   std::optional<ShrinkCommand> shrink;
   std::optional<BisectCommand> bisect;
+  std::optional<SqlCommand> sql;
   std::string text;  // to be printed instead: help, version
 };
 

@@ -86,6 +86,7 @@ std::vector<Difference> differences(const Plan& first, const Plan& second) {
   part("faults", &Plan::faults, counted(first.faults.size(), "faults"),
        counted(second.faults.size(), "faults"));
   part("duration", &Plan::duration, format_duration(first.duration), format_duration(second.duration));
+  part("settle", &Plan::settle, format_duration(first.settle), format_duration(second.settle));
   part("limits", &Plan::limits, first.limits, second.limits);
   part("sizes", &Plan::sizes, "its sizes", "its sizes");
   part("buggify", &Plan::buggify, counted(first.buggify.size(), "sites"),
