@@ -64,6 +64,8 @@ class Checker {
   virtual void on_belief(const LeaderBelief&) {}
   // Twice: when it is invoked, and when it completed.
   virtual void on_topic_call(const TopicCall&) {}
+  // All faults have ended, and what was down starts again.
+  virtual void on_healed(Instant) {}
   // Healing has taken all the time it may, and this keeps the run from being quiet: `what` is amiss in
   // `subject`.
   virtual void on_unrest(std::string_view subject, std::string_view what, Instant at) {

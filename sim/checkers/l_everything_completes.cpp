@@ -22,7 +22,16 @@ class EverythingCompletes final : public Checker {
   }
 
   void on_send_invoked(const SendOp& op) override { open_.emplace(op.record, op); }
-  void on_send_completed(const SendOp& op) override { open_.erase(op.record); }
+  void on_send_completed(const SendOp& op) override {
+    open_.erase(op.record);
+    if (op.outcome != Outcome::ok && op.error == ErrorCode::REQUEST_TIMED_OUT) gave_up(op);
+  }
+  void on_event(const NodeEvent& note) override {
+    const auto* changed = std::get_if<PartitionChanged>(note.event);
+    if (changed == nullptr) return;
+    if (const auto id = view_.names().find(changed->topic, changed->partition)) changed_[*id] = note.at;
+  }
+  void on_healed(Instant at) override { healed_ = at; }
 
   void on_assigned(const ReaderAssigned& assigned) override {
     readers_[assigned.consumer].name = assigned.name;
@@ -67,6 +76,22 @@ class EverythingCompletes final : public Checker {
   }
 
  private:
+  // A producer whose time was up, though its partition had long been as well as it gets: it was stuck.
+  void gave_up(const SendOp& op) {
+    const PartitionTruth* const truth = view_.partition(op.partition);
+    if (!healed_ || truth == nullptr || truth->claim.leader < 0) return;
+    if (static_cast<int32_t>(truth->claim.isr.size()) < view_.promise_of(op.partition).replication) return;
+    const auto changed = changed_.find(op.partition);
+    const Instant well =
+        std::max({*healed_, op.invoked, changed == changed_.end() ? *healed_ : changed->second});
+    if (op.completed - well < kLongEnough) return;
+    cry(op.completed, to_string(view_.names().name(op.partition)),
+        fmt::format(
+            "record {:016x}, sent at {} ms, was given up although nothing has changed or failed since {} ms",
+            op.record, op.invoked.ms(), well.ms()),
+        op.record);
+  }
+
   void partition(PartitionId id, Instant at) {
     const PartitionTruth* truth = view_.partition(id);
     const PartitionClaim& claim = truth->claim;
@@ -120,6 +145,11 @@ class EverythingCompletes final : public Checker {
     std::optional<ReaderCall> open;
     std::string error;
   };
+  // A healthy partition answers in milliseconds; a producer may first have to notice that a machine is gone,
+  // and back off.
+  static constexpr Duration kLongEnough = seconds(15);
+  std::optional<Instant> healed_;
+  std::map<PartitionId, Instant> changed_;  // when the controller changed it last
   std::map<RecordId, SendOp> open_;
   std::map<uint32_t, Reader> readers_;
   std::map<std::pair<PartitionId, uint32_t>, int64_t> position_;  // the next offset; -1: not begun

@@ -56,6 +56,35 @@ TEST_F(Story, LCriesForACallOfAReaderThatNeverEnds) {
   EXPECT_TRUE(cried("L"));
 }
 
+// A producer that is stuck looks like a slow one until its time is up.
+struct GivenUp : Story {
+  // Whether L minds that a send is given up so long after healing, `changed` after the partition's last
+  // change.
+  bool minded(Duration healed_ago, Duration changed_ago, ErrorCode error = ErrorCode::REQUEST_TIMED_OUT) {
+    view.promise("orders", {3, 2, false});
+    const Instant start = now;
+    const Instant end_of_it = start + seconds(100);
+    now = end_of_it - changed_ago;
+    emit(1, ControllerActivated{1});
+    const std::vector<int32_t> isr = {1, 2, 3};
+    emit(1, PartitionChanged{"orders", kTopic, 0, 1, 1, 1, isr, {}, false});
+    for (auto& checker : checkers) checker->on_healed(end_of_it - healed_ago);
+    SendOp op{1, 0, a, end_of_it - seconds(30), {}, Outcome::pending, ErrorCode::NONE, -1};
+    for (auto& checker : checkers) checker->on_send_invoked(op);
+    op.completed = end_of_it;
+    op.outcome = Outcome::unknown;
+    op.error = error;
+    for (auto& checker : checkers) checker->on_send_completed(op);
+    return cried("L");
+  }
+};
+TEST_F(GivenUp, LCriesWhereAllWasWellForLong) { EXPECT_TRUE(minded(seconds(20), seconds(20))); }
+TEST_F(GivenUp, LPermitsItSoonAfterHealing) { EXPECT_FALSE(minded(seconds(5), seconds(60))); }
+TEST_F(GivenUp, LPermitsItSoonAfterAnElection) { EXPECT_FALSE(minded(seconds(60), seconds(5))); }
+TEST_F(GivenUp, LPermitsARefusal) {
+  EXPECT_FALSE(minded(seconds(20), seconds(20), ErrorCode::MESSAGE_TOO_LARGE));
+}
+
 TEST_F(Story, LCriesWhenHealingComesToNoEnd) {
   emit(1, ControllerActivated{1});
   lead(1, 0);

@@ -284,6 +284,10 @@ void RunObserver::on_reader_call(const ReaderCall& call) {
   for (const auto& checker : checkers_) checker->on_reader_call(call);
 }
 
+void RunObserver::on_healed(Instant at) {
+  for (const auto& checker : checkers_) checker->on_healed(at);
+}
+
 void RunObserver::on_unrest(std::string_view subject, std::string_view what, Instant at) {
   for (const auto& checker : checkers_) checker->on_unrest(subject, what, at);
 }

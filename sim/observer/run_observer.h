@@ -89,6 +89,7 @@ class RunObserver {
   void on_topic_call_completed(int64_t number, const TopicCall& call);
 
   // Healing has taken all the time it may.
+  void on_healed(Instant at);
   void on_unrest(std::string_view subject, std::string_view what, Instant at);
 
   // True while sends are open: the runner waits for them after healing.

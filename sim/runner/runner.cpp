@@ -120,6 +120,7 @@ class Run final : private FaultTeller {
   void heal() {
     faults_.heal();
     cluster_.revive();
+    observer_.on_healed(world_.now());
   }
 
   void step() { world_.run_until(world_.now() + kQuietStep); }
