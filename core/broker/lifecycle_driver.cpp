@@ -19,6 +19,7 @@ LifecycleDriver::LifecycleDriver(const Env& env, ControllerChannel& channel, Lif
       changed_(env.scheduler) {}
 
 void LifecycleDriver::start(BrokerRegistrationFacts facts) {
+  if (lifecycle_.state() == BrokerState::shutting_down) return;  // given up before it began
   facts_ = std::move(facts);
   lifecycle_.start(env_.now());
   note_state();

@@ -47,6 +47,10 @@ bool take_text(Bytes& from, std::string& text) {
 
 }  // namespace
 
+std::string complaint_of(const ViolationRow& violation) {
+  return fmt::format("{} in {}: {}", violation.checker, violation.subject, violation.message);
+}
+
 SeedResult SeedResult::of(const RunSummary& summary) {
   SeedResult result;
   result.seed = summary.seed;
@@ -67,8 +71,7 @@ SeedResult SeedResult::of(const RunSummary& summary) {
     result.simulator_fault = true;
     result.complaint = summary.simulator_fault;
   } else if (!summary.violations.empty()) {
-    const ViolationRow& first = summary.violations.front();
-    result.complaint = fmt::format("{} in {}: {}", first.checker, first.subject, first.message);
+    result.complaint = complaint_of(summary.violations.front());
   }
   return result;
 }

@@ -12,6 +12,9 @@
 
 namespace ksim::sim {
 
+// "R1 in orders-0: record 00ab ...".
+std::string complaint_of(const ViolationRow& violation);
+
 // One seed, small enough to cross a pipe.
 struct SeedResult {
   uint64_t seed = 0;

@@ -50,6 +50,8 @@ struct Source {
   Result<Plan> plan(const Lineage& lineage) const;
 };
 Result<Source> load_source(const host::ScenarioCommand& command);
+// A --seed as it was typed; without one, that of seed 1. Errors: INVALID_REQUEST.
+Result<Lineage> typed_lineage(const std::optional<std::string>& seed);
 // "scenarios/NAME.toml" of this build, by name.
 std::vector<std::string> scenario_names();
 std::string scenario_path(const std::string& name);

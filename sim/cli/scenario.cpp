@@ -57,15 +57,10 @@ void report_fault(const RunSummary& summary) {
 int run_scenario(const host::ScenarioCommand& command) {
   const Result<Source> source = load_source(command);
   if (!source.ok()) return refuse(source.error().message);
-  Lineage lineage;
+  const Result<Lineage> typed = typed_lineage(command.seed);
+  if (!typed.ok()) return refuse(typed.error().message);
+  Lineage lineage = *typed;
   if (command.seeds) lineage.seed = command.seeds->first;
-  if (command.seed) {
-    const std::optional<Lineage> typed = parse_lineage(*command.seed);
-    if (!typed)
-      return refuse("--seed " + *command.seed +
-                    ": a seed is a number from 0 to 18446744073709551615, mutations behind it are +HEX");
-    lineage = *typed;
-  }
   const Result<Plan> plan = source->plan(lineage);
   if (!plan.ok()) return refuse(plan.error().message);
   if (command.print_plan) {

@@ -41,6 +41,14 @@ std::string scenario_path(const std::string& name) {
   return fmt::format("{}/{}.toml", KSIM_SCENARIO_DIR, name);
 }
 
+Result<Lineage> typed_lineage(const std::optional<std::string>& seed) {
+  if (!seed) return Lineage{};
+  if (auto lineage = parse_lineage(*seed)) return std::move(*lineage);
+  return fail(ErrorCode::INVALID_REQUEST,
+              "--seed " + *seed +
+                  ": a seed is a number from 0 to 18446744073709551615, mutations behind it are +HEX");
+}
+
 Result<Source> load_source(const host::ScenarioCommand& command) {
   Source source;
   for (const auto& [key, value] : command.settings) source.settings.push_back({key, value});

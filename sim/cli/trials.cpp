@@ -21,24 +21,14 @@ Result<Plan> chosen_plan(const host::RunChoice& choice) {
   command.seed = choice.seed;
   command.settings = choice.settings;
   TRY_ASSIGN(const Source source, load_source(command));
-  Lineage lineage;
-  if (choice.seed) {
-    const std::optional<Lineage> typed = parse_lineage(*choice.seed);
-    if (!typed) {
-      return fail(ErrorCode::INVALID_REQUEST, "--seed " + *choice.seed +
-                                                  ": a seed is a number from 0 to 18446744073709551615, "
-                                                  "mutations behind it are +HEX");
-    }
-    lineage = *typed;
-  }
+  TRY_ASSIGN(const Lineage lineage, typed_lineage(choice.seed));
   return source.plan(lineage);
 }
 
 std::vector<std::string> causes_of(const RunSummary& summary) {
   std::vector<std::string> causes;
   for (const ViolationRow& violation : summary.violations)
-    causes.push_back(
-        cause_of(fmt::format("{} in {}: {}", violation.checker, violation.subject, violation.message)));
+    causes.push_back(cause_of(complaint_of(violation)));
   return causes;
 }
 

@@ -1,48 +1,20 @@
 #include <algorithm>
 #include <charconv>
-#include <functional>
 #include <limits>
 #include <set>
 
 #include <fmt/format.h>
 
-#define TOML_EXCEPTIONS 0
-#define TOML_HEADER_ONLY 1
-#include <toml++/toml.h>
-
-#include "core/base/assert.h"
 #include "core/base/hash.h"
 #include "core/base/hooks.h"
+#include "sim/plan/check_whole.h"
+#include "sim/plan/drawing.h"
 #include "sim/plan/plan.h"
-#include "sim/plan/storm.h"
 #include "sim/plan/tiny.h"
 #include "sim/plan/words.h"
 
 namespace ksim::sim {
 namespace {
-
-// The first thing that is wrong with a text, where it stands.
-class Complaint {
- public:
-  explicit Complaint(std::string file) : file_(std::move(file)) {}
-  void at(const toml::source_region& where, std::string what) {
-    if (!text_.empty()) return;
-    text_ = where.begin.line > 0
-                ? fmt::format("{}:{}:{}: {}", file_, where.begin.line, where.begin.column, what)
-                : fmt::format("{}: {}", file_, what);
-  }
-  void at(const Place& where, std::string what) {
-    toml::source_region region;
-    region.begin = {where.line, where.column};
-    at(region, std::move(what));
-  }
-  bool any() const { return !text_.empty(); }
-  const std::string& text() const { return text_; }
-
- private:
-  std::string file_;
-  std::string text_;
-};
 
 // One table, read key by key; whatever was not asked for is an unknown key.
 class Section {
@@ -242,153 +214,6 @@ void note_places(const toml::node& node, const std::string& path, std::map<std::
   }
 }
 
-uint64_t draw_below(uint64_t seed, const std::string& path, uint64_t bound) {
-  __extension__ using Wide = unsigned __int128;
-  return static_cast<uint64_t>((static_cast<Wide>(mix64(seed, hash_text(path))) * bound) >> 64);
-}
-
-// { between = [a, b] } or { one_of = [...] }: the drawn value; null if the table is neither.
-std::unique_ptr<toml::node> drawn(const toml::table& table, const std::string& path, uint64_t seed,
-                                  Complaint& complaint) {
-  if (table.size() != 1) return nullptr;
-  const auto only = table.begin();
-  const std::string_view key = only->first.str();
-  const toml::node& value = only->second;
-  const toml::array* array = value.as_array();
-  if (key == "one_of") {
-    if (array == nullptr || array->empty()) {
-      complaint.at(value.source(), path + ": one_of needs a list of values");
-      return nullptr;
-    }
-    const toml::node& chosen = (*array)[draw_below(seed, path, array->size())];
-    std::unique_ptr<toml::node> copy;
-    chosen.visit([&copy](const auto& node) { copy = std::make_unique<std::decay_t<decltype(node)>>(node); });
-    return copy;
-  }
-  if (key != "between") return nullptr;
-  if (array != nullptr && array->size() == 2) {
-    const auto low = (*array)[0].value_exact<int64_t>();
-    const auto high = (*array)[1].value_exact<int64_t>();
-    if (low && high && *low <= *high) {
-      const auto span = static_cast<uint64_t>(*high - *low) + 1;
-      return std::make_unique<toml::value<int64_t>>(*low +
-                                                    static_cast<int64_t>(draw_below(seed, path, span)));
-    }
-    const Duration first = parse_duration((*array)[0].value_or(std::string_view{})).value_or(Duration{-1});
-    const Duration last = parse_duration((*array)[1].value_or(std::string_view{})).value_or(Duration{-1});
-    if (first.ns >= 0 && first <= last) {
-      // Whole microseconds: enough to differ, and readable.
-      const auto span = static_cast<uint64_t>((last - first).ns / 1000) + 1;
-      const Duration chosen = first + microseconds(static_cast<int64_t>(draw_below(seed, path, span)));
-      return std::make_unique<toml::value<std::string>>(format_duration(chosen));
-    }
-  }
-  complaint.at(value.source(), path + ": between needs two numbers or two durations, the smaller first");
-  return nullptr;
-}
-
-void resolve(toml::node& node, const std::string& path, uint64_t seed, Complaint& complaint);
-
-template <class Container, class Set>
-void resolve_child(Container&, toml::node& child, const std::string& path, uint64_t seed,
-                   Complaint& complaint, Set set) {
-  if (toml::table* table = child.as_table()) {
-    if (auto value = drawn(*table, path, seed, complaint)) return set(*value);
-  }
-  resolve(child, path, seed, complaint);
-}
-
-void resolve(toml::node& node, const std::string& path, uint64_t seed, Complaint& complaint) {
-  if (toml::table* table = node.as_table()) {
-    std::vector<std::string> keys;
-    for (const auto& [key, value] : *table) keys.emplace_back(key.str());
-    for (const std::string& key : keys) {
-      const std::string child_path = path.empty() ? key : path + "." + key;
-      if (child_path == "cluster.shards") continue;  // drawn for each node
-      resolve_child(*table, *table->get(key), child_path, seed, complaint, [&](const toml::node& value) {
-        value.visit([&](const auto& v) { table->insert_or_assign(key, v); });
-      });
-    }
-  } else if (toml::array* array = node.as_array()) {
-    for (size_t i = 0; i < array->size(); ++i) {
-      resolve_child(
-          *array, (*array)[i], path + "." + std::to_string(i), seed, complaint, [&](const toml::node& value) {
-            value.visit(
-                [&](const auto& v) { array->replace(array->cbegin() + static_cast<std::ptrdiff_t>(i), v); });
-          });
-    }
-  }
-}
-
-// ---- --set ----
-
-std::optional<std::vector<std::string>> split_path(std::string_view key) {
-  std::vector<std::string> parts(1);
-  bool quoted = false;
-  for (char c : key) {
-    if (c == '"') {
-      quoted = !quoted;
-    } else if (c == '.' && !quoted) {
-      parts.emplace_back();
-    } else {
-      parts.back().push_back(c);
-    }
-  }
-  if (quoted) return std::nullopt;
-  for (const std::string& part : parts) {
-    if (part.empty()) return std::nullopt;
-  }
-  return parts;
-}
-
-toml::node* element_of(toml::array& array, const std::string& part) {
-  size_t index = 0;
-  const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), index);
-  if (error == std::errc{} && end == part.data() + part.size())
-    return index < array.size() ? &array[index] : nullptr;
-  for (toml::node& element : array) {
-    const toml::table* table = element.as_table();
-    if (table != nullptr && (*table)["name"].value_or(std::string_view{}) == part) return &element;
-  }
-  return nullptr;
-}
-
-bool apply(toml::table& root, const Setting& setting, std::string& why) {
-  const auto parts = split_path(setting.key);
-  if (!parts) {
-    why = fmt::format("--set {}: not a dotted key", setting.key);
-    return false;
-  }
-  toml::node* at = &root;
-  for (size_t i = 0; i + 1 < parts->size(); ++i) {
-    const std::string& part = (*parts)[i];
-    if (toml::array* array = at->as_array()) {
-      at = element_of(*array, part);
-    } else if (toml::table* table = at->as_table()) {
-      if (!table->contains(part)) table->insert(part, toml::table{});
-      at = table->get(part);
-    } else {
-      at = nullptr;
-    }
-    if (at == nullptr) {
-      why = fmt::format("--set {}: there is no \"{}\"", setting.key, part);
-      return false;
-    }
-  }
-  toml::table* table = at->as_table();
-  if (table == nullptr) {
-    why = fmt::format("--set {}: not inside a table", setting.key);
-    return false;
-  }
-  const auto parsed = toml::parse("x = " + setting.value);
-  if (parsed && parsed.table().size() == 1) {
-    parsed.table().get("x")->visit([&](const auto& value) { table->insert_or_assign(parts->back(), value); });
-  } else {
-    table->insert_or_assign(parts->back(), setting.value);
-  }
-  return true;
-}
-
 // ---- the plan ----
 
 void read_node(Section& from, NodePlan& node) {
@@ -448,8 +273,6 @@ void read_cluster(Section& from, Plan& plan, Complaint& complaint) {
   });
 }
 
-// Of one kind; check_whole() looks at their sum.
-constexpr size_t kMostClients = 10'000;
 constexpr int64_t kMostRecordBytes = 64LL << 20;
 
 template <class T>
@@ -656,76 +479,6 @@ void read_buggify(Section& from, Plan& plan) {
   from.texts("buggify", plan.buggify);
 }
 
-using Complain = std::function<void(const std::string& path, std::string what)>;
-
-// What is well by itself and too much together.
-void check_sizes(const Plan& plan, const Complain& complain) {
-  constexpr int64_t kMostReplicas = 200'000;
-  constexpr uint64_t kMostBurstBytes = 1ULL << 30;
-  const size_t clients = plan.producers.size() + plan.consumers.size() + plan.raw_drivers.size() +
-                         plan.admins.size() + plan.workloads.size();
-  if (clients > kMostClients) complain("", fmt::format("at most {} clients, all together", kMostClients));
-  int64_t replicas = 0;
-  for (const TopicPlan& topic : plan.topics) {
-    replicas += int64_t{topic.partitions} * topic.replication;
-    if (replicas > kMostReplicas)
-      complain(topic.path, fmt::format("more than {} replicas of partitions, all together", kMostReplicas));
-  }
-  for (const ProducerPlan& producer : plan.producers) {
-    if (uint64_t{producer.burst} * producer.record_bytes > kMostBurstBytes)
-      complain(producer.path, fmt::format("{}: a burst of {} records of {} bytes: at most 1 GiB",
-                                          producer.name, producer.burst, producer.record_bytes));
-  }
-}
-
-// Names stand in reports and in the history as they are.
-void check_names(const Plan& plan, const Complain& complain) {
-  const auto check = [&](const std::string& path, const std::string& name) {
-    if (!is_plain_name(name)) complain(path, path + ": a name has 1 to 200 letters, digits and \"._-\"");
-  };
-  check("scenario", plan.scenario);
-  for (const ProducerPlan& producer : plan.producers) check(producer.path + ".name", producer.name);
-  for (const ConsumerPlan& consumer : plan.consumers) check(consumer.path + ".name", consumer.name);
-  for (const RawDriverPlan& driver : plan.raw_drivers) check(driver.path + ".name", driver.name);
-  for (const AdminPlan& admin : plan.admins) check(admin.path + ".name", admin.name);
-  for (const WorkloadPlan& workload : plan.workloads) check(workload.path + ".name", workload.name);
-  for (const NodePlan& node : plan.cluster.nodes) {
-    if (!node.rack.empty()) check(node.path == "cluster" ? "cluster.racks" : node.path + ".rack", node.rack);
-  }
-}
-
-void check_whole(const Plan& plan, const Complain& complain) {
-  check_names(plan, complain);
-  check_sizes(plan, complain);
-  std::set<int32_t> ids;
-  int32_t brokers = 0;
-  for (const NodePlan& node : plan.cluster.nodes) {
-    if (!ids.insert(node.id).second)
-      complain(node.path + ".id", fmt::format("cluster: two nodes have the id {}", node.id));
-    if (node.broker) ++brokers;
-  }
-  std::vector<std::string> topics;
-  for (const TopicPlan& topic : plan.topics) {
-    topics.push_back(topic.name);
-    if (topic.replication > brokers) {
-      complain(topic.path + ".replication",
-               fmt::format("topic {}: replication {} needs as many brokers, there are {}", topic.name,
-                           topic.replication, brokers));
-    }
-  }
-  const auto check = [&](const std::string& path, const std::string& name, const std::string& topic) {
-    if (std::find(topics.begin(), topics.end(), topic) != topics.end()) return;
-    complain(path + ".topic", fmt::format("{}: no topic \"{}\"{}", name, topic, did_you_mean(topic, topics)));
-  };
-  for (const ProducerPlan& producer : plan.producers) check(producer.path, producer.name, producer.topic);
-  for (const ConsumerPlan& consumer : plan.consumers) check(consumer.path, consumer.name, consumer.topic);
-  for (const RawDriverPlan& driver : plan.raw_drivers) check(driver.path, driver.name, driver.topic);
-  for (const AdminPlan& admin : plan.admins) check(admin.path, admin.name, admin.topic);
-  for (const WorkloadPlan& workload : plan.workloads) {
-    if (!workload.topic.empty()) check(workload.path, workload.name, workload.topic);
-  }
-}
-
 // Without `draw` the text is a plan's, and says everything itself.
 Plan read_plan(const toml::table& table, bool draw, uint64_t seed, const std::string& name,
                const Vocabulary& words, std::map<std::string, Place> places, Complaint& complaint) {
@@ -776,25 +529,6 @@ Plan read_plan(const toml::table& table, bool draw, uint64_t seed, const std::st
   return plan;
 }
 
-// draws = "storm": what the scenario does not say itself comes from a drawn plan.
-void put_under(toml::table& table, uint64_t seed, const Vocabulary& words, Complaint& complaint) {
-  const toml::node* draws = table.get("draws");
-  if (draws == nullptr) return;
-  if (draws->value_or(std::string_view{}) != "storm") {
-    complaint.at(draws->source(), "draws: expected \"storm\"");
-    return;
-  }
-  table.erase("draws");
-  toml::parse_result drawn = toml::parse(print_plan(draw_storm(seed, words)));
-  ENSURE(drawn);
-  for (const std::string_view own : {"scenario", "seed"}) drawn.table().erase(own);
-  for (auto&& [key, value] : std::move(drawn).table()) {
-    if (table.contains(key)) continue;
-    const std::string name(key.str());
-    value.visit([&](auto& node) { table.insert(name, std::move(node)); });
-  }
-}
-
 Result<Plan> make(std::string_view text, const std::string& name, std::optional<uint64_t> seed,
                   const std::vector<Setting>& settings, const Vocabulary& words) {
   Complaint complaint(name);
@@ -809,13 +543,13 @@ Result<Plan> make(std::string_view text, const std::string& name, std::optional<
   if (seed) put_under(table, *seed, words, complaint);
   for (const Setting& setting : settings) {
     std::string why;
-    if (!apply(table, setting, why)) return fail(ErrorCode::INVALID_REQUEST, why);
+    if (!apply_setting(table, setting, why)) return fail(ErrorCode::INVALID_REQUEST, why);
   }
   if (seed && table.contains("seed")) {
     complaint.at(table.get("seed")->source(),
                  "seed: a scenario is drawn with the seed of the command line (--seed)");
   }
-  if (seed) resolve(table, {}, *seed, complaint);
+  if (seed) draw_all(table, *seed, complaint);
   std::string scenario = name;
   if (const size_t slash = scenario.rfind('/'); slash != std::string::npos)
     scenario = scenario.substr(slash + 1);

@@ -34,6 +34,9 @@ struct NodePlan {
   std::string path;   // of its table
 };
 
+// "broker-1", "controller-101".
+std::string machine_name(const NodePlan& node);
+
 struct ClusterPlan {
   std::vector<NodePlan> nodes;
   Properties config;  // server.properties of every node

@@ -78,6 +78,10 @@ void print_workload(Lines& to, const WorkloadPlan& workload) {
 
 }  // namespace
 
+std::string machine_name(const NodePlan& node) {
+  return fmt::format("{}-{}", node.broker ? "broker" : "controller", node.id);
+}
+
 std::string print_plan(const Plan& plan) {
   Lines to;
   to.text("scenario", plan.scenario);

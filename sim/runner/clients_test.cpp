@@ -2,9 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "sim/faults/all.h"
-#include "sim/runner/check_plan.h"
-#include "sim/runner/runner.h"
+#include "sim/runner/test_run.h"
 
 namespace ksim::sim {
 namespace {
@@ -37,15 +35,8 @@ struct Lived {
 };
 
 Lived live(std::string_view faults) {
-  const Plan plan =
-      draw_plan(std::string(kCluster) + std::string(faults), "clients", 1, {}, fault_vocabulary()).value();
-  EXPECT_EQ(what_is_wrong(plan, "clients", true).value_or(""), "");
-  RunMemory memory;
-  Lived lived{run_plan(plan, {}, memory), {}};
-  EXPECT_EQ(lived.summary.simulator_fault, "");
-  for (const ViolationRow& row : lived.summary.violations)
-    ADD_FAILURE() << row.checker << " in " << row.subject << ": " << row.message;
-  for (const FaultRow& row : lived.summary.faults) lived.effects += row.effect + "\n";
+  Lived lived{run_well(std::string(kCluster) + std::string(faults)), {}};
+  lived.effects = effects_of(lived.summary);
   return lived;
 }
 

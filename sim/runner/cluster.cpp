@@ -62,10 +62,6 @@ Cluster::Cluster(World& world, const Plan& plan, RunObserver& observer, WorldPee
 
 Cluster::~Cluster() { world_.watch(nullptr); }
 
-std::string machine_name(const NodePlan& node) {
-  return fmt::format("{}-{}", node.broker ? "broker" : "controller", node.id);
-}
-
 static std::string listeners_of(const NodePlan& node, uint16_t broker_port) {
   std::string listeners;
   if (node.broker) listeners = fmt::format("PLAINTEXT://{}:{}", machine_name(node), broker_port);

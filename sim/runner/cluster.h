@@ -20,8 +20,6 @@ namespace ksim::sim {
 using NodeProcessMaker = std::function<std::unique_ptr<Process>(
     const std::string& properties, const Limits& limits, const std::vector<Env*>& shards)>;
 
-// "broker-1", "controller-101".
-std::string machine_name(const NodePlan& node);
 // server.properties of a node of the plan, as text.
 std::string server_properties(const Plan& plan, const NodePlan& node);
 

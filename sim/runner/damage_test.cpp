@@ -5,9 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "sim/faults/all.h"
-#include "sim/runner/check_plan.h"
-#include "sim/runner/runner.h"
+#include "sim/runner/test_run.h"
 
 namespace ksim::sim {
 namespace {
@@ -45,29 +43,15 @@ lasts = "10s"
 )toml";
 
 RunSummary run(std::string_view faults, bool checkers = true) {
-  const Plan plan =
-      draw_plan(std::string(kCluster) + std::string(faults), "damage", 1, {}, fault_vocabulary()).value();
-  EXPECT_EQ(what_is_wrong(plan, "damage", true).value_or(""), "");
-  RunMemory memory;
   RunRequest request;
   request.checkers = checkers;
-  const RunSummary summary = run_plan(plan, request, memory);
-  EXPECT_EQ(summary.simulator_fault, "");
-  for (const ViolationRow& row : summary.violations)
-    ADD_FAILURE() << row.checker << " in " << row.subject << ": " << row.message;
-  return summary;
+  return run_well(std::string(kCluster) + std::string(faults), request);
 }
 
 uint64_t reached(const RunSummary& summary, std::string_view mark) {
   const auto found = std::find_if(summary.marks.begin(), summary.marks.end(),
                                   [&](const MarkRow& row) { return row.name == mark; });
   return found == summary.marks.end() ? 0 : found->reached;
-}
-
-std::string effects(const RunSummary& summary) {
-  std::string all;
-  for (const FaultRow& row : summary.faults) all += row.effect + "\n";
-  return all;
 }
 
 TEST(Damage, AFollowerDoesNotTakeItAndAReaderWaits) {
@@ -79,8 +63,8 @@ at = "11s"
 lasts = "100ms"
 )toml");
   EXPECT_GT(reached(summary, "replica.append_failed"), 0U);
-  EXPECT_NE(effects(summary).find("1 of 1 damaged places were put right"), std::string::npos)
-      << effects(summary);
+  EXPECT_NE(effects_of(summary).find("1 of 1 damaged places were put right"), std::string::npos)
+      << effects_of(summary);
   EXPECT_EQ(summary.counts.lost, 0U);
   EXPECT_GT(summary.counts.acknowledged, 200U);
 }

@@ -81,15 +81,16 @@ TEST(Plans, PrintedAndReadAreTheSameRun) {
 TEST(Extending, TheExampleCounts) {
   RunMemory memory;
   for (uint64_t seed = 1; seed <= 3; ++seed) {
-    const RunSummary run = play(plan_of(std::string(KSIM_SOURCE_DIR) + "/scenarios/counter.toml", seed), {}, memory);
+    const RunSummary run =
+        play(plan_of(std::string(KSIM_SOURCE_DIR) + "/scenarios/counter.toml", seed), {}, memory);
     EXPECT_TRUE(run.holds()) << seed;
     EXPECT_GT(run.counts.batches, 100U);
     EXPECT_EQ(run.checkers.back().code, "X1");
   }
 }
 
-// What is amiss without faults is the system's own doing, or the scenario's. Reads that buggify slows down, by 300 ms
-// each, may follow upon one another.
+// What is amiss without faults is the system's own doing, or the scenario's. Reads that buggify slows down,
+// by 300 ms each, may follow upon one another.
 TEST(Calm, WithoutItsFaultsAScenarioLosesNothingAndIsNeverUnavailable) {
   RunMemory memory;
   RunRequest calm;

@@ -47,10 +47,6 @@ std::function<bool(Plan&)> on_fault(size_t place, F change) {
   return [place, change](Plan& plan) { return place < plan.faults.size() && change(plan.faults[place]); };
 }
 
-std::string name_of(const NodePlan& node) {
-  return fmt::format("{}-{}", node.broker ? "broker" : "controller", node.id);
-}
-
 }  // namespace
 
 std::vector<Edit> shorter(const Plan& plan) {
@@ -69,7 +65,7 @@ std::vector<Edit> shorter(const Plan& plan) {
 std::vector<Edit> without_nodes(const Plan& plan) {
   std::vector<Edit> edits;
   for (const NodePlan& node : plan.cluster.nodes) {
-    edits.push_back({"without " + name_of(node), [id = node.id](Plan& p) {
+    edits.push_back({"without " + machine_name(node), [id = node.id](Plan& p) {
                        return std::erase_if(p.cluster.nodes, [id](const NodePlan& n) { return n.id == id; }) >
                               0;
                      }});
@@ -77,14 +73,14 @@ std::vector<Edit> without_nodes(const Plan& plan) {
   // Its replicas go with it.
   for (const NodePlan& node : plan.cluster.nodes) {
     if (!node.broker) continue;
-    edits.push_back({"without " + name_of(node) + " and a replica of each topic", [id = node.id](Plan& p) {
-                       for (TopicPlan& topic : p.topics) {
-                         if (--topic.replication < 1) return false;
-                       }
-                       return std::erase_if(p.cluster.nodes, [id](const NodePlan& n) { return n.id == id; }) >
-                              0;
-                     }});
-    edits.push_back({name_of(node) + " has one shard", [id = node.id](Plan& p) {
+    edits.push_back(
+        {"without " + machine_name(node) + " and a replica of each topic", [id = node.id](Plan& p) {
+           for (TopicPlan& topic : p.topics) {
+             if (--topic.replication < 1) return false;
+           }
+           return std::erase_if(p.cluster.nodes, [id](const NodePlan& n) { return n.id == id; }) > 0;
+         }});
+    edits.push_back({machine_name(node) + " has one shard", [id = node.id](Plan& p) {
                        for (NodePlan& n : p.cluster.nodes) {
                          if (n.id == id) return set(n.shards, 1U);
                        }
@@ -197,7 +193,7 @@ std::vector<SettingPlace> settings_of(const Plan& plan) {
     for (const auto& [key, value] : config) places.push_back({owner, key});
   };
   add("cluster", plan.cluster.config);
-  for (const NodePlan& node : plan.cluster.nodes) add(name_of(node), node.config);
+  for (const NodePlan& node : plan.cluster.nodes) add(machine_name(node), node.config);
   for (const TopicPlan& topic : plan.topics) add("topic " + topic.name, topic.config);
   for (const ProducerPlan& producer : plan.producers) add(producer.name, producer.config);
   for (const ConsumerPlan& consumer : plan.consumers) add(consumer.name, consumer.config);
@@ -207,7 +203,7 @@ std::vector<SettingPlace> settings_of(const Plan& plan) {
 Properties* settings_of_owner(Plan& plan, const std::string& owner) {
   if (owner == "cluster") return &plan.cluster.config;
   for (NodePlan& node : plan.cluster.nodes) {
-    if (name_of(node) == owner) return &node.config;
+    if (machine_name(node) == owner) return &node.config;
   }
   for (TopicPlan& topic : plan.topics) {
     if ("topic " + topic.name == owner) return &topic.config;
