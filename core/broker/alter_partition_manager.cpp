@@ -6,6 +6,10 @@ namespace ksim::broker {
 namespace {
 
 constexpr Duration kAlterPartitionRetry = milliseconds(50);
+// Where alter_partition.held and .late are active: long enough for a broker to come back, and for a replica
+// to lag.
+constexpr Duration kHeld = milliseconds(300);
+constexpr Duration kLate = milliseconds(1200);
 
 // The request for what is in flight; arrays live in the arena. Topics and partitions in the order of keys.
 wire::AlterPartitionRequest make_request(const std::map<PartitionKey, IsrProposal>& proposals,
@@ -96,8 +100,10 @@ void AlterPartitionManager::loop() {
 bool AlterPartitionManager::send_all() {
   wire::Arena arena;
   const auto request = make_request(queue_.take(), identity_.broker_id, identity_.broker_epoch(), arena);
+  env_.dawdle(Site::alter_partition_held, 100, kHeld);
   // Without an end: the change stays pending until the controller has decided it.
   auto reply = channel_.call(request, Instant::never());
+  env_.dawdle(Site::alter_partition_late, 100, kLate);
   // The controller may then be asked again for what it has done already, and says so.
   const bool lost = env_.buggify(Site::alter_partition_lost, 100);
   if (lost || !reply.ok() || error_code_of((*reply)->error_code) != ErrorCode::NONE) {

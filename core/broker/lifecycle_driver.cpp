@@ -130,6 +130,7 @@ void LifecycleDriver::send_registration() {
 }
 
 void LifecycleDriver::send_heartbeat(const Lifecycle::Request& request) {
+  env_.dawdle(Site::heartbeat_late, 40, options_.session_timeout);
   wire::Arena arena;
   wire::BrokerHeartbeatRequest message;
   message.broker_id = facts_.broker_id;

@@ -145,7 +145,7 @@ ReadOutcome Partition::read(const ReadAsk& ask, const ReadParams& params, bool m
   if (auto refused = diverges(ask, outcome)) return *refused;
 
   auto data = log_->read(ask.fetch_offset, ask.max_bytes, params.isolation, min_one_batch);
-  if (env_.buggify(Site::fetch_slow_read, 20)) env_.sleep(kSlowRead);
+  env_.dawdle(Site::fetch_slow_read, 20, kSlowRead);
   if (!data.ok()) {
     outcome.error = data.error().code;
     if (outcome.error == ErrorCode::KAFKA_STORAGE_ERROR) host_.moved(*this);

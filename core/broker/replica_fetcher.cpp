@@ -5,6 +5,11 @@
 #include "core/wire/messages/list_offsets.h"
 
 namespace ksim::broker {
+namespace {
+
+constexpr Duration kLate = milliseconds(150);  // where replica.append_late is active
+
+}  // namespace
 
 // ---- all fetchers ----
 
@@ -240,6 +245,7 @@ void ReplicaFetcher::take_partition(const FetchKey& name, const FetchAsk& ask,
 
 Result<void> ReplicaFetcher::append(Partition& partition, const FetchAsk& ask,
                                     const wire::FetchResponsePartitionData& data) {
+  env_.dawdle(Site::replica_append_late, 20, kLate);
   if (data.diverging_epoch.epoch >= 0 || data.diverging_epoch.end_offset >= 0) {
     TRY(partition.truncate_to_divergence(*ask.current_leader_epoch,
                                          {data.diverging_epoch.epoch, data.diverging_epoch.end_offset}));

@@ -91,6 +91,10 @@ AppendResult ReplicaManager::append_one(AppendItem& item, int16_t acks, storage:
   }
   Partition& partition = **found;
   const MutableBytes records = item.frame.writable().subspan(item.offset, item.size_bytes);
+  if (origin == storage::AppendOrigin::client && env_.buggify(Site::produce_refused, 40)) {
+    result.error = acks == -1 ? ErrorCode::NOT_ENOUGH_REPLICAS : ErrorCode::KAFKA_STORAGE_ERROR;
+    return result;
+  }
   auto appended = partition.append(records, acks, origin, item.guard);
   if (!appended.ok()) {
     ProduceFailure failure = std::move(appended).error();
@@ -124,6 +128,7 @@ void ReplicaManager::await_acks(AppendResults appended, int16_t acks, Deadline d
   const auto flushes = [](const AppendResult& result) { return result.flush_to >= 0; };
   if (acks == 0 || (acks == 1 && std::none_of(appended.begin(), appended.end(), flushes)))
     return done(std::move(appended));
+  if (env_.buggify(Site::produce_timed_out, 20)) deadline = env_.now();
   auto operation = std::make_shared<DelayedProduce>(*this, std::move(appended), acks, std::move(done));
   const std::vector<PartitionKey> keys = operation->keys();
   if (!produces_.try_complete_else_watch(operation, keys, deadline)) duty_.watch(deadline);

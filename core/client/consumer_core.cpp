@@ -54,6 +54,7 @@ ConsumerCore::ConsumerCore(const ConsumerConfig& config, MetadataCache& metadata
 
 void ConsumerCore::assign(const std::vector<TopicPartition>& partitions, Instant now) {
   subscriptions_.assign(partitions);
+  assigned_anew_ = true;
   metadata_.want_only(subscriptions_.topics(), now);
 }
 
@@ -73,10 +74,12 @@ void ConsumerCore::back_off(PartitionPosition& position, Instant now) {
 
 // ---- requests ----
 
-bool ConsumerCore::is_buffered(const TopicPartition& partition) const {
-  if (next_ != nullptr && next_->partition() == partition) return true;
-  return std::any_of(buffer_.begin(), buffer_.end(),
-                     [&](const Completed& fetch) { return fetch->partition() == partition; });
+std::vector<TopicPartition> ConsumerCore::buffered() const {
+  std::vector<TopicPartition> partitions;
+  if (next_ != nullptr) partitions.push_back(next_->partition());
+  for (const Completed& fetch : buffer_) partitions.push_back(fetch->partition());
+  std::sort(partitions.begin(), partitions.end());
+  return partitions;
 }
 
 int32_t ConsumerCore::fetch_node(const TopicPartition& partition, PartitionPosition& position, Instant now) {
@@ -93,9 +96,12 @@ int32_t ConsumerCore::fetch_node(const TopicPartition& partition, PartitionPosit
 
 std::vector<ConsumerCore::Fetch> ConsumerCore::fetches(const CanSend& can_send, Instant now) {
   std::map<int32_t, std::vector<FetchSession::Asked>> wanted;
+  const std::vector<TopicPartition> waiting = buffered();
   for (SubscriptionState::Entry* const entry : subscriptions_.order()) {
     auto& [partition, position] = *entry;
-    if (!position.is_fetchable() || now < position.not_before || is_buffered(partition)) continue;
+    if (!position.is_fetchable() || now < position.not_before ||
+        std::binary_search(waiting.begin(), waiting.end(), partition))
+      continue;
     const TopicMetadata* const topic = metadata_.topic(partition.topic);
     if (!position.position()->leader.has_leader() || topic == nullptr) {
       metadata_wish_ = true;

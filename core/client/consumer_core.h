@@ -55,10 +55,17 @@ class ConsumerCore {
   // whether it knows OffsetForLeaderEpoch well enough.
   template <class CanValidate>
   void begin_round(CanValidate can_validate) {
+    // A position that comes in between takes the leader that is known then.
+    if (!assigned_anew_ && metadata_seen_ == metadata_.version()) {
+      metadata_wish_ = metadata_wish_ || leaderless_;
+      return;
+    }
+    assigned_anew_ = leaderless_ = false;
+    metadata_seen_ = metadata_.version();
     for (SubscriptionState::Entry* const entry : subscriptions_.order()) {
       auto& [partition, position] = *entry;
       const LeaderAndEpoch leader = metadata_.leader(partition);
-      if (!leader.has_leader()) metadata_wish_ = true;
+      if (!leader.has_leader()) metadata_wish_ = leaderless_ = true;
       position.leader_is(leader, !leader.has_leader() || can_validate(leader.leader_id));
       if (position.state() == FetchState::initializing) subscriptions_.reset_by_policy(position);
     }
@@ -120,7 +127,7 @@ class ConsumerCore {
  private:
   using Completed = std::unique_ptr<CompletedFetch>;
 
-  bool is_buffered(const TopicPartition& partition) const;
+  std::vector<TopicPartition> buffered() const;  // in order
   int32_t fetch_node(const TopicPartition& partition, PartitionPosition& position, Instant now);
   void take_partition(int32_t node, const TopicPartition& partition, const wire::FetchResponse& response,
                       const wire::FetchResponsePartitionData& data, const std::shared_ptr<const void>& frame);
@@ -143,6 +150,10 @@ class ConsumerCore {
   std::optional<ConsumerError> pending_error_;
   uint64_t truncations_ = 0;
   bool metadata_wish_ = false;
+  // Of the last look at all leaders.
+  bool assigned_anew_ = false;
+  bool leaderless_ = false;
+  uint64_t metadata_seen_ = 0;
 };
 
 }  // namespace ksim::client

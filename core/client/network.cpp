@@ -261,6 +261,7 @@ void ClientNetwork::bury() {
 
 void ClientNetwork::close_idle(Instant now) {
   for (auto& [id, node] : nodes_) {
+    if (is_connected(node) && env_.buggify(Site::client_disconnects, 100)) discard(node);
     if (!is_connected(node) || node.connection->in_flight() > 0) continue;
     if (node.last_used + milliseconds(config_.connections_max_idle_ms) <= now) discard(node);
   }

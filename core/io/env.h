@@ -33,6 +33,10 @@ struct Env {
   }
   void reached(Mark mark, std::string_view subject) const { ksim::reached(hooks, mark, subject); }
   bool buggify(Site site, uint32_t per_mille) const { return ksim::buggify(hooks, site, per_mille); }
+  // For a site whose rare path is the same one, later.
+  void dawdle(Site site, uint32_t per_mille, Duration how_long) const {
+    if (buggify(site, per_mille)) sleep(how_long);
+  }
 };
 
 }  // namespace ksim

@@ -69,6 +69,8 @@ ControllerSettings controller_settings(std::string cluster_id, const ServerConfi
   ControllerSettings settings;
   settings.cluster_id = std::move(cluster_id);
   for (const QuorumVoter& voter : server.voters()) settings.voters.push_back(voter.id);
+  settings.max_elections_per_round = static_cast<size_t>(server.limits().elections_per_round);
+  settings.producer_id_block = server.limits().producer_id_block;
   return settings;
 }
 

@@ -51,6 +51,7 @@ struct ControllerSettings {
   std::vector<std::pair<std::string, int16_t>> bootstrap_features = default_feature_levels();
   size_t max_records_per_request = 10'000;  // rule C4
   size_t max_elections_per_round = 1'000;   // rule C37
+  int64_t producer_id_block = 1'000;        // rule C43
 };
 
 // As a node's configuration has it.

@@ -10,8 +10,6 @@
 namespace ksim {
 namespace {
 
-constexpr int64_t kProducerIdBlock = 1000;  // rule C43
-
 Result<void> check_features(const wire::BrokerRegistrationRequest& request, const FeaturesImage& features) {
   const auto range_of = [&](std::string_view name) {
     for (const wire::BrokerRegistrationRequestFeature& feature : request.features) {
@@ -379,7 +377,7 @@ ControllerStep Controller::allocate_producer_ids(const wire::AllocateProducerIds
   ErrorCode code = ErrorCode::NONE;
   if (const auto checked = check_broker_epoch(request.broker_id, request.broker_epoch); !checked.ok()) {
     code = checked.error().code;
-  } else if (start > INT64_MAX - kProducerIdBlock) {
+  } else if (start > INT64_MAX - settings_.producer_id_block) {
     code = ErrorCode::UNKNOWN_SERVER_ERROR;
   }
   reply.response.error_code = number(code);
@@ -388,10 +386,10 @@ ControllerStep Controller::allocate_producer_ids(const wire::AllocateProducerIds
   wire::ProducerIdsRecord record;
   record.broker_id = request.broker_id;
   record.broker_epoch = request.broker_epoch;
-  record.next_producer_id = start + kProducerIdBlock;
+  record.next_producer_id = start + settings_.producer_id_block;
   op.write(record, 0);
   reply.response.producer_id_start = start;
-  reply.response.producer_id_len = static_cast<int32_t>(kProducerIdBlock);
+  reply.response.producer_id_len = static_cast<int32_t>(settings_.producer_id_block);
   return run(op, true);
 }
 

@@ -163,8 +163,9 @@ Result<void> Log::note_epochs(Bytes batches) {
 
 Result<AppendInfo> Log::append_locked(Bytes batches, const Analysis& analysis) {
   if (auto noted = note_epochs(batches); !noted.ok()) return failure(std::move(noted).error());
-  if (active()->should_roll(options_.config, batches.size(), analysis.max_timestamp_ms, analysis.last_offset,
-                            env_.clock.wall().ms())) {
+  const bool early = active()->size_bytes() > 0 && env_.buggify(Site::log_rolled_early, 50);
+  if (early || active()->should_roll(options_.config, batches.size(), analysis.max_timestamp_ms,
+                                     analysis.last_offset, env_.clock.wall().ms())) {
     // The base is the log end even if the leader's log has a hole here (compaction), so that segments lie end
     // to end and recovery can tell when one is missing; unless the offsets would not fit (rule A69).
     const bool fits = analysis.last_offset - log_end_.offset <= std::numeric_limits<int32_t>::max();

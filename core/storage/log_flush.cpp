@@ -6,6 +6,11 @@
 #include "core/storage/segment.h"
 
 namespace ksim::storage {
+namespace {
+
+constexpr Duration kLate = milliseconds(120);  // where log.flush_late is active
+
+}  // namespace
 
 Result<void> Log::flush(int64_t up_to) {
   Result<void> done;
@@ -45,6 +50,7 @@ int64_t Log::flush_awaited_by(int64_t end_offset) const {
 Result<void> Log::flush_segments(int64_t up_to) {
   up_to = std::min(up_to, log_end_.offset);  // a truncation may have come before
   if (up_to <= recovery_point_) return {};
+  env_.dawdle(Site::log_flush_late, 50, kLate);
   const Segments segments = segments_;
   bool new_names = false;
   for (const auto& [base, segment] : segments) {

@@ -8,6 +8,8 @@
 namespace ksim::storage {
 namespace {
 
+constexpr Duration kLateLookup = milliseconds(30);  // where log.lookup_late is active
+
 Failure<Error> out_of_range(const Log& log, int64_t offset) {
   return fail(ErrorCode::OFFSET_OUT_OF_RANGE, log.name() + ": offset " + std::to_string(offset) +
                                                   " is not in [" + std::to_string(log.log_start_offset()) +
@@ -43,6 +45,7 @@ Result<LogOffsetMetadata> Log::offset_metadata(int64_t offset) {
 Result<LogOffsetMetadata> Log::resolved(LogOffsetMetadata mark) {
   if (!mark.offset_only()) return mark;
   auto found = offset_metadata(std::clamp(mark.offset, log_start_offset_, log_end_.offset));
+  env_.dawdle(Site::log_lookup_late, 100, kLateLookup);
   if (found.ok() && high_watermark_.offset == found->offset) high_watermark_ = *found;
   return found;
 }

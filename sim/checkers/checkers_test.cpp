@@ -94,6 +94,26 @@ TEST_F(Story, R2CriesWhenReplicasDisagreeBelowTheirHighWatermarks) {
   EXPECT_TRUE(cried("R2"));
 }
 
+TEST_F(Story, R2CriesWhenABatchHasTwoPasts) {
+  lead(1, 0);
+  replicate({1, 2}, 0, 0, {a});
+  write(2, 1, 0, {b});  // never reaches anybody
+  lead(3, 1);
+  replicate({3}, 0, 0, {a});
+  replicate({3}, 1, 1, {c});
+  replicate({3}, 2, 1, {make_record_id(1, 4)});
+  EXPECT_FALSE(cried("R2"));
+  write(2, 2, 1, {make_record_id(1, 4)});  // not cut first
+  EXPECT_TRUE(cried("R2"));
+}
+
+TEST_F(Story, R2CriesWhenAnOffsetOfAnEpochHasOtherBytes) {
+  lead(1, 0);
+  write(1, 0, 0, {a});
+  write(2, 0, 0, {b});
+  EXPECT_TRUE(cried("R2"));
+}
+
 TEST_F(Story, R2CriesWhenQuietLogsDiffer) {
   lead(1, 0);
   write(1, 0, 0, {a});

@@ -1,4 +1,5 @@
-// R2: replicas agree on (offset, epoch, bytes) below what each of them claims to be committed; when
+// R2: replicas agree on (offset, epoch, bytes) below what each of them claims to be committed; those that
+// share an (offset, epoch) share its bytes and what is before it, also where nothing is committed yet; when
 // everything is quiet their logs are identical.
 
 #include <algorithm>
@@ -16,13 +17,17 @@ class ReplicasAgree final : public Checker {
   using Checker::Checker;
   std::string_view code() const override { return "R2"; }
   std::string_view text() const override {
-    return "replicas agree below their high watermarks, and are identical when everything is quiet";
+    return "replicas agree below their high watermarks, share what is before an (offset, epoch) that they "
+           "share, and "
+           "are identical when everything is quiet";
   }
 
   void on_event(const NodeEvent& note) override {
     if (const auto* e = std::get_if<HighWatermarkChanged>(note.event)) {
       if (const auto id = view_.names().find(e->topic, e->partition))
         check(*id, note.node, e->high_watermark, note.at);
+    } else if (const auto* a = std::get_if<LogAppended>(note.event)) {
+      if (const auto id = view_.partition_of(*note.event)) match(*id, note.node, a->base_offset, note.at);
     } else if (const auto* t = std::get_if<LogTruncated>(note.event)) {
       if (const auto id = view_.partition_of(*note.event)) {
         auto& upto = verified_[{*id, note.node}];
@@ -62,6 +67,38 @@ class ReplicasAgree final : public Checker {
                       node, to_string(mine), same == truth->committed.end() ? "nothing" : to_string(*same)),
           0, mine.base_offset);
       return;
+    }
+  }
+
+  // One broker appends in an epoch, and a follower is sent on only from where its last batch stands in its
+  // leader's log too (KIP-101, KIP-279). So a batch has one past, by induction whole: the batch before it.
+  void match(PartitionId id, int32_t node, int64_t from, Instant at) {
+    const PartitionTruth& truth = *view_.partition(id);
+    const auto mine = truth.replicas.find(node);
+    if (mine == truth.replicas.end() || mine->second == nullptr) return;
+    const std::vector<TruthBatch>& own = mine->second->batches();
+    for (size_t i = mine->second->find(from); i < own.size(); ++i) {
+      for (const auto& [other, log] : truth.replicas) {
+        if (other == node || log == nullptr) continue;
+        const std::vector<TruthBatch>& others = log->batches();
+        const size_t k = log->find(own[i].base_offset);
+        if (k >= others.size() || others[k].base_offset != own[i].base_offset ||
+            others[k].leader_epoch != own[i].leader_epoch)
+          continue;
+        const TruthBatch* a = &own[i];
+        const TruthBatch* b = &others[k];
+        if (a->same(*b) && i > 0 && k > 0) {
+          a = &own[i - 1];
+          b = &others[k - 1];
+          // What was deleted on purpose need not have been cut off.
+          if (std::min(a->base_offset, b->base_offset) < truth.first_kept()) continue;
+        }
+        if (a->same(*b)) continue;
+        return cry(at, to_string(view_.names().name(id)),
+                   fmt::format("node {} appended {} behind {}, and on node {} {} stands there", node,
+                               to_string(own[i]), to_string(*a), other, to_string(*b)),
+                   0, own[i].base_offset);
+      }
     }
   }
 

@@ -40,7 +40,8 @@ class Storm {
       plan_.limits = "tiny";
       plan_.sizes = tiny_limits(seed_);
     }
-    for (size_t i = 0; i < kSiteCount; ++i) {
+    const bool sites = !draws.one_in(3);
+    for (size_t i = 0; i < kSiteCount && sites; ++i) {
       if (draws.one_in(4)) plan_.buggify.emplace_back(site_name(static_cast<Site>(i)));
     }
     draw_cluster();
@@ -66,8 +67,9 @@ class Storm {
 
   void draw_cluster() {
     Draws draws = of("cluster");
-    brokers_ = draws.of(std::vector<int32_t>{1, 2, 3, 3, 3, 3, 3, 4, 5});
     const bool quorum = focus_ == Focus::quorum;
+    brokers_ =
+        draws.of(quorum ? std::vector<int32_t>{1, 1, 2, 3} : std::vector<int32_t>{1, 2, 3, 3, 3, 3, 3, 4, 5});
     const auto controllers = draws.of(quorum ? std::vector<int32_t>{3, 3, 5} : std::vector<int32_t>{1, 3, 3});
     combined_ = draws.one_in(4) && controllers <= brokers_;
     const bool racks = draws.one_in(2);
@@ -100,6 +102,11 @@ class Storm {
     turn(draws, config,
          {{"replica.fetch.min.bytes", {"1000", "20000"}},
           {"replica.fetch.backoff.ms", {"50", "200"}},
+          {"replica.fetch.max.bytes", {"1", "500"}},
+          {"replica.fetch.response.max.bytes", {"1", "1000"}},
+          {"replica.high.watermark.checkpoint.interval.ms", {"100", "1000"}},
+          {"log.flush.offset.checkpoint.interval.ms", {"100", "1000"}},
+          {"log.flush.start.offset.checkpoint.interval.ms", {"100", "1000"}},
           {"replica.socket.timeout.ms", {"800", "2000"}},
           {"num.replica.fetchers", {"2", "4"}},
           {"leader.imbalance.check.interval.seconds", {"1", "3"}},
@@ -108,6 +115,9 @@ class Storm {
           {"log.retention.check.interval.ms", {"300", "900"}},
           {"log.flush.scheduler.interval.ms", {"100", "1000"}},
           {"metadata.log.max.record.bytes.between.snapshots", {"400", "2000"}},
+          {"metadata.log.max.snapshot.interval.ms", {"300", "2000"}},
+          {"metadata.max.retention.bytes", {"1000", "5000"}},
+          {"metadata.max.idle.interval.ms", {"30", "200"}},
           {"max.incremental.fetch.session.cache.slots", {"0", "1", "3"}},
           {"queued.max.requests", {"1", "3"}},
           {"controlled.shutdown.enable", {"false"}},
@@ -149,7 +159,8 @@ class Storm {
 
   void draw_producers() {
     Draws draws = of("producers");
-    const uint64_t producers = 1 + draws.below(focus_ == Focus::clients ? 5 : 3);
+    const uint64_t producers =
+        focus_ == Focus::quorum ? 1 : 1 + draws.below(focus_ == Focus::clients ? 5 : 3);
     for (uint64_t i = 1; i <= producers; ++i) {
       ProducerPlan producer;
       producer.name = fmt::format("producer-{}", i);
@@ -192,7 +203,7 @@ class Storm {
 
   void draw_consumers() {
     Draws draws = of("consumers");
-    const uint64_t consumers = 1 + draws.below(3);
+    const uint64_t consumers = focus_ == Focus::quorum ? 1 : 1 + draws.below(3);
     for (uint64_t i = 1; i <= consumers; ++i) {
       ConsumerPlan consumer;
       consumer.name = fmt::format("consumer-{}", i);
@@ -233,6 +244,18 @@ class Storm {
       }
       if (admin.calls.empty()) admin.calls = {"delete_records", "elect_leaders"};
       plan_.admins.push_back(std::move(admin));
+    }
+    if (draws.one_in(focus_ == Focus::quorum ? 2 : 8)) {
+      for (int i = 1; i <= 2; ++i) {
+        WorkloadPlan clerk;
+        clerk.kind = "topic_admin";
+        clerk.name = fmt::format("clerk-{}", i);
+        clerk.interval = draws.duration(milliseconds(30), milliseconds(200));
+        clerk.parameters = {{"topics", draws.of(Words{"1", "2"})},
+                            {"replication", std::to_string(draws.count(static_cast<uint64_t>(brokers_)))},
+                            {"patience", draws.of(Words{"3ms", "40ms", "500ms"})}};
+        plan_.workloads.push_back(std::move(clerk));
+      }
     }
     if (draws.one_in(4)) {
       RawDriverPlan driver;

@@ -167,7 +167,10 @@ class Run final : private FaultTeller {
       if (for_good && view.offline_permitted(id)) continue;
       if (auto amiss = unrest_of(id)) return amiss;
     }
-    if (!workload_.producers_done()) return Unrest{"producers", "a producer has not ended"};
+    if (!workload_.producers_done()) {
+      const std::string waits = workload_.producer_waits();
+      return Unrest{"producers", waits.empty() ? "a producer has not ended" : waits};
+    }
     if (observer_.sends_pending()) return Unrest{"producers", "sends are open"};
     if (const auto behind = workload_.reader_behind(for_good))
       return Unrest{to_string(view.names().name(behind->partition)), behind->text};

@@ -89,8 +89,7 @@ TEST(Extending, TheExampleCounts) {
   }
 }
 
-// What is amiss without faults is the system's own doing, or the scenario's. Reads that buggify slows down,
-// by 300 ms each, may follow upon one another.
+// What is amiss without faults and rare paths is the system's own doing, or the scenario's.
 TEST(Calm, WithoutItsFaultsAScenarioLosesNothingAndIsNeverUnavailable) {
   RunMemory memory;
   RunRequest calm;
@@ -100,7 +99,9 @@ TEST(Calm, WithoutItsFaultsAScenarioLosesNothingAndIsNeverUnavailable) {
       continue;  // its pings are sent once, and its nodes stop while some are under way
     for (uint64_t seed = 1; seed <= 2; ++seed) {
       SCOPED_TRACE(file + " seed " + std::to_string(seed));
-      const RunSummary run = play(plan_of(file, seed), calm, memory);
+      Plan plan = plan_of(file, seed);
+      plan.buggify.clear();
+      const RunSummary run = play(plan, calm, memory);
       EXPECT_TRUE(run.holds());
       EXPECT_EQ(run.counts.faults, 0U);
       EXPECT_EQ(run.counts.lost + run.counts.permitted + run.counts.unknown, 0U);

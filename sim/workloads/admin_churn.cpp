@@ -131,7 +131,7 @@ class ChurnProcess final : public ClientProcess {
                               {"index.interval.bytes", {"100", "4096"}},
                               {"flush.messages", {"10", "9223372036854775807"}},
                               {"flush.ms", {"500", "9223372036854775807"}},
-                              {"max.message.bytes", {"1048588", "2097152"}}};
+                              {"max.message.bytes", {"1000", "1048588"}}};
     const Choice& choice = choices[dice_.below(std::size(choices))];
     client::ConfigChange wanted{choice.key, client::ConfigOperation::remove, std::nullopt};
     if (const uint64_t n = dice_.below(choice.values.size() + 1); n < choice.values.size()) {

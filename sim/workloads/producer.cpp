@@ -3,8 +3,10 @@
 #include "core/client/producer.h"
 
 #include <array>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -17,6 +19,7 @@ namespace ksim::sim {
 namespace {
 
 constexpr uint64_t kHeadersEvery = 7;  // records
+constexpr Duration kBetweenProofs = milliseconds(200);
 
 Outcome outcome_of(client::Outcome outcome) {
   switch (outcome) {
@@ -65,6 +68,7 @@ class ProducerProcess final : public ClientProcess {
       n = 1;
     }
     static_cast<void>(producer->flush(env_.after(seconds(3600))));
+    if (plan_.records == 0 && !asked_to_stop()) prove_life(*producer, topic, n);
     producer->close(env_.after(seconds(60)));
     ended();
   }
@@ -77,6 +81,31 @@ class ProducerProcess final : public ClientProcess {
                                 static_cast<uint32_t>(config.max_in_flight_requests_per_connection)});
     beliefs_.emplace(state_, session_);
     return std::move(producer).value();
+  }
+
+  // Everything is healed: the same session must still get a record into every partition, however impatient it
+  // is. The run does not end before, and L says what it waits for.
+  void prove_life(client::Producer& producer, const TopicPlan& topic, uint64_t n) {
+    std::set<int32_t> wanted;
+    for (int32_t i = 0; i < topic.partitions; ++i) wanted.insert(i);
+    for (;;) {
+      std::map<int32_t, client::SendResult> told;
+      for (const int32_t partition : wanted) send_to(producer, topic, partition, n++, told);
+      static_cast<void>(producer.flush(env_.after(seconds(3600))));
+      std::string& waits = state_.unproven[plan_.name];
+      waits.clear();
+      for (const auto& [partition, result] : told) {
+        const PartitionId id = state_.observer.names().id(topic.name, partition);
+        if (result.outcome == client::Outcome::written || state_.observer.view().offline_permitted(id)) {
+          wanted.erase(partition);
+        } else {
+          waits = fmt::format("{} gets no record into {}-{}: {}", plan_.name, topic.name, partition,
+                              to_string(result.error));
+        }
+      }
+      if (wanted.empty() || asked_to_stop()) return;
+      env_.sleep(kBetweenProofs);
+    }
   }
 
   void give_up(const std::string& why) {
@@ -92,14 +121,27 @@ class ProducerProcess final : public ClientProcess {
     const std::string key = plan_.keyed ? fmt::format("key-{}", dice_.below(64)) : std::string();
     const int32_t partition =
         plan_.keyed ? client::partition_for_key(as_bytes(key), topic.partitions) : place;
+    send_record(producer, topic, partition, n, key, plan_.record_bytes, [](const client::SendResult&) {});
+  }
+
+  // A small one, which no limit that an administrator may have set keeps out.
+  void send_to(client::Producer& producer, const TopicPlan& topic, int32_t partition, uint64_t n,
+               std::map<int32_t, client::SendResult>& told) {
+    send_record(producer, topic, partition, n, {}, sizeof(RecordId),
+                [&told, partition](const client::SendResult& result) { told[partition] = result; });
+  }
+
+  template <class Told>
+  void send_record(client::Producer& producer, const TopicPlan& topic, int32_t partition, uint64_t n,
+                   const std::string& key, size_t bytes, Told tell) {
     const RecordId id = make_record_id(session_, n);
-    value_.assign(plan_.record_bytes, static_cast<uint8_t>(n));
+    value_.assign(bytes, static_cast<uint8_t>(n));
     store_be(value_.data(), id);
     client::ProducerRecord record;
     record.topic = topic.name;
     record.partition = partition;
     record.timestamp_ms = env_.clock.wall().ms();
-    if (plan_.keyed) record.key = as_bytes(key);
+    if (!key.empty()) record.key = as_bytes(key);
     record.value = Bytes(value_);
     const std::array<RecordHeader, 2> headers{
         {{"n", Bytes(value_).first(sizeof id)}, {"none", std::nullopt}}};
@@ -112,17 +154,19 @@ class ProducerProcess final : public ClientProcess {
     op.content_hash = content_hash(record.key, record.value, record.headers);
     if (!state_.observer.view().promise_of(op.partition).append_time) op.timestamp_ms = *record.timestamp_ms;
     const int64_t number = state_.send_invoked(plan_.name, op);
-    static_cast<void>(producer.send(record, [this, op, number](const client::SendResult& result) mutable {
-      op.completed = state_.world.now();
-      op.outcome = outcome_of(result.outcome);
-      op.error = result.error;
-      op.offset = result.offset;
-      if (!result.message.empty() && !told_) {
-        told_ = true;
-        env_.emit(LogLine{2, "producer", result.message});
-      }
-      state_.send_completed(plan_.name, number, op);
-    }));
+    static_cast<void>(
+        producer.send(record, [this, op, number, tell](const client::SendResult& result) mutable {
+          op.completed = state_.world.now();
+          op.outcome = outcome_of(result.outcome);
+          op.error = result.error;
+          op.offset = result.offset;
+          if (!result.message.empty() && !told_) {
+            told_ = true;
+            env_.emit(LogLine{2, "producer", result.message});
+          }
+          state_.send_completed(plan_.name, number, op);
+          tell(result);
+        }));
     look(producer, topic, partition);
   }
 

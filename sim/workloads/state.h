@@ -26,7 +26,8 @@ struct WorkloadState {
   bool finishing = false;  // send no more, complete what is open
   bool readers_stop = false;
   uint32_t producers_open = 0;
-  uint64_t records_read = 0;  // by consumers
+  std::map<std::string, std::string> unproven;  // by producer: what it could not yet do after healing
+  uint64_t records_read = 0;                    // by consumers
   uint32_t next_session = 1;
   Instant clients_began;  // when the topics existed
   // How long a client that is made now, for the first time or again, has to wait.

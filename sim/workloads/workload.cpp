@@ -55,6 +55,13 @@ void Workload::start_clients() {
   }
 }
 
+std::string Workload::producer_waits() const {
+  for (const auto& [name, waits] : state_.unproven) {
+    if (!waits.empty()) return waits;
+  }
+  return {};
+}
+
 std::optional<Workload::Behind> Workload::reader_behind(bool for_good) const {
   for (size_t i = 0; i < state_.plan.consumers.size(); ++i) {
     const TopicPlan* topic = state_.topic(state_.plan.consumers[i].topic);

@@ -33,6 +33,8 @@ class Workload {
     std::string text;
   };
   std::optional<Behind> reader_behind(bool for_good) const;
+  // What a producer waits for that has not ended; empty: no more is known.
+  std::string producer_waits() const;
   uint64_t records_read() const { return state_.records_read; }
   void stop_readers() { state_.readers_stop = true; }
   // The process of a machine has died; other machines than clients' are none of its business.

@@ -104,6 +104,8 @@ void respond(ProduceAnswer& answer) {
     }
     return answer.slot.respond_nothing();
   }
+  if (answer.context->env.buggify(Site::produce_answer_lost, 10))
+    return answer.slot.close_connection("an answer is lost");
   wire::Arena arena;
   wire::ProduceResponse response;
   std::vector<int32_t> leaders;

@@ -108,6 +108,13 @@ void ControllerDriver::deactivate() {
   duties_changed_.notify_all();
 }
 
+ControllerDriver::Append ControllerDriver::resign() {
+  const int32_t epoch = controller_.epoch();
+  deactivate();
+  raft_.resign(epoch);
+  return Append::lost;
+}
+
 // Appends the records of a step at the very offsets for which it was decided. `lost`: this node cannot go on
 // as the active controller and has stopped being it. `too_large`: the step was taken back.
 ControllerDriver::Append ControllerDriver::append(const ControllerStep& step) {
@@ -127,17 +134,13 @@ ControllerDriver::Append ControllerDriver::append(const ControllerStep& step) {
     }
     const auto part = std::span<const Bytes>(values).subspan(begin, end - begin);
     const Result<raft::AppendedAt> appended = raft_.append(controller_.epoch(), part, offset);
-    if (!appended.ok()) {
-      const int32_t epoch = controller_.epoch();
-      deactivate();
-      raft_.resign(epoch);
-      return Append::lost;
-    }
+    if (!appended.ok()) return resign();
     ENSURE(appended->base_offset == offset);
     offset += static_cast<int64_t>(part.size());
     begin = end;
   }
   env_.reached(Mark::controller_appended, raft::kMetadataDirectory);
+  if (env_.buggify(Site::controller_resigns, 10)) return resign();
   duties_changed_.notify_all();
   return Append::done;
 }

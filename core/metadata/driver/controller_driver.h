@@ -70,6 +70,7 @@ class ControllerDriver final : public raft::RaftListener {
 
   enum class Append : uint8_t { done, too_large, lost };
   Append append(const ControllerStep& step);
+  Append resign();
   template <class Request, class Decide>
   void serve(rpc::HandlerTable& table, Decide decide);
   template <class Request, class Decide>

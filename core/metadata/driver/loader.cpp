@@ -5,6 +5,11 @@
 #include "core/metadata/image_writer.h"
 
 namespace ksim {
+namespace {
+
+constexpr Duration kLate = milliseconds(400);  // where metadata.published_late is active
+
+}  // namespace
 
 MetadataLoader::MetadataLoader(const Env& env, raft::RaftClient& raft, MetadataLoaderOptions options)
     : env_(env),
@@ -81,6 +86,7 @@ bool MetadataLoader::caught_up() const {
 // While a transaction is open the state before it is what is published; once it ends, all of it at once. An
 // aborted one leaves the image as it was, so its delta is empty.
 Result<void> MetadataLoader::publish() {
+  env_.dawdle(Site::metadata_published_late, 30, kLate);
   if (!has_published_ && !caught_up()) return {};
   MetadataImageRef next = state_.stable_image();
   if (state_.transaction_start && next->provenance.last_offset <= published_->provenance.last_offset)

@@ -11,6 +11,8 @@ namespace ksim::raft {
 
 namespace {
 
+constexpr Duration kLateCut = milliseconds(300);  // where raft.install_late is active
+
 storage::LogOpen log_options(const MetadataLogConfig& config, const std::string& directory) {
   storage::LogOpen options;
   options.path = directory;
@@ -226,6 +228,8 @@ Result<void> MetadataLog::install(OffsetAndEpoch id) {
   const auto size = static_cast<int64_t>(fetching_->size_bytes());
   fetching_.reset();
   // A crash between the two is mended at the next start (rule A58).
+  env_.reached(Mark::raft_snapshot_named, log_->name());
+  env_.dawdle(Site::raft_install_late, 500, kLateCut);
   TRY(log_->truncate_fully_and_start_at(id.offset));
   advance_high_watermark(id.offset);
   add_snapshot(id, size);

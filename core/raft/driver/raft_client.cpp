@@ -10,6 +10,7 @@ namespace {
 // Where raft.small_fetch is active: less than a snapshot and than most logs have, more than most batches.
 constexpr uint32_t kSmallFetchPerMille = 300;
 constexpr int32_t kSmallFetchBytes = 300;
+constexpr Duration kLateFlush = milliseconds(80);  // where raft.flush_late is active
 
 }  // namespace
 
@@ -210,6 +211,7 @@ Result<void> RaftClient::perform(DiskAction& action) {
     env_.reached(Mark::raft_cleaned, kMetadataDirectory);
     return {};
   }
+  env_.dawdle(Site::raft_flush_late, 100, kLateFlush);
   TRY(log_->flush());
   env_.reached(Mark::raft_flushed, kMetadataDirectory);
   return {};
