@@ -1,5 +1,5 @@
-// ksim matrix: which settings lose data, under which faults. Workers run each cell's scenario with its settings,
-// seed after seed; what came of it is held against what the contract says of the cell.
+// ksim matrix: which settings lose data, under which faults. Workers run each cell's scenario with its
+// settings, seed after seed; what came of it is held against what the contract says of the cell.
 
 #include "sim/matrix/matrix.h"
 
@@ -18,15 +18,20 @@
 namespace ksim::sim {
 namespace {
 
-MatrixFiles files_of(const std::string& base) {
-  return {base + ".sqlite", base + ".csv", base + ".html"};
-}
+MatrixFiles files_of(const std::string& base) { return {base + ".sqlite", base + ".csv", base + ".html"}; }
 
 MatrixRun run_of(const RunSummary& summary) {
   const RunCounts& c = summary.counts;
-  MatrixRun run{summary.digest, !summary.holds(), !summary.simulator_fault.empty(), c.acknowledged,
-                c.lost,         c.permitted,      c.duplicated,                     c.reordered,
-                c.unavailable_ms, {}};
+  MatrixRun run{summary.digest,
+                !summary.holds(),
+                !summary.simulator_fault.empty(),
+                c.acknowledged,
+                c.lost,
+                c.permitted,
+                c.duplicated,
+                c.reordered,
+                c.unavailable_ms,
+                {}};
   if (run.simulator_fault) {
     run.complaint = summary.simulator_fault;
   } else if (run.violated) {
@@ -199,7 +204,8 @@ Result<std::vector<Source>> load_cells(const Matrix& matrix) {
   for (const Cell& cell : matrix.cells()) {
     host::ScenarioCommand command;
     command.scenario = fmt::format("matrix/{}", to_string(cell.fault));
-    for (const Setting& setting : settings_of(cell)) command.settings.emplace_back(setting.key, setting.value);
+    for (const Setting& setting : settings_of(cell))
+      command.settings.emplace_back(setting.key, setting.value);
     TRY_ASSIGN(Source source, load_source(command));
     if (expected(cell).promise != Promise::rejected) TRY(source.plan({1, {}}));
     sources.push_back(std::move(source));
@@ -215,13 +221,15 @@ Result<Matrix> begin_matrix(const host::MatrixCommand& command, Dimensions dimen
   const Result<std::string> text = host::read_text(file);
   if (!text.ok()) return fresh;
   Result<Matrix> known = Matrix::load(*text);
-  if (!known.ok()) return fail(ErrorCode::INVALID_REQUEST, fmt::format("--out {}: {}", file, known.error().message));
+  if (!known.ok())
+    return fail(ErrorCode::INVALID_REQUEST, fmt::format("--out {}: {}", file, known.error().message));
   const char* const other = known->build() != fresh.build()             ? "another build of ksim"
                             : known->dimensions() != fresh.dimensions() ? "other cells"
                                                                         : nullptr;
   if (other != nullptr)
-    return fail(ErrorCode::INVALID_REQUEST,
-                fmt::format("{} is a matrix of {}: give another --out, or --fresh to replace it", file, other));
+    return fail(
+        ErrorCode::INVALID_REQUEST,
+        fmt::format("{} is a matrix of {}: give another --out, or --fresh to replace it", file, other));
   known->continue_to(std::max(command.seeds, known->seeds()));
   return known;
 }
@@ -249,10 +257,9 @@ int run_matrix(const host::MatrixCommand& command) {
   const bool whole = workshop.run();
   const Result<void> saved = workshop.save_all();
   const Matrix& made = workshop.matrix();
-  host::write_out(command.json ? render_matrix_json(made, files) + "\n"
-                  : command.markdown
-                      ? render_matrix_markdown(made)
-                      : render_matrix(made, files, host::wants_colour(1), command.cells));
+  host::write_out(command.json       ? render_matrix_json(made, files) + "\n"
+                  : command.markdown ? render_matrix_markdown(made)
+                                     : render_matrix(made, files, host::wants_colour(1), command.cells));
   if (!saved.ok()) {
     host::write_error("ksim: --out " + saved.error().message + "\n");
     return kSimulatorFault;

@@ -14,6 +14,9 @@ namespace {
 // Copies of a partition in rack a.
 int32_t in_one_rack(int32_t replication) { return replication == 5 ? 2 : 1; }
 
+// What min.insync.replicas amounts to.
+int32_t asked_for(const Cell& cell) { return std::min(cell.min_insync, cell.replication); }
+
 // How many copies of what all in sync hold a power loss may take before anyone has synced them.
 int32_t destroyed(const Cell& cell) {
   if (cell.flush_each) return 0;
@@ -33,9 +36,7 @@ int32_t destroyed(const Cell& cell) {
   return 0;
 }
 
-bool another_leads(const Cell& cell) {
-  return cell.replication > 1 && cell.fault != MatrixFault::slow_disk;
-}
+bool another_leads(const Cell& cell) { return cell.replication > 1 && cell.fault != MatrixFault::slow_disk; }
 
 // The members of the ISR when they are lost.
 int32_t last_in_sync(const Cell& cell) {
@@ -48,7 +49,7 @@ bool outsiders_alone(const Cell& cell) {
   if (cell.replication == 1) return false;
   if (cell.fault == MatrixFault::power_loss_all) return true;
   if (cell.fault != MatrixFault::rack_loss && cell.fault != MatrixFault::isr_loss) return false;
-  if (cell.min_insync <= last_in_sync(cell)) return true;
+  if (asked_for(cell) <= last_in_sync(cell)) return true;
   // The ELR has those that left an ISR that became too small, and rack b has one more.
   return cell.fault == MatrixFault::rack_loss && cell.replication == 5;
 }
@@ -57,7 +58,7 @@ Expected permitted(uint32_t within_runs, std::string why) {
   return {Promise::permitted, std::move(why), within_runs};
 }
 
-constexpr uint32_t kOften = 10;     // a loss in one run of two, or more
+constexpr uint32_t kOften = 10;      // a loss in one run of two, or more
 constexpr uint32_t kSometimes = 60;  // in one of ten
 
 Expected expected_of_one(const Cell& cell) {
@@ -75,25 +76,23 @@ Expected expected_of_one(const Cell& cell) {
 }
 
 Expected expected_of_all(const Cell& cell) {
-  if (cell.min_insync > cell.replication)
-    return {Promise::unavailable,
-            fmt::format("min.insync.replicas={} of {} can never be met", cell.min_insync, cell.replication), 0};
   const int32_t gone = destroyed(cell);
-  if (gone >= cell.min_insync) {
+  if (gone >= asked_for(cell)) {
     // Of five copies all in one ISR none is lost unless those that are left had fallen out of it before.
-    const bool reached = cell.fault == MatrixFault::power_loss_all || cell.min_insync <= last_in_sync(cell);
+    const bool reached = cell.fault == MatrixFault::power_loss_all || asked_for(cell) <= last_in_sync(cell);
     return permitted(reached ? kOften : 0,
-                     fmt::format("{} copies are not synced when the power goes, min.insync.replicas={}", gone,
-                                 cell.min_insync));
+                     fmt::format("the power goes from {} {} not synced, and {} had to have it", gone,
+                                 gone == 1 ? "copy" : "copies", asked_for(cell)));
   }
   if (cell.unclean && outsiders_alone(cell)) {
-    const bool behind = cell.fault != MatrixFault::power_loss_all && cell.min_insync <= last_in_sync(cell);
+    const bool behind = cell.fault != MatrixFault::power_loss_all && asked_for(cell) <= last_in_sync(cell);
     return permitted(behind ? kOften : 0, behind ? "an unclean election: who leads on was out of sync"
                                                  : "an unclean election, though of one that was in sync");
   }
   if (gone > 0)
     return {Promise::safe,
-            fmt::format("{} of the {} copies that min.insync.replicas asks for may go", gone, cell.min_insync),
+            fmt::format("the power goes from {} {}, and {} had to have it", gone,
+                        gone == 1 ? "copy" : "copies", asked_for(cell)),
             0};
   return {Promise::safe,
           cell.flush_each ? "every copy was synced before it was acknowledged" : "no copy is destroyed", 0};
@@ -165,8 +164,6 @@ std::string_view to_string(Promise promise) {
       return "safe";
     case Promise::permitted:
       return "permitted";
-    case Promise::unavailable:
-      return "unavailable";
     case Promise::rejected:
       return "rejected";
   }
@@ -187,7 +184,8 @@ std::vector<Setting> settings_of(const Cell& cell) {
   std::vector<Setting> settings = {
       {"producer.writer.config.acks", value_of(cell, "acks")},
       {"topic.orders.config.\"min.insync.replicas\"", std::to_string(cell.min_insync)}};
-  if (cell.replication != 3) settings.push_back({"topic.orders.replication", std::to_string(cell.replication)});
+  if (cell.replication != 3)
+    settings.push_back({"topic.orders.replication", std::to_string(cell.replication)});
   if (cell.replication > 3) settings.push_back({"cluster.brokers", std::to_string(cell.replication)});
   if (cell.unclean) settings.push_back({"topic.orders.config.\"unclean.leader.election.enable\"", "true"});
   if (cell.flush_each) settings.push_back({"topic.orders.config.\"flush.messages\"", "1"});
@@ -214,8 +212,7 @@ Result<Dimensions> parse_dimensions(const TypedDimensions& typed) {
   std::vector<std::pair<std::string, MatrixFault>> faults;
   for (const MatrixFault fault : kMatrixFaults) faults.emplace_back(to_string(fault), fault);
   TRY(read<int32_t>("--acks", typed.acks, {{"0", 0}, {"1", 1}, {"all", kAcksAll}}, dimensions.acks));
-  TRY(read<int32_t>("--min-insync", typed.min_insync, {{"1", 1}, {"2", 2}, {"3", 3}},
-                    dimensions.min_insync));
+  TRY(read<int32_t>("--min-insync", typed.min_insync, {{"1", 1}, {"2", 2}, {"3", 3}}, dimensions.min_insync));
   TRY(read<int32_t>("--replication", typed.replication, {{"1", 1}, {"3", 3}, {"5", 5}},
                     dimensions.replication));
   TRY(read<bool>("--unclean", typed.unclean, {{"on", true}, {"off", false}}, dimensions.unclean));

@@ -2,13 +2,14 @@
 // A cell of the matrix: what a topic and its producers are set to, and one fault; and what the contract page
 // (sim/checkers/CONTRACT.md) says of it, before anything has run.
 //
-// Each fault is one scenario, scenarios/matrix/NAME.toml. Three racks hold a copy each (of five copies racks a
-// and b hold two), and of what matters here the faults do this:
+// Each fault is one scenario, scenarios/matrix/NAME.toml. Three racks hold a copy each (of five copies racks
+// a and b hold two), and of what matters here the faults do this:
 //
 //   fault            destroys, unless synced    another broker leads   who is left to lead
 //   leader_crash     no copy                    yes                    the rest of the ISR
-//   power_loss_all   every copy                 yes                    whoever comes back, all of them uncleanly
-//   rack_loss        the copies of rack a,      yes                    rack b, which was taken out of the ISR
+//   power_loss_all   every copy                 yes                    whoever comes back, all of them
+//   uncleanly rack_loss        the copies of rack a,      yes                    rack b, which was taken out
+//   of the ISR
 //                    the last ones in the ISR                          before; it is in the ELR where the ISR
 //                                                                      had too few without it
 //   partition        no copy                    yes                    the rest of the ISR
@@ -19,15 +20,18 @@
 //
 // What is acknowledged with
 //   acks=0    may be lost under each of them: nothing is promised.
-//   acks=1    may be lost where another broker leads (there is none where replication=1), or where a power loss
+//   acks=1    may be lost where another broker leads (there is none where replication=1), or where a power
+//   loss
 //             takes the leader's copy, which flush.messages=1 prevents.
 //   acks=all  may be lost where the fault destroys min.insync.replicas copies or more, which flush.messages=1
-//             prevents; and where unclean.leader.election.enable lets one lead that is in neither ISR nor ELR,
-//             which nothing prevents. Where nothing is to be had but what is out of sync, it is so in rack_loss
-//             and isr_loss as long as min.insync.replicas lets the ISR shrink so far. After power_loss_all
-//             everyone is outside ISR and ELR, but has been in the ISR, so that each has all of it, if synced.
-//             With fewer replicas than min.insync.replicas nothing is ever acknowledged: unavailable.
-// An idempotent producer needs acks=all: Kafka's client refuses everything else.
+//             prevents; and where unclean.leader.election.enable lets one lead that is in neither ISR nor
+//             ELR, which nothing prevents. Where nothing is to be had but what is out of sync, it is so in
+//             rack_loss and isr_loss as long as min.insync.replicas lets the ISR shrink so far. After
+//             power_loss_all everyone is outside ISR and ELR, but has been in the ISR, so that each has all
+//             of it, if synced.
+// Kafka takes min.insync.replicas for no more than there are replicas: a topic of one copy that asks for two
+// is written to as if it asked for one. What no run could acknowledge anything of is shown as unavailable. An
+// idempotent producer needs acks=all: Kafka's client refuses everything else.
 
 #include <cstdint>
 #include <optional>
@@ -49,9 +53,10 @@ enum class MatrixFault : uint8_t {
   isr_loss,
   rolling_restart
 };
-constexpr MatrixFault kMatrixFaults[] = {
-    MatrixFault::leader_crash, MatrixFault::power_loss_all, MatrixFault::rack_loss,      MatrixFault::partition,
-    MatrixFault::slow_disk,    MatrixFault::isr_loss,       MatrixFault::rolling_restart};
+constexpr MatrixFault kMatrixFaults[] = {MatrixFault::leader_crash,   MatrixFault::power_loss_all,
+                                         MatrixFault::rack_loss,      MatrixFault::partition,
+                                         MatrixFault::slow_disk,      MatrixFault::isr_loss,
+                                         MatrixFault::rolling_restart};
 std::string_view to_string(MatrixFault fault);
 
 constexpr int32_t kAcksAll = -1;
@@ -68,17 +73,17 @@ struct Cell {
 };
 
 enum class Promise : uint8_t {
-  safe,         // what is acknowledged is not lost
-  permitted,    // it may be: the fault goes beyond the budget of these settings
-  unavailable,  // nothing can be acknowledged
-  rejected,     // Kafka refuses these settings
+  safe,       // what is acknowledged is not lost
+  permitted,  // it may be: the fault goes beyond the budget of these settings
+  rejected,   // Kafka refuses these settings
 };
 std::string_view to_string(Promise promise);
 
 struct Expected {
   Promise promise = Promise::safe;
   std::string why;
-  // Of a permitted loss: in so many runs one at least should show it; 0: the fault may well not bring it about.
+  // Of a permitted loss: in so many runs one at least should show it; 0: the fault may well not bring it
+  // about.
   uint32_t within_runs = 0;
 };
 Expected expected(const Cell& cell);
@@ -112,8 +117,8 @@ Result<Dimensions> parse_dimensions(const TypedDimensions& typed);
 std::vector<std::string> to_words(const Dimensions& dimensions);
 
 // A value of a cell by the name of its dimension, as it is typed: "acks" -> "all".
-constexpr std::string_view kSettingNames[] = {"acks", "min-insync", "replication",
-                                              "unclean", "flush", "idempotence"};
+constexpr std::string_view kSettingNames[] = {"acks",    "min-insync", "replication",
+                                              "unclean", "flush",      "idempotence"};
 std::string value_of(const Cell& cell, std::string_view name);
 
 }  // namespace ksim::sim

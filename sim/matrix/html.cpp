@@ -74,11 +74,11 @@ std::string square(const Matrix& matrix, size_t cell) {
   if (verdict == Verdict::unavailable) return "<td class=unavailable>" + open + "no writes</a>";
   if (verdict == Verdict::never)
     return fmt::format("<td class=never>{}never<small>{}</small></a>", open,
-                       result.unavailable_ms == 0 ? "" : "waits " + waited(result));
+                       waited(result) == "0.0 s" ? "" : "waits " + waited(result));
   const Interval interval = result.loss_rate();
   return fmt::format("<td class={} style=\"--rate:{:.0f}\">{}{}<small>{:.0f}–{:.0f}</small></a>",
-                     to_string(verdict), rate_percent(result), open,
-                     percent(rate_percent(result) / 100), 100 * interval.from, 100 * interval.to);
+                     to_string(verdict), rate_percent(result), open, percent(rate_percent(result) / 100),
+                     100 * interval.from, 100 * interval.to);
 }
 
 std::string section(const Matrix& matrix, size_t cell) {
@@ -91,8 +91,10 @@ std::string section(const Matrix& matrix, size_t cell) {
     out += fmt::format("<p><b>Contradicts the contract:</b> {}</p>\n", escaped(wrong));
   const Interval interval = result.loss_rate();
   out += fmt::format(
-      "<p>By the contract {}: {}.<br>{} runs, {} lose records ({}, 95% between {} and {}); {} acknowledged, {} "
-      "lost, {} of them permitted; {} duplicated, {} reordered; writes to a partition waited {} in a run.</p>\n",
+      "<p>By the contract {}: {}.<br>{} runs, {} lose records ({}, 95% between {} and {}); {} acknowledged, "
+      "{} "
+      "lost, {} of them permitted; {} duplicated, {} reordered; writes to a partition waited {} in a "
+      "run.</p>\n",
       to_string(wanted.promise), escaped(wanted.why), result.runs.size(), result.lossy,
       escaped(percent(rate_percent(result) / 100)), escaped(percent(interval.from)),
       escaped(percent(interval.to)), result.acknowledged, result.lost, result.permitted, result.duplicated,
@@ -112,14 +114,17 @@ std::string render_matrix_html(const Matrix& matrix) {
   out += fmt::format(
       "</title>\n<meta charset=utf-8><meta name=viewport content=\"width=device-width\">\n<style>{}</style>\n"
       "<h1 id=top>Which settings lose data, under which faults</h1>\n<p>{} cells, {} runs of simulated Kafka "
-      "clusters, each repeatable from its seed{}{}. Every number is the part of the runs in which acknowledged "
-      "records were lost, beside its 95% interval. Choose a cell for its worst run: the command that repeats it, "
+      "clusters, each repeatable from its seed{}{}. Every number is the part of the runs in which "
+      "acknowledged "
+      "records were lost, beside its 95% interval. Choose a cell for its worst run: the command that repeats "
+      "it, "
       "and what was lost.</p>\n",
       kStyle, matrix.cells().size(), matrix.runs(), constant(matrix).empty() ? "" : "; ", constant(matrix));
   out +=
-      "<p class=legend><span class=never>never lost</span><span class=permitted style=\"--rate:40\">lost only "
+      "<p class=legend><span class=never>never lost</span><span class=permitted style=\"--rate:40\">lost "
+      "only "
       "beyond the fault budget of the settings</span><span class=within>lost within the budget: against the "
-      "contract</span><span class=unavailable>no writes: too few replicas</span></p>\n";
+      "contract</span><span class=unavailable>no writes: nothing was acknowledged</span></p>\n";
   out += "<div class=wide><table><thead><tr>";
   for (const std::string& name : names) out += "<th>" + escaped(name);
   for (const MatrixFault fault : faults) {

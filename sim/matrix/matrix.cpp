@@ -46,7 +46,8 @@ std::string tell_run(const RunSummary& summary) {
   size_t shown = 0;
   for (const TimelineEntry& entry : summary.timeline) {
     const bool fault = entry.kind == "fault" || entry.kind == "unclean";
-    const bool after = counts.faults > 0 && !summary.faults.empty() && entry.at > summary.faults.front().began;
+    const bool after =
+        counts.faults > 0 && !summary.faults.empty() && entry.at > summary.faults.front().began;
     if (!fault && !(after && (entry.kind == "leader" || entry.kind == "truncation"))) continue;
     if (++shown > kMostLines) break;
     out += fmt::format("{} {} {}: {}\n", format_seconds(entry.at), entry.kind, entry.subject, entry.text);
@@ -133,7 +134,7 @@ Verdict Matrix::verdict(size_t cell) const {
   const Promise promise = expected(cells_.at(cell)).promise;
   if (promise == Promise::rejected) return Verdict::rejected;
   if (!contradiction(cell).empty()) return Verdict::within;
-  if (promise == Promise::unavailable) return Verdict::unavailable;
+  if (results_[cell].acknowledged == 0 && !results_[cell].runs.empty()) return Verdict::unavailable;
   return results_[cell].lost > 0 ? Verdict::permitted : Verdict::never;
 }
 
@@ -148,8 +149,6 @@ std::string Matrix::contradiction(size_t cell) const {
   if (promise == Promise::safe && result.lost > 0)
     return fmt::format("{} records are lost, in {} of {} runs, where these settings are safe", result.lost,
                        result.lossy, result.runs.size());
-  if (promise == Promise::unavailable && result.acknowledged > 0)
-    return fmt::format("{} records were acknowledged by fewer than min.insync.replicas", result.acknowledged);
   return {};
 }
 

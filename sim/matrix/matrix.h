@@ -41,7 +41,7 @@ enum class Verdict : uint8_t {
   never,        // nothing was lost
   permitted,    // lost, where the fault went beyond the budget of the settings
   within,       // lost, or otherwise violated, within the budget: it must not be
-  unavailable,  // nothing was, or could be, acknowledged
+  unavailable,  // nothing was acknowledged, in any run
   rejected,     // not run: Kafka refuses it
 };
 std::string_view to_string(Verdict verdict);

@@ -47,18 +47,17 @@ std::string brief(const Matrix& matrix, size_t cell) {
   if (verdict == Verdict::rejected) return "rejected";
   if (result.runs.empty()) return "?";
   if (verdict == Verdict::unavailable) return "no writes";
-  if (verdict == Verdict::never) return result.unavailable_ms == 0 ? "-" : "- " + waited(result);
+  if (verdict == Verdict::never) return "-" + (waited(result) == "0.0 s" ? "" : " " + waited(result));
   const Interval interval = result.loss_rate();
-  const std::string text = fmt::format("{} {:.0f}-{:.0f}", percent(rate_of(result)), 100 * interval.from,
-                                       100 * interval.to);
+  const std::string text =
+      fmt::format("{} {:.0f}-{:.0f}", percent(rate_of(result)), 100 * interval.from, 100 * interval.to);
   return verdict == Verdict::within ? "!! " + text : text;
 }
 
 std::string details_of(const Matrix& matrix, size_t cell) {
   const CellResult& result = matrix.result(cell);
   const Expected wanted = expected(matrix.cells()[cell]);
-  std::string out =
-      fmt::format("    by the contract: {} ({})\n", to_string(wanted.promise), wanted.why);
+  std::string out = fmt::format("    by the contract: {} ({})\n", to_string(wanted.promise), wanted.why);
   if (result.runs.empty()) return out;
   const Interval interval = result.loss_rate();
   out += fmt::format(
@@ -107,7 +106,8 @@ std::string table(const Matrix& matrix, const Colours& colours) {
   for (const size_t line : {size_t{0}, size_t{1}}) {
     std::string head;
     for (size_t i = 0; i < names.size(); ++i) head += padded(line == 0 ? "" : names[i], widths[i]) + "  ";
-    for (size_t f = 0; f < faults.size(); ++f) head += padded(broken_name(faults[f])[line], columns[f]) + "  ";
+    for (size_t f = 0; f < faults.size(); ++f)
+      head += padded(broken_name(faults[f])[line], columns[f]) + "  ";
     head.resize(head.find_last_not_of(' ') + 1);
     out += colours.bold(head) + "\n";
   }
@@ -196,7 +196,8 @@ int exit_code(const Matrix& matrix) {
 
 std::string render_matrix(const Matrix& matrix, const MatrixFiles& files, bool colour, bool details) {
   const Colours colours(colour);
-  std::string out = colours.bold(fmt::format("matrix · {} cells, {} runs", matrix.cells().size(), matrix.runs()));
+  std::string out =
+      colours.bold(fmt::format("matrix · {} cells, {} runs", matrix.cells().size(), matrix.runs()));
   if (const std::string others = constant(matrix); !others.empty()) out += "  (" + others + ")";
   out += "\n\n" + table(matrix, colours) + "\n";
   out += fmt::format(
@@ -206,19 +207,20 @@ std::string render_matrix(const Matrix& matrix, const MatrixFiles& files, bool c
       colours.of(Verdict::never, "-       "), colours.of(Verdict::permitted, "% of-to "),
       colours.of(Verdict::within, "!!      "));
   const std::vector<std::string> wrong = contradictions(matrix);
-  for (const std::string& line : wrong)
-    out += colours.of(Verdict::within, "CONTRADICTION ") + line + "\n";
+  for (const std::string& line : wrong) out += colours.of(Verdict::within, "CONTRADICTION ") + line + "\n";
   const std::vector<std::string> missing = missing_witnesses(matrix);
   for (const std::string& line : missing) out += "no witness: " + line + "\n";
   if (details) {
     out += "\n";
     for (size_t cell = 0; cell < matrix.cells().size(); ++cell) {
-      out += colours.of(matrix.verdict(cell), fmt::format("  {}: {}", name_of(matrix, cell), brief(matrix, cell)));
-      out += "\n" + details_of(matrix, cell);
+      const std::string head = fmt::format("  {}: {}", name_of(matrix, cell), brief(matrix, cell));
+      out += colours.of(matrix.verdict(cell), head) + "\n" + details_of(matrix, cell);
     }
   }
   if (matrix.simulator_faults() > 0)
-    out += colours.of(Verdict::within, fmt::format("{} runs failed in the simulator itself", matrix.simulator_faults())) + "\n";
+    out += colours.of(Verdict::within,
+                      fmt::format("{} runs failed in the simulator itself", matrix.simulator_faults())) +
+           "\n";
   out += fmt::format("\n{} cells lose records, {} contradict the contract; all of it in {}, {} and {}\n",
                      matrix.lossy_cells(), wrong.size(), files.sqlite, files.csv, files.html);
   return out;

@@ -1,5 +1,6 @@
 #pragma once
-// A matrix for people and for programs. Rows are settings, columns faults; dimensions of one value stand above.
+// A matrix for people and for programs. Rows are settings, columns faults; dimensions of one value stand
+// above.
 
 #include <string>
 

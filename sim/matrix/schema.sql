@@ -17,7 +17,7 @@ CREATE TABLE cell (
   unclean TEXT NOT NULL,       -- on, off
   flush TEXT NOT NULL,         -- none, each
   idempotence TEXT NOT NULL,   -- on, off, default
-  promise TEXT NOT NULL,       -- by the contract: safe, permitted, unavailable, rejected
+  promise TEXT NOT NULL,       -- by the contract: safe, permitted, rejected
   why TEXT NOT NULL,
   verdict TEXT NOT NULL,       -- never, permitted, within (lost though it must not be), unavailable, rejected
   runs INTEGER NOT NULL,

@@ -98,8 +98,8 @@ Result<std::string> Matrix::image() const {
       for (const auto& [seed, run] : results_[place].runs) {
         rows.number(number(place)).number(number(seed)).text(outcome_of(run));
         rows.text(fmt::format("{:016x}", run.digest));
-        for (const uint64_t value : {run.acknowledged, run.lost, run.permitted, run.duplicated, run.reordered,
-                                     run.unavailable_ms})
+        for (const uint64_t value :
+             {run.acknowledged, run.lost, run.permitted, run.duplicated, run.reordered, run.unavailable_ms})
           rows.number(number(value));
         rows.text_or_null(run.complaint).row();
       }
@@ -143,8 +143,8 @@ Result<Matrix> Matrix::load(const std::string& image) {
     const std::string digest = runs.text(3);
     std::from_chars(digest.data(), digest.data() + digest.size(), run.digest, 16);
     int column = 4;
-    for (uint64_t* value : {&run.acknowledged, &run.lost, &run.permitted, &run.duplicated, &run.reordered,
-                            &run.unavailable_ms})
+    for (uint64_t* value :
+         {&run.acknowledged, &run.lost, &run.permitted, &run.duplicated, &run.reordered, &run.unavailable_ms})
       *value = static_cast<uint64_t>(runs.number(column++));
     if (!runs.is_null(10)) run.complaint = runs.text(10);
     // The file's story is that of the worst run, whichever of them comes to be it last.
