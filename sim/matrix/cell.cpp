@@ -58,7 +58,7 @@ Expected permitted(uint32_t within_runs, std::string why) {
   return {Promise::permitted, std::move(why), within_runs};
 }
 
-constexpr uint32_t kOften = 10;      // a loss in one run of two, or more
+constexpr uint32_t kOften = 20;      // a loss in one run of three, or more
 constexpr uint32_t kSometimes = 60;  // in one of ten
 
 Expected expected_of_one(const Cell& cell) {
