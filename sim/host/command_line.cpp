@@ -109,7 +109,8 @@ Result<void> read_numbers(const Typed& typed, MatrixCommand& into) {
     into.seeds = *seeds;
   }
   if (into.json && into.markdown) return bad("give --json or --markdown, not both");
-  if (into.out.empty()) return bad("--out is empty: expected a path to which .sqlite, .csv and .html are put");
+  if (into.out.empty())
+    return bad("--out is empty: expected a path to which .sqlite, .csv and .html are put");
   return read_jobs(typed, into.jobs);
 }
 
@@ -288,9 +289,9 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
     if (!arguments.empty() && command->get_name() == arguments[0]) chosen = command;
   }
   if (!arguments.empty() && !arguments[0].starts_with("-") && chosen == nullptr) {
-    return bad(
-        "no command \"" + arguments[0] +
-        "\": there are scenario, swarm, matrix, coverage, shrink, bisect, sql, list, check and export (ksim --help)");
+    return bad("no command \"" + arguments[0] +
+               "\": there are scenario, swarm, matrix, coverage, shrink, bisect, sql, list, check and export "
+               "(ksim --help)");
   }
   const auto unknown = chosen == nullptr ? std::nullopt : unknown_option(*chosen, arguments);
   if (unknown) return bad(*unknown + " (ksim --help)");

@@ -26,14 +26,16 @@ td { padding: 0; border-radius: 3px; min-width: 6.2rem; }
 td a, td span { display: block; padding: .28rem .55rem; color: inherit; text-decoration: none; white-space: nowrap; }
 td a:hover, td a:focus { outline: 2px solid currentColor; border-radius: 3px; }
 td small { color: var(--faint); margin-left: .35rem; }
-.never { background: var(--never); } .permitted { background: rgb(var(--loss) / calc(.14 + var(--rate) * .0066)); }
+.never { background: var(--never); } .permitted { background: rgb(var(--loss) / calc(.12 + var(--rate) * .0048)); }
+.permitted small { color: inherit; opacity: .75; }
 .within { background: var(--within); color: #fff; } .within small { color: #fff; }
 .unavailable, .rejected, .open { background: var(--none); color: var(--faint); }
 .legend span { display: inline-block; padding: .15rem .5rem; border-radius: 3px; margin-right: .6rem; }
 section { display: none; } section:target { display: block; position: fixed; inset: auto 0 0 0; max-height: 60vh;
   overflow: auto; background: var(--paper); border-top: 3px solid var(--rule); padding: .8rem 1.2rem 1.2rem; }
 section h2 { font-size: 1rem; margin: 0 0 .4rem; } section .close { float: right; color: inherit; }
-pre { overflow-x: auto; background: var(--none); padding: .5rem .7rem; border-radius: 3px; margin: .4rem 0; }
+body:has(section:target) { padding-bottom: 62vh; }
+pre { overflow-x: auto; white-space: pre-wrap; background: var(--none); padding: .5rem .7rem; border-radius: 3px; margin: .4rem 0; }
 )css";
 
 std::string escaped(std::string_view text) {

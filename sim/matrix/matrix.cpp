@@ -58,7 +58,7 @@ std::string tell_run(const RunSummary& summary) {
     out += fmt::format("lost: {:016x} in {}", lost.record, lost.partition);
     out += lost.offset < 0 ? ", told no offset" : fmt::format(" at {}", lost.offset);
     out += fmt::format(", acknowledged to {} at {}", lost.client, format_seconds(lost.acknowledged));
-    if (!lost.holders.empty()) out += fmt::format(", then on {}", lost.holders);
+    if (!lost.holders.empty()) out += fmt::format(", then on the disks of {}", lost.holders);
     out += lost.permitted ? "\n" : ", NOT permitted\n";
   }
   if (counts.lost > kMostLines) out += fmt::format("and {} more\n", counts.lost - kMostLines);
