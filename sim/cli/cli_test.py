@@ -429,6 +429,8 @@ class CommandLine(unittest.TestCase):
                           ["--json", "--markdown"]]:
             with self.subTest(arguments=arguments):
                 self.refused("matrix", *arguments)
+        self.good("swarm", "ping", "--seeds", "1..2", "--campaign", self.path("swarm.sqlite"))
+        self.assertIn("is no file of a matrix", self.refused("matrix", "--out", self.path("swarm")))
         self.file("n.csv", "mine")
         self.assertIn("n.csv", self.refused("matrix", "--out", self.path("n")))
         self.assertIn('did you mean "rack_loss"', self.refused("matrix", "--faults", "rack_los"))

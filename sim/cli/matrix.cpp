@@ -222,7 +222,7 @@ Result<Matrix> begin_matrix(const host::MatrixCommand& command, Dimensions dimen
   if (!text.ok()) return fresh;
   Result<Matrix> known = Matrix::load(*text);
   if (!known.ok())
-    return fail(ErrorCode::INVALID_REQUEST, fmt::format("--out {}: {}", file, known.error().message));
+    return fail(ErrorCode::INVALID_REQUEST, fmt::format("--out {} {}", file, known.error().message));
   const char* const other = known->build() != fresh.build()             ? "another build of ksim"
                             : known->dimensions() != fresh.dimensions() ? "other cells"
                                                                         : nullptr;

@@ -252,7 +252,11 @@ std::string render_matrix_json(const Matrix& matrix, const MatrixFiles& files) {
              {"duplicated", result.duplicated},
              {"reordered", result.reordered},
              {"unavailable_ms", result.unavailable_ms}};
-    for (const std::string_view name : kSettingNames) row[std::string(name)] = value_of(cell, name);
+    for (const std::string_view name : kSettingNames) {
+      std::string key(name);
+      std::replace(key.begin(), key.end(), '-', '_');
+      row[key] = value_of(cell, name);
+    }
     if (!result.runs.empty()) {
       const Interval interval = result.loss_rate();
       row["loss_rate"] = rate_of(result);

@@ -116,7 +116,7 @@ Result<Matrix> Matrix::load(const std::string& image) {
   std::map<std::string, std::string> values;
   Query named(database, "SELECT name, value FROM matrix");
   while (named.next()) values[named.text(0)] = named.text(1);
-  TRY(named.end());
+  if (const Result<void> read = named.end(); !read.ok()) return damaged(read.error().message);
   TRY_ASSIGN(Dimensions dimensions, dimensions_of(values["dimensions"]));
   const auto whole = [&](const char* name) {
     int64_t value = 0;
