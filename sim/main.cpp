@@ -28,6 +28,7 @@ int main(int count, char** values) {
     if (command->check) return ended(sim::check_history(*command->check));
     if (command->exported) return ended(sim::export_history(*command->exported));
     if (command->swarm) return ended(sim::run_swarm(*command->swarm));
+    if (command->matrix) return ended(sim::run_matrix(*command->matrix));
     if (command->coverage) return ended(sim::show_coverage(*command->coverage));
     if (command->shrink) return ended(sim::run_shrink(*command->shrink));
     if (command->sql) return ended(sim::ask_sql(*command->sql));

@@ -16,7 +16,8 @@ namespace {
 std::vector<uint64_t*> fields(RunCounts& c) {
   return {&c.sent,        &c.acknowledged, &c.failed,           &c.unknown,   &c.read,
           &c.lost,        &c.permitted,    &c.faults,           &c.elections, &c.unclean_elections,
-          &c.truncations, &c.isr_changes,  &c.quorum_elections, &c.forged,    &c.batches};
+          &c.truncations, &c.isr_changes,  &c.quorum_elections, &c.forged,    &c.batches,
+          &c.duplicated,  &c.reordered,    &c.unavailable_ms};
 }
 
 void put(ByteBuffer& out, uint64_t value) {

@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -374,6 +375,65 @@ class CommandLine(unittest.TestCase):
         for arguments in [[], ["/nowhere"], [self.file("text", "hello")]]:
             with self.subTest(arguments=arguments):
                 self.refused("coverage", *arguments)
+
+    def test_a_matrix_and_its_witnesses(self):
+        out = self.path("m")
+        cells = ["matrix", "--acks", "1,all", "--min-insync", "2", "--idempotence", "on,off", "--flush", "each",
+                 "--faults", "partition,isr_loss", "--out", out]
+        made = json.loads(self.good(*cells, "--seeds", "2", "--json").stdout)
+        self.assertEqual((made["runs"], len(made["cells"]), made["holds"]), (12, 8, True))
+        self.assertEqual([cell["verdict"] for cell in made["cells"]],
+                         ["rejected", "rejected", "permitted", "permitted", "never", "never", "never", "never"])
+        for cell in made["cells"][2:5]:
+            witness = cell["witness"]
+            run = self.good(*shlex.split(witness["repeat"])[1:])
+            self.assertIn(f"digest {witness['digest']}", run.stdout)
+            self.assertIn(f"{witness['lost']} permitted loss", run.stdout)
+        self.assertEqual(sorted(os.listdir(self.directory.name)), ["m.csv", "m.html", "m.sqlite"])
+        # The same command runs nothing again, and more seeds only what is new.
+        self.assertEqual(json.loads(self.good(*cells, "--seeds", "2", "--json").stdout)["cells"], made["cells"])
+        more = self.good(*cells, "--seeds", "3", "--cells").stdout
+        self.assertIn("matrix · 8 cells, 18 runs", more)
+        self.assertIn("the worst: scripts/ksim scenario matrix/partition", more)
+        self.assertNotIn("\033", more)
+        self.assertIn("flush each", self.good(*cells, "--seeds", "3").stdout)
+        self.assertIn("| acks |", self.good(*cells, "--seeds", "3", "--markdown").stdout)
+        database = sqlite3.connect(out + ".sqlite")
+        self.addCleanup(database.close)
+        self.assertEqual(database.execute("select count(*), sum(runs) from cell").fetchone(), (8, 18))
+        self.assertIn("other cells", self.refused("matrix", "--out", out, "--seeds", "1"))
+        self.good("scenario", "matrix/slow_disk", "--print-plan")
+        self.assertIn('did you mean "matrix/slow_disk"', self.refused("scenario", "matrix/slowdisk"))
+
+    def test_an_interrupted_matrix_goes_on(self):
+        out = self.path("m")
+        command = [KSIM, "matrix", "--seeds", "100000", "--jobs", "1", "--out", out]
+        run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        workers = ""
+        while not workers:
+            self.assertIsNone(run.poll())
+            with open(f"/proc/{run.pid}/task/{run.pid}/children", encoding="utf-8") as children:
+                workers = children.read().strip()
+        run.send_signal(signal.SIGINT)
+        _, error = run.communicate(timeout=60)
+        self.assertEqual(run.returncode, 130)
+        self.assertIn("goes on from", error)
+        database = sqlite3.connect(out + ".sqlite")
+        self.addCleanup(database.close)
+        self.assertEqual(database.execute("select count(*) from cell").fetchone()[0], 42)
+
+    def test_bad_matrices(self):
+        for arguments in [["--acks", "2"], ["--acks", ""], ["--min-insync", "1,1"], ["--replication", "2"],
+                          ["--unclean", "yes"], ["--flush", "all"], ["--faults", "meteor"], ["--seeds", "1..20"],
+                          ["--seeds", "0"], ["--jobs", "0"], ["--out", ""], ["--out", "/nowhere/m"], ["--wat"],
+                          ["--json", "--markdown"]]:
+            with self.subTest(arguments=arguments):
+                self.refused("matrix", *arguments)
+        self.good("swarm", "ping", "--seeds", "1..2", "--campaign", self.path("swarm.sqlite"))
+        self.assertIn("is no file of a matrix", self.refused("matrix", "--out", self.path("swarm")))
+        self.file("n.csv", "mine")
+        self.assertIn("n.csv", self.refused("matrix", "--out", self.path("n")))
+        self.assertIn('did you mean "rack_loss"', self.refused("matrix", "--faults", "rack_los"))
 
     def test_histories_are_judged(self):
         header = '{"ksim_history":1,"settings":{}}\n'

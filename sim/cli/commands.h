@@ -28,6 +28,7 @@ int list_things(const host::ListCommand& command);
 int check_history(const host::CheckCommand& command);
 int export_history(const host::ExportCommand& command);
 int run_swarm(const host::SwarmCommand& command);
+int run_matrix(const host::MatrixCommand& command);
 int show_coverage(const host::CoverageCommand& command);
 int run_shrink(const host::ShrinkCommand& command);
 int run_bisect(const host::BisectCommand& command);
@@ -55,6 +56,10 @@ Result<Lineage> typed_lineage(const std::optional<std::string>& seed);
 // "scenarios/NAME.toml" of this build, by name.
 std::vector<std::string> scenario_names();
 std::string scenario_path(const std::string& name);
+// Those of ksim matrix, "matrix/NAME": known as well, but no part of what "all scenarios" means.
+std::vector<std::string> matrix_scenario_names();
+// What identifies the program that runs: a campaign goes on with the same one only.
+std::string build_of_program();
 // The command that runs this again; without a seed it ends before "--seed".
 std::string repeat_command(const host::ScenarioCommand& command, const Source& source,
                            const std::optional<Lineage>& seed = std::nullopt);

@@ -27,7 +27,9 @@ std::string row(std::string_view name, std::string_view text) {
 
 std::string scenarios() {
   std::string out;
-  for (const std::string& name : scenario_names()) {
+  std::vector<std::string> names = scenario_names();
+  for (std::string& name : matrix_scenario_names()) names.push_back(std::move(name));
+  for (const std::string& name : names) {
     std::string about;
     if (const Result<std::string> text = host::read_text(scenario_path(name)); text.ok()) {
       const Result<Plan> plan = draw_plan(*text, name, 1, {}, plan_vocabulary());

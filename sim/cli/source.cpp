@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/crc32c.h"
 #include "core/base/hash.h"
 #include "sim/cli/commands.h"
 #include "sim/faults/all.h"
@@ -37,6 +38,17 @@ std::vector<std::string> scenario_names() {
   return names;
 }
 
+std::vector<std::string> matrix_scenario_names() {
+  std::vector<std::string> names = host::list_files(KSIM_SCENARIO_DIR "/matrix", ".toml");
+  for (std::string& name : names) name = "matrix/" + name.substr(0, name.size() - 5);
+  return names;
+}
+
+std::string build_of_program() {
+  const Result<std::string> text = host::read_text("/proc/self/exe");
+  return text.ok() ? fmt::format("{:08x}", crc32c(as_bytes(*text))) : std::string("unknown");
+}
+
 std::string scenario_path(const std::string& name) {
   return fmt::format("{}/{}.toml", KSIM_SCENARIO_DIR, name);
 }
@@ -57,10 +69,12 @@ Result<Source> load_source(const host::ScenarioCommand& command) {
   if (command.plan_file) {
     source.is_plan = true;
     path = source.name = *command.plan_file;
-  } else if (wanted.find('/') != std::string::npos || wanted.ends_with(".toml")) {
+  } else if (wanted.ends_with(".toml") ||
+             (wanted.find('/') != std::string::npos && !wanted.starts_with("matrix/"))) {
     path = source.name = wanted;
   } else {
-    const std::vector<std::string> names = scenario_names();
+    std::vector<std::string> names = scenario_names();
+    for (std::string& name : matrix_scenario_names()) names.push_back(std::move(name));
     if (std::find(names.begin(), names.end(), wanted) == names.end()) {
       const std::string meant = did_you_mean(wanted, names);
       return fail(

@@ -10,6 +10,7 @@
 #include "sim/history/sqlite.h"
 #include "sim/host/files.h"
 #include "sim/host/terminal.h"
+#include "sim/matrix/schema_sql.h"
 #include "sim/swarm/schema_sql.h"
 
 namespace ksim::sim {
@@ -17,7 +18,7 @@ namespace {
 
 // "-- What it is." before "CREATE VIEW name": what the schemas themselves say of a view or table.
 std::string comment_on(const std::string& name) {
-  for (const std::string_view schema : {kSchemaSql, kSwarmSql}) {
+  for (const std::string_view schema : {kSchemaSql, kSwarmSql, kMatrixSql}) {
     std::string comment;
     for (size_t at = 0; at < schema.size();) {
       const size_t end = std::min(schema.find('\n', at), schema.size());

@@ -10,7 +10,6 @@
 
 #include <fmt/format.h>
 
-#include "core/base/crc32c.h"
 #include "core/base/hooks.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/swarm_report.h"
@@ -27,11 +26,6 @@ constexpr int64_t kPatienceNs = 60 * kSecondNs;  // for one job: a run takes a s
 constexpr int64_t kSaveEveryNs = 10 * kSecondNs;
 constexpr uint64_t kMostRecordings = 20;  // by one worker
 constexpr host::SeedRange kDefaultSeeds{1, 100};
-
-std::string identity_of_program() {
-  const Result<std::string> text = host::read_text("/proc/self/exe");
-  return text.ok() ? fmt::format("{:08x}", crc32c(as_bytes(*text))) : std::string("unknown");
-}
 
 struct Member {
   Source source;
@@ -236,7 +230,7 @@ SwarmPlan plan_of(const host::SwarmCommand& command, const std::vector<Member>& 
   plan.first_seed = seeds.first;
   const bool endless = !command.seeds && (command.time_ns || command.until_failure);
   if (!endless) plan.last_seed = seeds.last;
-  plan.build = identity_of_program();
+  plan.build = build_of_program();
   plan.guided = command.guided;
   // The one that draws all of a run finds most in the same time; it is no story that somebody asked for.
   constexpr std::string_view kStorm = "storm";

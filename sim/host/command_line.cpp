@@ -101,6 +101,19 @@ Result<void> read_numbers(const Typed& typed, SwarmCommand& into) {
   return {};
 }
 
+Result<void> read_numbers(const Typed& typed, MatrixCommand& into) {
+  if (typed.seeds) {
+    const std::optional<uint64_t> seeds = parse_seed(*typed.seeds);
+    if (!seeds || *seeds < 1 || *seeds > 1'000'000)
+      return bad("--seeds " + *typed.seeds + ": how many of each cell, a number from 1 to 1000000");
+    into.seeds = *seeds;
+  }
+  if (into.json && into.markdown) return bad("give --json or --markdown, not both");
+  if (into.out.empty())
+    return bad("--out is empty: expected a path to which .sqlite, .csv and .html are put");
+  return read_jobs(typed, into.jobs);
+}
+
 // One run: of a scenario's seed, or of a plan.
 Result<void> read_choice(const Typed& typed, RunChoice& into) {
   if (into.plan_file && !into.scenario.empty()) return bad("give a scenario or --plan, not both");
@@ -126,6 +139,24 @@ Result<void> check_together(const ScenarioCommand& command) {
   if (command.seeds && command.record) return bad("--record keeps one run: give --seed");
   if (command.verify && command.record) return bad("--verify runs twice: record a run of its own");
   return {};
+}
+
+void add_dimensions(CLI::App& app, MatrixCommand& into) {
+  const auto add = [&](const char* name, std::string& place, const char* text) {
+    app.add_option(name, place, text)->check([](const std::string& value) {
+      return value.empty() ? std::string("expected values between commas") : std::string();
+    });
+  };
+  add("--acks", into.acks, "0,1,all: of the producers (default: all three)");
+  add("--min-insync", into.min_insync, "1,2,3: min.insync.replicas (default: 1,2)");
+  add("--replication", into.replication, "1,3,5: copies (default: 3)");
+  add("--unclean", into.unclean, "on,off: unclean.leader.election.enable (default: off)");
+  add("--flush", into.flush, "none,each: flush.messages unset, or 1 (default: none)");
+  add("--idempotence", into.idempotence,
+      "on,off: enable.idempotence (default: as Kafka has it, on only with acks=all)");
+  add("--faults", into.faults,
+      "leader_crash,power_loss_all,rack_loss,partition,slow_disk,isr_loss,rolling_restart (default: all; "
+      "what each does: scenarios/matrix)");
 }
 
 }  // namespace
@@ -213,6 +244,18 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
   many->add_flag("--fresh", swarm.fresh, "begin anew, whatever that file has");
   many->add_flag("--json", swarm.json, "print one JSON object");
 
+  MatrixCommand matrix;
+  CLI::App* losses = app.add_subcommand("matrix", "which settings lose data, under which faults");
+  add_dimensions(*losses, matrix);
+  losses->add_option("--seeds", typed.seeds, "how many runs of each cell (default: 20)");
+  losses->add_option("--jobs", typed.jobs, "worker processes (default: one a processor)");
+  losses->add_option("--out", matrix.out,
+                     "writes OUT.sqlite, from which it goes on, OUT.csv and OUT.html (default: matrix)");
+  losses->add_flag("--fresh", matrix.fresh, "begin anew, whatever OUT.sqlite has");
+  losses->add_flag("--cells", matrix.cells, "print every cell with all its numbers and its worst run");
+  losses->add_flag("--markdown", matrix.markdown, "print the table for a document");
+  losses->add_flag("--json", matrix.json, "print one JSON object");
+
   CLI::App* met = app.add_subcommand("coverage", "what a swarm has met, and what never");
   met->add_option("CAMPAIGN", coverage.campaign, "the file that ksim swarm keeps")->required();
   met->add_flag("--json", coverage.json, "print one JSON object");
@@ -242,13 +285,13 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
   ask->add_flag("--json", sql.json, "print a list of JSON objects");
 
   const CLI::App* chosen = nullptr;
-  for (const CLI::App* command : {run, show, judge, write, many, met, less, halves, ask}) {
+  for (const CLI::App* command : {run, show, judge, write, many, losses, met, less, halves, ask}) {
     if (!arguments.empty() && command->get_name() == arguments[0]) chosen = command;
   }
   if (!arguments.empty() && !arguments[0].starts_with("-") && chosen == nullptr) {
-    return bad(
-        "no command \"" + arguments[0] +
-        "\": there are scenario, swarm, coverage, shrink, bisect, sql, list, check and export (ksim --help)");
+    return bad("no command \"" + arguments[0] +
+               "\": there are scenario, swarm, matrix, coverage, shrink, bisect, sql, list, check and export "
+               "(ksim --help)");
   }
   const auto unknown = chosen == nullptr ? std::nullopt : unknown_option(*chosen, arguments);
   if (unknown) return bad(*unknown + " (ksim --help)");
@@ -279,6 +322,11 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
   }
   if (write->parsed()) {
     command.exported = exported;
+    return command;
+  }
+  if (losses->parsed()) {
+    TRY(read_numbers(typed, matrix));
+    command.matrix = std::move(matrix);
     return command;
   }
   if (met->parsed()) {

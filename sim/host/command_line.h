@@ -78,6 +78,18 @@ struct BisectCommand {
   bool json = false;
 };
 
+// Dimensions as they were typed: values between commas; empty: not named.
+struct MatrixCommand {
+  std::string acks, min_insync, replication, unclean, flush, idempotence, faults;
+  uint64_t seeds = 20;  // of each cell
+  size_t jobs = 0;      // 0: one a processor
+  std::string out = "matrix";
+  bool fresh = false;
+  bool cells = false;  // print each with all its numbers
+  bool markdown = false;
+  bool json = false;
+};
+
 struct CoverageCommand {
   std::string campaign;
   bool json = false;
@@ -97,6 +109,7 @@ struct Command {
   std::optional<ExportCommand> exported;
   std::optional<SwarmCommand> swarm;
   std::optional<CoverageCommand> coverage;
+  std::optional<MatrixCommand> matrix;
   std::optional<ShrinkCommand> shrink;
   std::optional<BisectCommand> bisect;
   std::optional<SqlCommand> sql;

@@ -205,7 +205,10 @@ std::string render_report(const RunSummary& summary, const ReportStyle& style) {
   const std::string lost = fmt::format("{} lost", counts.lost - counts.permitted);
   out += ", " + (counts.lost > counts.permitted ? paint.red(lost) : lost);
   const std::string permitted = fmt::format("{} permitted loss", counts.permitted);
-  out += ", " + (counts.permitted > 0 ? paint.yellow(permitted) : permitted) + "\n";
+  out += ", " + (counts.permitted > 0 ? paint.yellow(permitted) : permitted);
+  if (counts.duplicated > 0) out += fmt::format(", {} duplicated", counts.duplicated);
+  if (counts.reordered > 0) out += fmt::format(", {} reordered", counts.reordered);
+  out += "\n";
   out += paint.bold("Events") + fmt::format(
                                     "   {} faults took effect, {} elections ({} unclean), {} quorum "
                                     "elections, {} ISR changes, {} truncations\n",
@@ -245,6 +248,9 @@ std::string render_json(const RunSummary& summary) {
                    {"read", c.read},
                    {"lost", c.lost - c.permitted},
                    {"permitted_lost", c.permitted},
+                   {"duplicated", c.duplicated},
+                   {"reordered", c.reordered},
+                   {"unavailable_ms", c.unavailable_ms},
                    {"faults", c.faults},
                    {"elections", c.elections},
                    {"unclean_elections", c.unclean_elections},

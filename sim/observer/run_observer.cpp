@@ -1,6 +1,7 @@
 #include "sim/observer/run_observer.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -12,6 +13,7 @@ namespace {
 constexpr Duration kBucket = seconds(1);
 // Sends that wait longer than this while none is acknowledged count as unavailability.
 constexpr Duration kPatience = seconds(1);
+constexpr size_t kMostLosses = 20;  // that a summary names
 
 // Of what is found without a checker; a checker has its own words.
 std::string_view invariant_in_words(std::string_view code) {
@@ -216,12 +218,7 @@ void RunObserver::on_send_completed(int64_t number, const SendOp& op) {
   Pressure& pressure = pressure_[op.partition];
   --pressure.open;
   if (op.outcome == Outcome::ok) {
-    const Duration waited = op.completed - pressure.waiting_since;
-    if (waited > kPatience) {
-      pressure.unavailable = pressure.unavailable + waited;
-      ++pressure.interruptions;
-    }
-    pressure.waiting_since = op.completed;
+    end_wait(pressure, op.completed);
     ++pressure.acknowledged;
     ++counts_.acknowledged;
     Sent& sent = sent_[op.record];
@@ -231,6 +228,7 @@ void RunObserver::on_send_completed(int64_t number, const SendOp& op) {
     sent.lagging = isr_of(op.partition) & ~sent.holders;
   } else {
     ++(op.outcome == Outcome::failed ? counts_.failed : counts_.unknown);
+    if (pressure.open == 0) end_wait(pressure, op.completed);
   }
   if (recorder_) {
     OpRow& row = recorder_->op_row(number);
@@ -240,6 +238,16 @@ void RunObserver::on_send_completed(int64_t number, const SendOp& op) {
     row.offset = op.offset;
   }
   for (const auto& checker : checkers_) checker->on_send_completed(op);
+}
+
+// Of sends to a partition, none of which was acknowledged until now.
+void RunObserver::end_wait(Pressure& pressure, Instant at) {
+  const Duration waited = at - pressure.waiting_since;
+  if (waited > kPatience) {
+    pressure.unavailable = pressure.unavailable + waited;
+    ++pressure.interruptions;
+  }
+  pressure.waiting_since = at;
 }
 
 uint64_t RunObserver::holders_of(PartitionId id, int64_t offset) const {
@@ -370,6 +378,28 @@ void RunObserver::on_topic_call_completed(int64_t number, const TopicCall& call)
   for (const auto& checker : checkers_) checker->on_topic_call(call);
 }
 
+void RunObserver::count_order(RunCounts& counts) const {
+  for (PartitionId id : view_.partitions()) {
+    const PartitionTruth* truth = view_.partition(id);
+    std::set<RecordId> seen;
+    std::map<uint32_t, uint64_t> last;  // by session
+    for (const TruthBatch& batch : truth->committed) {
+      const std::vector<TruthRecord>* records = truth->contents.find(batch);
+      if (records == nullptr) continue;
+      for (const TruthRecord& record : *records) {
+        if (record.id == 0) continue;
+        if (!seen.insert(record.id).second) {
+          ++counts.duplicated;
+          continue;
+        }
+        uint64_t& newest = last[session_of(record.id)];
+        if (number_of(record.id) < newest) ++counts.reordered;
+        newest = std::max(newest, number_of(record.id));
+      }
+    }
+  }
+}
+
 void RunObserver::settle_records(RunSummary& summary) {
   std::map<RecordId, int64_t> committed;
   std::map<PartitionId, uint64_t> per_partition;
@@ -398,6 +428,10 @@ void RunObserver::settle_records(RunSummary& summary) {
                   view_.loss_permitted(sent.partition, std::max<int64_t>(sent.offset, 0), acks, sent.invoked);
       ++summary.counts.lost;
       if (permitted) ++summary.counts.permitted;
+      if (summary.losses.size() < kMostLosses)
+        summary.losses.push_back({record, sessions_[sent.session].client,
+                                  to_string(names_.name(sent.partition)), *sent.acknowledged, sent.offset,
+                                  join_holders(sent.holders), permitted});
     }
     if (!recorder_) continue;
     recorder_->record({record, sent.session, to_string(names_.name(sent.partition)), sent.op,
@@ -415,6 +449,7 @@ void RunObserver::settle_records(RunSummary& summary) {
     }
     partition.unavailable = pressure.unavailable;
     partition.interruptions = pressure.interruptions;
+    summary.counts.unavailable_ms += static_cast<uint64_t>(pressure.unavailable.ns / 1'000'000);
     summary.partitions.push_back(std::move(partition));
   }
 }
@@ -433,6 +468,7 @@ RunSummary RunObserver::finish(Instant at) {
   summary.bucket = kBucket;
   summary.counts = counts_;
   settle_records(summary);
+  count_order(summary.counts);
   for (const auto& [node, buckets] : throughput_) summary.throughput.push_back({node, buckets});
   for (const auto& checker : checkers_) {
     const auto& found = verdicts_.violations();

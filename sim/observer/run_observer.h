@@ -127,7 +127,9 @@ class RunObserver {
   std::string join_holders(uint64_t holders) const;
   void explain(const Violation& violation);
   std::string invariant_of(std::string_view code) const;
+  void end_wait(Pressure& pressure, Instant at);
   void settle_records(RunSummary& summary);
+  void count_order(RunCounts& counts) const;
 
   PartitionNames names_;
   ClusterView view_;

@@ -56,6 +56,33 @@ TEST_F(ObserverTest, CountsOutcomesAndUnavailability) {
   EXPECT_EQ(summary.counts.permitted, 0U);
 }
 
+TEST_F(ObserverTest, SendsThatAreGivenUpHaveWaitedToo) {
+  observer.on_session({1, "producer-1", -1, true, 5});
+  const int64_t first = send(1, 1000);
+  const int64_t second = send(2, 2500);
+  done(first, 5000, Outcome::unknown);
+  done(second, 6500, Outcome::failed);         // until then one of them was open
+  done(send(3, 9000), 9400, Outcome::failed);  // nobody waited before, and this one was not long
+  const RunSummary summary = observer.finish(at_ms(9500));
+  EXPECT_EQ(summary.partitions[0].unavailable, milliseconds(5500));
+  EXPECT_EQ(summary.partitions[0].interruptions, 1U);
+  EXPECT_EQ(summary.counts.unavailable_ms, 5500U);
+}
+
+TEST_F(ObserverTest, NamesWhatWasLost) {
+  observer.on_session({1, "producer-1", 1, false, 5});
+  done(send(1, 0), 10, Outcome::ok, 7);
+  const RunSummary summary = observer.finish(at_ms(20));
+  ASSERT_EQ(summary.losses.size(), 1U);
+  const LostRecord& lost = summary.losses[0];
+  EXPECT_EQ(lost.record, make_record_id(1, 1));
+  EXPECT_EQ(lost.client, "producer-1");
+  EXPECT_EQ(lost.partition, "orders-0");
+  EXPECT_EQ(lost.offset, 7);
+  EXPECT_EQ(lost.acknowledged, at_ms(10));
+  EXPECT_FALSE(lost.permitted);
+}
+
 TEST_F(ObserverTest, TheReportHasTheDigestLineOnceAndJsonParses) {
   observer.on_violation("ASSERT", at_ms(1), "broker-1", "ENSURE failed");
   const int64_t fault = observer.on_fault("crash", "broker-1", at_ms(12000), "at 12 s", "led 2 partitions");

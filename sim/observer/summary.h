@@ -29,7 +29,7 @@ struct PartitionSummary {
   uint64_t committed = 0;
   int32_t leader = -1;
   int32_t leader_epoch = -1;
-  Duration unavailable{0};  // sends waited over a second while none was acknowledged
+  Duration unavailable{0};  // sends waited over a second while none was acknowledged, or ever was
   uint32_t interruptions = 0;
 };
 
@@ -42,6 +42,11 @@ struct RunCounts {
   uint64_t batches = 0;    // committed in the topics' logs
   uint64_t lost = 0;       // acknowledged, not committed at the end
   uint64_t permitted = 0;  // of these, where the contract permits it
+  // In the topics' committed logs at the end: records beyond the first one of each send, and those that first
+  // appear behind a later send of their session to the partition.
+  uint64_t duplicated = 0;
+  uint64_t reordered = 0;
+  uint64_t unavailable_ms = 0;  // of all partitions together, see PartitionSummary
   uint64_t faults = 0;     // that took effect
   uint64_t elections = 0;  // partition leaders
   uint64_t unclean_elections = 0;
@@ -55,6 +60,17 @@ struct CheckerSummary {
   std::string code;
   std::string text;
   bool held = true;
+};
+
+// A record that was acknowledged and is not committed at the end.
+struct LostRecord {
+  RecordId record = 0;
+  std::string client;
+  std::string partition;
+  Instant acknowledged;
+  int64_t offset = -1;  // -1: it was told none (acks=0)
+  std::string holders;  // nodes whose disks held it when it was acknowledged, "1,2,3"
+  bool permitted = false;
 };
 
 struct RunSummary {
@@ -74,6 +90,7 @@ struct RunSummary {
   std::vector<FaultRow> faults;
   std::vector<CheckerSummary> checkers;  // empty with --no-checkers
   std::vector<ViolationRow> violations;
+  std::vector<LostRecord> losses;  // the first ones, in the order of their ids
   std::vector<MarkRow> marks;
   std::vector<uint16_t> situations;  // situations.h
   std::string recording;             // the bytes of an sqlite file, if the run was recorded
