@@ -30,6 +30,7 @@ int main(int count, char** values) {
     if (command->swarm) return ended(sim::run_swarm(*command->swarm));
     if (command->coverage) return ended(sim::show_coverage(*command->coverage));
     if (command->shrink) return ended(sim::run_shrink(*command->shrink));
+    if (command->explained) return ended(sim::explain_run(*command->explained));
     if (command->sql) return ended(sim::ask_sql(*command->sql));
     if (command->bisect) return ended(sim::run_bisect(*command->bisect));
     host::write_out(command->text);
