@@ -144,16 +144,15 @@ Ending unpacked(const std::string& words) {
 Explanation::Remedy judged(const std::string& setting, const Ending& before, const Ending& now,
                            const Explanation& page) {
   Explanation::Remedy remedy{setting, "saved", ""};
-  const std::string wait = now.waited_ns == 0 ? std::string("no wait of a second")
-                                              : fmt::format("longest wait {}", lasting_text(now.waited_ns));
-  const std::string losses = fmt::format("{} of {} acknowledged lost", now.lost, now.acknowledged);
-  remedy.text = fmt::format("{}, {} sends given up, {}", losses, now.given_up, wait);
+  remedy.text =
+      fmt::format("{} of {} acknowledged lost, {} given up, {}", now.lost, now.acknowledged, now.given_up,
+                  now.waited_ns == 0 ? "no wait of a second" : "longest wait " + lasting_text(now.waited_ns));
   const bool outage = page.subject.starts_with("partition ");
   if (!now.cause.empty()) {
     remedy.outcome = now.cause == before.cause ? "lost anyway" : "other violation";
     remedy.text = now.cause == before.cause ? "the same violation again" : now.cause;
   } else if (outage) {
-    remedy.outcome = now.waited_ns * 2 < before.waited_ns ? "saved" : "lost anyway";
+    remedy.outcome = now.waited_ns * 2 < before.waited_ns ? "sooner" : "no better";
   } else if (now.lost > 0) {
     remedy.outcome = "lost anyway";
   } else if (!page.record.empty() && now.told != "ok") {
@@ -190,7 +189,7 @@ Result<void> try_remedies(const Told& told, size_t jobs, Explanation& page) {
       page.remedies.push_back(judged(remedies.settings[i], before, unpacked(*words[i + 1]), page));
   }
   for (const std::string& setting : remedies.in_force)
-    page.remedies.push_back({setting, "in force", "it was so in this run"});
+    page.remedies.push_back({setting, std::string(kInForce), "it was so in this run"});
   return {};
 }
 

@@ -126,7 +126,6 @@ Result<std::optional<Explanation>> explain_offset(Database& database, const Past
              read_batches(database, past.partition, "", violation.offset));
   std::optional<Explanation> page;
   const PastBatch* chosen = nullptr;
-  const std::string epoch = " epoch ";
   for (const PastBatch& batch : batches) {
     const bool named = violation.message.find(fmt::format("..{} epoch {}", batch.last_offset,
                                                           batch.leader_epoch)) != std::string::npos;
@@ -136,6 +135,7 @@ Result<std::optional<Explanation>> explain_offset(Database& database, const Past
   if (chosen == nullptr) return page;
   TRY_ASSIGN(const std::string record, record_at(database, chosen->id, violation.offset));
   LossCase about{past, *chosen, violation.offset, std::nullopt, violation.suspect(), violation.at_ns};
+  about.acknowledged = violation.checker == "X1";
   if (!record.empty()) {
     TRY_ASSIGN(about.sent, read_record(database, record));
   }
@@ -143,15 +143,25 @@ Result<std::optional<Explanation>> explain_offset(Database& database, const Past
   return page;
 }
 
+// What a counter had acknowledged and lacks is the record at its end.
+PastViolation counted(PastViolation violation) {
+  const std::string words = "acknowledged at ";
+  const size_t at = violation.message.find(words);
+  if (violation.checker == "X1" && violation.offset < 0 && at != std::string::npos)
+    violation.offset = std::atoll(violation.message.c_str() + at + words.size()) - 1;
+  return violation;
+}
+
 bool about_a_loss(const PastViolation& violation) {
   if (violation.checker == "R1") return true;
-  if (violation.checker == "R6") return violation.offset >= 0;
+  if (violation.checker == "R6" || violation.checker == "X1") return violation.offset >= 0;
   return violation.checker == "P2" && violation.message.find("acknowledged") != std::string::npos &&
          violation.message.find("timestamp") == std::string::npos &&
          violation.message.find("another key") == std::string::npos;
 }
 
-Result<Explanation> explain_found(Database& database, const PastViolation& violation) {
+Result<Explanation> explain_found(Database& database, const PastViolation& told) {
+  const PastViolation violation = counted(told);
   std::optional<Explanation> page;
   if (about_a_loss(violation)) {
     std::optional<SentRecord> sent;

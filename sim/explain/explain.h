@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/result.h"
@@ -28,6 +29,9 @@ struct Question {
 };
 // "record:ID", "partition:NAME", "violation:N". Errors: INVALID_REQUEST.
 Result<Question> parse_question(const std::string& text);
+
+// The outcome of a remedy that is none: the run had it already.
+constexpr std::string_view kInForce = "in force";
 
 struct Explanation {
   // Instants are virtual nanoseconds since the run's start.

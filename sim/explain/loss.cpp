@@ -186,21 +186,20 @@ class Finder {
   // ---- what breaks a rule ----
 
   std::optional<Loss> early() const {
+    if (!about_.sent && about_.acknowledged && committed_ == nullptr) {
+      Loss loss = early_answer(about_.appended_ns());
+      loss.what =
+          fmt::format("Leader {} wrote it at {} and acknowledged it, and no high watermark ever passed it.",
+                      about_.appender(), seconds_text(about_.appended_ns()));
+      return loss;
+    }
     if (!promised() || !about_.sent || about_.sent->outcome != "ok" || !about_.sent->told_ns)
       return lagging_member();
     const int64_t told = *about_.sent->told_ns;
     if (committed_ != nullptr && committed_->at_ns <= told) return lagging_member();
-    const PastState* state = past().state_at(told);
-    const Nodes isr = state == nullptr ? Nodes{} : state->isr;
-    Nodes lacking;
-    for (const int32_t node : isr) {
-      if (!batch().had(node, told)) lacking.push_back(node);
-    }
-    Loss loss;
-    loss.kind = "acknowledgement";
-    loss.broken = true;
-    loss.at_ns = told;
-    loss.node = about_.appender();
+    Loss loss = early_answer(told);
+    const Nodes isr = isr_at(told);
+    const Nodes lacking = lacking_of(isr, told);
     loss.what = fmt::format(
         "Leader {} acknowledged it under acks=all at {}, {}{}.", about_.appender(), seconds_text(told),
         committed_ == nullptr
@@ -208,6 +207,29 @@ class Finder {
             : fmt::format("before the high watermark passed it at {}", seconds_text(committed_->at_ns)),
         lacking.empty() ? std::string()
                         : fmt::format("; of the ISR {} {} did not have it", set_text(isr), brokers(lacking)));
+    return loss;
+  }
+
+  Nodes isr_at(int64_t at_ns) const {
+    const PastState* state = past().state_at(at_ns);
+    return state == nullptr ? Nodes{} : state->isr;
+  }
+
+  Nodes lacking_of(const Nodes& members, int64_t at_ns) const {
+    Nodes lacking;
+    for (const int32_t node : members) {
+      if (!batch().had(node, at_ns)) lacking.push_back(node);
+    }
+    return lacking;
+  }
+
+  Loss early_answer(int64_t told_ns) const {
+    const Nodes lacking = lacking_of(isr_at(told_ns), told_ns);
+    Loss loss;
+    loss.kind = "acknowledgement";
+    loss.broken = true;
+    loss.at_ns = told_ns;
+    loss.node = about_.appender();
     loss.why = "acks=all may be answered only when every member of the ISR has the record.";
     loss.headline = fmt::format("was acknowledged too early: acks=all was answered while {}",
                                 lacking.empty() ? std::string("it was not committed")
@@ -223,7 +245,7 @@ class Finder {
     for (const int32_t node : isr) {
       if (node != committed_->node && !batch().had(node, committed_->at_ns)) lacking.push_back(node);
     }
-    if (lacking.empty()) return std::nullopt;
+    if (lacking.empty()) return without_eligible(isr);
     Loss loss;
     loss.kind = "high_watermark";
     loss.broken = true;
@@ -237,6 +259,47 @@ class Finder {
     loss.why = "From then on it counted as committed, and any member of the ISR could be elected.";
     loss.headline =
         fmt::format("counted as committed although {} of the ISR did not have it", brokers(lacking));
+    return loss;
+  }
+
+  // It was committed while a member of the ELR lacked it. The high watermark stands while the ISR is smaller
+  // than min.insync.replicas, and the ELR is empty once it is not (KIP-966).
+  std::optional<Loss> without_eligible(const Nodes& isr) const {
+    const PastState* state = past().state_at(committed_->at_ns);
+    if (state == nullptr) return std::nullopt;
+    Nodes lacking;
+    for (const int32_t node : state->elr) {
+      if (!batch().had(node, committed_->at_ns)) lacking.push_back(node);
+    }
+    if (lacking.empty()) return std::nullopt;
+    const int32_t enough = std::min(past().in_force.min_insync, std::max(past().in_force.replication, 1));
+    const bool small = static_cast<int32_t>(isr.size()) < enough;
+    Loss loss;
+    loss.broken = true;
+    loss.kind = small ? "high_watermark" : "elr_kept";
+    loss.at_ns = small ? committed_->at_ns : state->at_ns;
+    loss.node = small ? committed_->node : lacking.front();
+    const std::string passed =
+        fmt::format("leader {} moved its high watermark to {} at {}, past offset {}", committed_->node,
+                    committed_->high_watermark, seconds_text(committed_->at_ns), about_.offset);
+    if (small) {
+      loss.what = fmt::format(
+          "With the ISR {}, smaller than min.insync.replicas={}, {}. {} of the ELR {} lacked it, and could "
+          "still be elected.",
+          set_text(isr), enough, passed, brokers(lacking), set_text(state->elr));
+      loss.headline =
+          fmt::format("counted as committed with an ISR of {}, though {} of the ELR did not have it",
+                      isr.size(), brokers(lacking));
+    } else {
+      loss.what = fmt::format(
+          "At {} the controller kept {} eligible: ISR {}, ELR {}, although the ISR has "
+          "min.insync.replicas={} members. Then {}, which {} did not have.",
+          seconds_text(state->at_ns), brokers(lacking), set_text(state->isr), set_text(state->elr), enough,
+          passed, brokers(lacking));
+      loss.headline = fmt::format("counted as committed while {}, which did not have it, stayed in the ELR",
+                                  brokers(lacking));
+    }
+    loss.why = "The ELR holds what is committed only as long as nothing more is committed.";
     return loss;
   }
 
@@ -259,18 +322,19 @@ class Finder {
       if (copy.gone_by != "truncation") continue;
       const int32_t leader = leader_of_cut(copy.node, at);
       const bool leads = leader == copy.node;
-      if (!leads && (leader < 0 || !batch().holds(leader, at))) continue;
+      if (!leads && leader >= 0 && !batch().holds(leader, at)) continue;
       Loss loss = cut(copy, "truncation");
       const PastEvent* event = truncation(copy.node, at);
       const std::string range = event == nullptr
                                     ? std::string()
                                     : fmt::format(" from {} to {}", event->from_offset, event->to_offset);
+      const std::string in_spite =
+          leads        ? std::string("while it led")
+          : leader < 0 ? std::string("though nobody led, and it had no log to compare its own with")
+                       : fmt::format("although its leader, broker {}, held offset {} with the same bytes",
+                                     leader, about_.offset);
       loss.what =
-          leads
-              ? fmt::format("Broker {} cut its own log{} at {}, while it led.", copy.node, range,
-                            seconds_text(at))
-              : fmt::format("Broker {} cut its log{} at {}, although {} held offset {} with the same bytes.",
-                            copy.node, range, seconds_text(at), leader_words(leader), about_.offset);
+          fmt::format("Broker {} cut its log{} at {}, {}.", copy.node, range, seconds_text(at), in_spite);
       const bool committed = committed_ != nullptr && committed_->at_ns <= at;
       loss.why =
           committed
@@ -280,13 +344,11 @@ class Finder {
               : std::string("Their logs did not part there, so that there was nothing to cut.");
       loss.headline =
           fmt::format("was cut off by broker {}{}", copy.node,
-                      committed ? ", below the committed end of the log" : ", although its leader held it");
+                      committed ? ", below the committed end of the log" : ", with nothing to follow there");
       return loss;
     }
     return std::nullopt;
   }
-
-  std::string leader_words(int32_t leader) const { return fmt::format("its leader, broker {},", leader); }
 
   // Whom a follower obeyed when it cut its log: by its own word, else by the controller's.
   int32_t leader_of_cut(int32_t node, int64_t at_ns) const {
@@ -439,7 +501,7 @@ class Finder {
                  because;
     } else if (last_known(next)) {
       loss.kind = "last_known_leader";
-      loss.why = "ISR and ELR were empty, and it was the leader that was known last." + because;
+      loss.why = emptied_words(before, next.elected_ns) + because;
     } else {
       loss.kind = "election_outside_isr";
       loss.broken = true;
@@ -456,6 +518,32 @@ class Finder {
         fmt::format("was lost when broker {}, {}, was made leader from outside the ISR", next.leader,
                     lost_copy(batch(), next.leader, next.leads_ns) == nullptr ? "which had never had it"
                                                                               : "which had it no more");
+  }
+
+  int32_t leader_from(int64_t elected_ns) const {
+    const PastState* state = past().state_at(elected_ns);
+    return state == nullptr ? -1 : state->leader;
+  }
+
+  // Why ISR and ELR were empty at that election, though the state before it may name somebody: who registers
+  // after a stop that was not in order leaves them in the very change that elects another one.
+  std::string emptied_words(const PastState& before, int64_t elected_ns) const {
+    constexpr int64_t kAtOnce = 5'000'000;
+    Nodes members = before.isr;
+    members.insert(members.end(), before.elr.begin(), before.elr.end());
+    std::string left;
+    for (const int32_t node : members) {
+      const PastNode* again = registered_between(past(), node, before.at_ns, elected_ns + kAtOnce);
+      if (again == nullptr || again->what == "registered") continue;
+      left += fmt::format(
+          " Broker {} had just come back after a stop that was not in order, and had to leave them: the "
+          "controller cannot know what its disk has lost.",
+          node);
+      if (batch().holds(node, elected_ns - 1))
+        left += fmt::format(" It had lost nothing: broker {} held the record until it followed broker {}.",
+                            node, leader_from(elected_ns));
+    }
+    return "Nobody was left in ISR and ELR, so that the leader that was known last had to lead." + left;
   }
 
   // The leader that was known last, when nobody else is left in ISR and ELR (KIP-966).
@@ -551,12 +639,15 @@ class Finder {
     loss.kind = by == "power loss" ? "power_loss" : by == "replaced disk" ? "replaced_disk" : by;
     loss.broken = by == "recovery";
     const PastFault* fault = past().fault_of(loss.node, at_ns);
-    loss.what =
-        fmt::format("{}{} at {}: {}.{} No other copy was left.", nodes.size() == 1 ? "Broker " : "Brokers ",
-                    fmt::join(nodes, " and "), seconds_text(at_ns),
-                    nodes.size() == 1 ? gone_words(by) : "they " + plural(by),
-                    fault == nullptr ? std::string() : fmt::format(" (fault: {}.)", fault_text(*fault)));
-    loss.what = loss.what.substr(0, loss.what.size());
+    const std::string cause = fault == nullptr ? "" : fmt::format(" (fault: {})", fault_text(*fault));
+    const std::string what = by == "power loss"      ? "lost power, and the record was not synced there"
+                             : by == "replaced disk" ? "lost the disk"
+                             : by == "damage"        ? "cut off its log, which the disk had damaged"
+                             : by == "recovery"      ? "cut the record off when it recovered its log"
+                             : by == "deletion"      ? "deleted its log up to behind the record"
+                                                     : "cut the record off";
+    loss.what = fmt::format("At {} {} {}{}. No other copy was left.", seconds_text(at_ns), brokers(nodes),
+                            what, cause);
     loss.why = why_so_few(at_ns, nodes);
     loss.headline = fmt::format("was lost when {} {}", brokers(nodes),
                                 by == "power loss" ? "lost power with the last copy, which was not synced"
@@ -564,11 +655,6 @@ class Finder {
                                 : by == "damage"        ? "cut off a damaged log that held the last copy"
                                                         : "gave up the last copy");
     return loss;
-  }
-
-  static std::string plural(const std::string& by) {
-    if (by == "power loss") return "lost power, and the record was not synced on either";
-    return by;
   }
 
   // What had become of the other copies, or why there were none.
@@ -583,6 +669,10 @@ class Finder {
     const PastState* state =
         about_.sent && about_.sent->told_ns ? past().state_at(*about_.sent->told_ns) : past().state_at(at_ns);
     if (state == nullptr) return decision();
+    if (last.size() > 1)
+      return fmt::format(
+          "All {} copies were in page caches when one fault struck all machines that had one.{}", last.size(),
+          decision());
     if (about_.acks() == 1)
       return "Nobody else had fetched it yet: with acks=1 the leader had answered for itself alone." +
              decision();

@@ -18,6 +18,7 @@ struct LossCase {
   std::optional<SentRecord> sent;  // none: nobody knows who sent it
   int32_t suspect = -1;            // a broker that should have it and has not; -1: none is known
   int64_t horizon_ns = 0;          // what comes later is not the cause
+  bool acknowledged = false;       // under acks=all, though nobody knows by whom it was sent
 
   int32_t acks() const { return sent ? sent->acks : -1; }
   int64_t appended_ns() const { return batch.copies.front().from_ns; }

@@ -96,9 +96,8 @@ void tell_copies(const LossCase& about, int64_t until_ns, Steps& steps) {
                 fmt::format("broker {} writes it at offset {}, leader epoch {}", copy.node, about.offset,
                             about.batch.leader_epoch));
     } else {
-      steps.add(
-          Weight::context, copy.from_ns, "copied", copy.node,
-          fmt::format("broker {} has {}it", copy.node, again ? "fetched it again: it has " : "fetched "));
+      steps.add(Weight::context, copy.from_ns, "copied", copy.node,
+                fmt::format("broker {} has {}it", copy.node, again ? "once more fetched " : "fetched "));
     }
     seen.push_back(copy.node);
     if (copy.until_ns && *copy.until_ns <= until_ns)
@@ -112,10 +111,11 @@ std::vector<Explanation::Step> loss_steps(const LossCase& about, const Loss& los
   Steps steps;
   const int64_t from = about.sent ? about.sent->sent_ns : about.appended_ns();
   int64_t until = std::max(loss.at_ns, loss.elected_ns.value_or(0));
+  if (about.suspect >= 0) until = std::max(until, about.horizon_ns);
   for (const PastCopy& copy : about.batch.copies) {
     if (copy.until_ns && *copy.until_ns <= about.horizon_ns) until = std::max(until, *copy.until_ns);
   }
-  tell_client(about, steps);
+  steps.add_troubles(about.past, replicas_of(about), from, until);
   tell_copies(about, until, steps);
   if (loss.committed_ns) {
     for (const PastEvent& event : about.past.events) {
@@ -127,9 +127,10 @@ std::vector<Explanation::Step> loss_steps(const LossCase& about, const Loss& los
       break;
     }
   }
+  tell_client(about, steps);
   steps.add_states(about.past, std::min(from, loss.elected_ns.value_or(from) - 1), until);
-  steps.add_troubles(about.past, replicas_of(about), from, until);
-  if (!steps.has(loss.at_ns, loss.node))
+  const bool told = loss.kind == "acknowledgement" && about.sent && about.sent->told_ns == loss.at_ns;
+  if (!told && !steps.has(loss.at_ns, loss.node))
     steps.add(Weight::spine, loss.at_ns, loss.kind, loss.node, loss.what);
   return steps.take(kMostLossSteps);
 }
@@ -158,6 +159,17 @@ std::optional<Explanation::LastChance> last_chance(const LossCase& about, const 
     where += fmt::format("{}broker {}{}", where.empty() ? "" : ", ", node,
                          down == nullptr ? "" : fmt::format(" (down since {})", seconds_text(down->at_ns)));
   }
+  if (loss.kind == "acknowledgement" || loss.kind == "high_watermark" || loss.kind == "elr_kept") {
+    chance.text = fmt::format("Nothing was lost yet: it was on {}.", where);
+    if (loss.kind == "acknowledgement" && loss.committed_ns)
+      chance.text += fmt::format(
+          " Had the answer waited {}, until the high watermark passed it, it would have been true.",
+          lasting_text(*loss.committed_ns - loss.at_ns));
+    if (loss.elected_ns)
+      chance.text += fmt::format(" It was decided when broker {} was elected at {}.", loss.heir,
+                                 seconds_text(*loss.elected_ns));
+    return chance;
+  }
   if (loss.kind == "power_loss" || loss.kind == "replaced_disk" || loss.kind == "damage") {
     chance.text = fmt::format(
         "Up to then it was on {}{}. A sync there, or a copy on one more broker, before that moment "
@@ -166,8 +178,17 @@ std::optional<Explanation::LastChance> last_chance(const LossCase& about, const 
     return chance;
   }
   chance.text = fmt::format("Just before it was still on {}.", where);
-  if (loss.kind == "unclean_election" || loss.kind == "last_known_leader" ||
-      loss.kind == "election_outside_isr")
+  Nodes up;
+  for (const int32_t node : held) {
+    if (node != loss.node && about.past.down_at(node, loss.at_ns) == nullptr) up.push_back(node);
+  }
+  if (loss.kind == "last_known_leader" && !up.empty()) {
+    chance.text += fmt::format(
+        " With {} as leader it would be there: after a stop in order it would have stayed eligible, and "
+        "an administrator can elect it (ElectLeaders of the type UNCLEAN).",
+        brokers(up));
+  } else if (loss.kind == "unclean_election" || loss.kind == "last_known_leader" ||
+             loss.kind == "election_outside_isr")
     chance.text +=
         " Had one of them come back before the election, or had the election waited for it, it would be "
         "there.";

@@ -205,6 +205,13 @@ int32_t Past::followed(int32_t node, int64_t at_ns) const {
   return leader;
 }
 
+std::string Past::name_of(int32_t node) const {
+  const bool broker = std::any_of(nodes.begin(), nodes.end(), [&](const PastNode& event) {
+    return event.node == node && (event.what == "unfenced" || event.what.starts_with("registered"));
+  });
+  return fmt::format("{} {}", broker ? "broker" : "node", node);
+}
+
 const PastFault* Past::fault_of(int32_t node, int64_t at_ns) const {
   const PastFault* found = nullptr;
   for (const PastFault& fault : faults) {

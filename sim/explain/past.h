@@ -136,6 +136,8 @@ struct Past {
   const PastNode* down_at(int32_t node, int64_t at_ns) const;
   // Whom `node` followed then, by its own word: -1 nobody, or it led.
   int32_t followed(int32_t node, int64_t at_ns) const;
+  // "broker 3", or "node 101" of one that holds no replicas.
+  std::string name_of(int32_t node) const;
   const PastFault* fault_of(int32_t node, int64_t at_ns) const;  // that struck it at that very moment
 };
 

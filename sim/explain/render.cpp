@@ -40,11 +40,18 @@ std::string section(const std::string& title, const std::string& text, size_t wi
   return fmt::format("\n{}\n  {}\n", title, wrapped(text, kIndent, width));
 }
 
+bool is_culprit(const Explanation& page, const Explanation::Step& step) {
+  if (!page.culprit || step.at_ns != page.culprit->at_ns) return false;
+  if (page.culprit->kind == "acknowledgement") return step.kind == "told";
+  return step.node == page.culprit->node && step.kind != "fault" && step.kind != "back" &&
+         !step.kind.ends_with("fenced");
+}
+
 std::string steps_text(const Explanation& page, size_t width) {
   constexpr size_t kIndent = 29;
   std::string text = "\nWhat happened\n";
   for (const Explanation::Step& step : page.steps) {
-    const bool culprit = page.culprit && step.at_ns == page.culprit->at_ns && step.node == page.culprit->node;
+    const bool culprit = is_culprit(page, step);
     text += fmt::format("{} {:>11}  {:<12}  {}\n", culprit ? "*" : " ", seconds_text(step.at_ns), step.kind,
                         wrapped(step.text, kIndent, width));
   }
@@ -65,16 +72,23 @@ std::string copies_text(const Explanation& page) {
 std::string remedies_text(const Explanation& page, size_t width) {
   size_t settings = 8;
   size_t outcomes = 8;
+  std::string in_force;
   for (const Explanation::Remedy& remedy : page.remedies) {
+    if (remedy.outcome == kInForce) {
+      in_force += (in_force.empty() ? "" : ", ") + remedy.setting;
+      continue;
+    }
     settings = std::max(settings, remedy.setting.size());
     outcomes = std::max(outcomes, remedy.outcome.size());
   }
   std::string text = "\nThe same run again, with one thing changed\n";
   for (const Explanation::Remedy& remedy : page.remedies) {
+    if (remedy.outcome == kInForce) continue;
     text +=
         fmt::format("  {:<{}}  {:<{}}  {}\n", remedy.setting, settings, remedy.outcome, outcomes,
                     wrapped(remedy.text, settings + outcomes + 6, std::max(width, settings + outcomes + 40)));
   }
+  if (!in_force.empty()) text += fmt::format("  {}\n", wrapped("in force already: " + in_force, 4, width));
   return text;
 }
 

@@ -1,15 +1,21 @@
 #include "sim/explain/steps.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include <fmt/format.h>
 
 #include "sim/explain/words.h"
 
 namespace ksim::sim {
+namespace {
+
+constexpr int64_t kStarted = 3'000'000'000;
+
+}  // namespace
 
 void Steps::add(Weight weight, int64_t at_ns, std::string kind, int32_t node, std::string text) {
-  steps_.push_back({weight, {at_ns, std::move(kind), node, std::move(text)}});
+  steps_.push_back({weight, 0, {at_ns, std::move(kind), node, std::move(text)}});
 }
 
 void Steps::add_states(const Past& past, int64_t from_ns, int64_t to_ns) {
@@ -26,9 +32,11 @@ void Steps::add_states(const Past& past, int64_t from_ns, int64_t to_ns) {
                             state.unclean ? " by an unclean election" : "", set_text(state.isr), elr);
       add(Weight::cause, state.at_ns, "election", state.leader, text);
     } else if (state.isr != before->isr || state.elr != before->elr) {
-      const bool shrinks = state.isr.size() < before->isr.size();
+      const bool shrinks = state.isr.size() < before->isr.size() || state.isr.empty();
       add(shrinks ? Weight::context : Weight::detail, state.at_ns, "isr", state.leader,
-          fmt::format("the ISR {} to {}{}", shrinks ? "shrinks" : "grows", set_text(state.isr), elr));
+          state.isr == before->isr
+              ? fmt::format("the ELR becomes {} (ISR {})", set_text(state.elr), set_text(state.isr))
+              : fmt::format("the ISR {} to {}{}", shrinks ? "shrinks" : "grows", set_text(state.isr), elr));
     }
     before = &state;
   }
@@ -39,15 +47,22 @@ void Steps::add_troubles(const Past& past, const Nodes& nodes, int64_t from_ns, 
     if (event.at_ns < from_ns || event.at_ns > to_ns || !contains(nodes, event.node)) continue;
     const bool death = event.what == "crashed" || event.what == "power_lost" || event.what == "wiped" ||
                        event.what == "stopped";
+    // The first start of the cluster is no news.
+    if (!death && (past.states.empty() ? event.at_ns < kStarted : event.at_ns < past.states.front().at_ns))
+      continue;
     const PastFault* fault = death ? past.fault_of(event.node, event.at_ns) : nullptr;
-    const std::string cause =
-        fault == nullptr ? "" : fmt::format(" (fault {}, {})", fault->kind, fault->cause);
+    const std::string cause = fault == nullptr ? ""
+                              : fault->cause.starts_with("at ")
+                                  ? fmt::format(" (fault {})", fault->kind)
+                                  : fmt::format(" (fault {}, {})", fault->kind, fault->cause);
     const std::string reason = event.detail.empty() ? "" : fmt::format(": {}", event.detail);
-    add(death                     ? Weight::cause
-        : event.what == "started" ? Weight::context
-                                  : Weight::detail,
-        event.at_ns, death ? "fault" : "back", event.node,
-        fmt::format("broker {}: {}{}{}", event.node, node_words(event.what), reason, cause));
+    const bool matters = event.what == "started" || event.what == "registered uncleanly";
+    const std::string kind = death ? "fault" : event.what.ends_with("fenced") ? event.what : "back";
+    add(death     ? Weight::cause
+        : matters ? Weight::context
+                  : Weight::detail,
+        event.at_ns, kind, event.node,
+        fmt::format("{}: {}{}{}", past.name_of(event.node), node_words(event.what), reason, cause));
   }
   for (const PastFault& fault : past.faults) {
     const bool acts = fault.began_ns <= to_ns && (!fault.ended_ns || *fault.ended_ns >= from_ns);
@@ -73,8 +88,12 @@ bool Steps::has(int64_t at_ns, int32_t node) const {
 }
 
 std::vector<Explanation::Step> Steps::take(size_t most) {
+  for (size_t i = 0; i < steps_.size(); ++i) steps_[i].place = i;
   const auto heavier = [](const Weighted& a, const Weighted& b) { return a.weight > b.weight; };
-  const auto earlier = [](const Weighted& a, const Weighted& b) { return a.step.at_ns < b.step.at_ns; };
+  // What was added first comes first at the same moment.
+  const auto earlier = [](const Weighted& a, const Weighted& b) {
+    return std::tie(a.step.at_ns, a.place) < std::tie(b.step.at_ns, b.place);
+  };
   std::stable_sort(steps_.begin(), steps_.end(), earlier);
   std::stable_sort(steps_.begin(), steps_.end(), heavier);
   if (steps_.size() > most) steps_.resize(most);

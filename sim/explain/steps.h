@@ -27,6 +27,7 @@ class Steps {
  private:
   struct Weighted {
     Weight weight;
+    size_t place = 0;
     Explanation::Step step;
   };
   std::vector<Weighted> steps_;

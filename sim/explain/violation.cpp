@@ -88,8 +88,9 @@ class Teller {
       TRY(tell_standstill());
     } else {
       tell_partition(kLookBackNs);
+      if (violation_.checker == "R6") tell_election();
     }
-    if (violation_.offset >= 0 && !page_.partition.empty()) TRY(tell_offset());
+    if (about() >= 0 && !page_.partition.empty()) TRY(tell_offset());
     steps_.add(Weight::spine, violation_.at_ns, violation_.checker, violation_.suspect(), violation_.message);
     page_.steps = steps_.take(kMostViolationSteps);
     blame();
@@ -97,6 +98,17 @@ class Teller {
   }
 
  private:
+  // The offset that it is about: "[100..100 epoch 0 crc 8b2320fc]" in its message names one as well. -1:
+  // none.
+  int64_t about() const {
+    if (violation_.offset >= 0) return violation_.offset;
+    return violation_.message.find("..") == std::string::npos ? -1 : number_behind(violation_.message, {"["});
+  }
+
+  void found(int64_t at_ns, int32_t node, std::string kind, std::string text) {
+    blame_ = Explanation::Culprit{at_ns, std::move(kind), node, std::move(text)};
+  }
+
   Nodes replicas() const {
     Nodes nodes;
     for (const PastState& state : past_.states) {
@@ -137,10 +149,40 @@ class Teller {
     }
   }
 
+  // An election, or a change of the ISR, that no rule allows.
+  void tell_election() {
+    const PastState* now = past_.state_at(violation_.at_ns);
+    const PastState* before = now == nullptr ? nullptr : past_.state_before(now->at_ns);
+    if (before == nullptr) return;
+    const bool elected = violation_.message.find("was elected") != std::string::npos;
+    const int32_t node = violation_.suspect();
+    const PastEvent* role = nullptr;
+    for (const PastEvent& event : past_.events) {
+      if (event.node == node && event.at_ns <= now->at_ns && event.to_offset >= 0) role = &event;
+    }
+    std::string text = elected ? fmt::format(
+                                     "Broker {} was elected for epoch {} at {} though neither the ISR {} nor "
+                                     "the ELR {} named it",
+                                     node, now->leader_epoch, seconds_text(now->at_ns), set_text(before->isr),
+                                     set_text(before->elr))
+                               : fmt::format("Broker {} was taken into the ISR {} at {}", node,
+                                             set_text(now->isr), seconds_text(now->at_ns));
+    text += fmt::format("; unclean.leader.election.enable is {}.",
+                        past_.in_force.unclean_election ? "on" : "off");
+    if (role != nullptr) text += fmt::format(" Its log ended at {} by its own last word.", role->to_offset);
+    for (const int32_t member : before->isr) {
+      if (const PastNode* down = past_.down_at(member, now->at_ns))
+        text += fmt::format(" Broker {} of the ISR was down since {} ({}).", member,
+                            seconds_text(down->at_ns), down->what);
+    }
+    found(now->at_ns, node, elected ? "election_outside_isr" : "isr_join", text);
+    page_.rule = rule_of(elected ? "election_outside_isr" : "isr_join");
+  }
+
   // What stood at the offset in which log.
   Result<void> tell_offset() {
-    TRY_ASSIGN(const std::vector<PastBatch> batches,
-               read_batches(database_, page_.partition, "", violation_.offset));
+    TRY_ASSIGN(const std::vector<PastBatch> batches, read_batches(database_, page_.partition, "", about()));
+    not_cut(batches);
     for (const PastBatch& batch : batches) {
       bool first = true;
       for (const PastCopy& copy : batch.copies) {
@@ -162,6 +204,33 @@ class Teller {
     return {};
   }
 
+  // Who followed a leader whose log had another batch there, and kept its own.
+  void not_cut(const std::vector<PastBatch>& batches) {
+    for (const PastEvent& event : past_.events) {
+      if (event.name != "replica.became_follower" || event.at_ns > violation_.at_ns || event.leader < 0)
+        continue;
+      for (const PastBatch& own : batches) {
+        for (const PastBatch& other : batches) {
+          const auto both = [&](int64_t at_ns) {
+            return own.holds(event.node, at_ns) && other.holds(event.leader, at_ns);
+          };
+          if (own.id == other.id || own.base_offset != other.base_offset || !both(event.at_ns) ||
+              !both(violation_.at_ns))
+            continue;
+          found(event.at_ns, event.node, "not_cut",
+                fmt::format("Broker {} has followed broker {} since {} (epoch {}), and their logs part at "
+                            "offset {}: a batch of "
+                            "epoch {} here, of epoch {} there. It had to cut its own off and has kept it.",
+                            event.node, event.leader, seconds_text(event.at_ns), event.leader_epoch,
+                            own.base_offset, own.leader_epoch, other.leader_epoch));
+          steps_.add(Weight::spine, event.at_ns, "follows", event.node,
+                     fmt::format("broker {} follows {} in epoch {}; its log ends at {}", event.node,
+                                 event.leader, event.leader_epoch, event.to_offset));
+        }
+      }
+    }
+  }
+
   // The last two epochs of the quorum before it, who voted for whom, and what struck the voters.
   Result<void> tell_quorum() {
     Query query(
@@ -178,8 +247,12 @@ class Teller {
       const std::string state = query.text(2);
       const std::string leader = query.number(4) < 0 ? "" : fmt::format(", leader {}", query.number(4));
       const std::string voted = query.number(5) < 0 ? "" : fmt::format(", voted for {}", query.number(5));
-      steps_.add(state == "leader" ? Weight::cause : Weight::context, query.number(0), "quorum", node,
-                 fmt::format("node {} is {} in epoch {}{}{}", node, state, query.number(3), leader, voted));
+      const std::string text =
+          fmt::format("node {} is {} in epoch {}{}{}", node, state, query.number(3), leader, voted);
+      steps_.add(state == "leader" ? Weight::cause : Weight::context, query.number(0), "quorum", node, text);
+      if (violation_.checker[0] == 'M' && (violation_.suspect() < 0 || violation_.suspect() == node))
+        found(query.number(0), node, violation_.checker,
+              fmt::format("At {} {}.", seconds_text(query.number(0)), text));
     }
     TRY(query.end());
     steps_.add_troubles(past_, voters, since(kLookBackNs), violation_.at_ns);
@@ -247,8 +320,10 @@ class Teller {
                                        sql_text(page_.partition), who, violation_.at_ns));
     int told = 0;
     int64_t expected = -1;
+    const std::string leader = leader_words();
     while (query.next() && told < 8) {
       const std::string kind = query.text(1);
+      if (query.is_null(2)) continue;
       const int64_t offset = query.number(2);
       const bool goes_on = kind == "read" && offset + 1 == expected;
       if (kind == "read") expected = offset;
@@ -259,11 +334,38 @@ class Teller {
           : kind == "assign"       ? fmt::format("{} begins to read at {}", query.text(0), offset)
           : kind == "seek"         ? fmt::format("{} seeks to {}", query.text(0), offset)
                                    : fmt::format("{} resets its position to {}", query.text(0), offset);
+      if (told == 0)
+        found(query.number_or_null(4).value_or(query.number(3)), -1, violation_.checker,
+              fmt::format("At {} {}. {}", seconds_text(query.number_or_null(4).value_or(query.number(3))),
+                          text, leader));
       steps_.add(kind == "reset" ? Weight::spine : Weight::cause,
                  query.number_or_null(4).value_or(query.number(3)), kind, -1, text);
       ++told;
     }
     return query.end();
+  }
+
+  // Who led when a reader was served, and how far that leader knew the log to be committed.
+  std::string leader_words() const {
+    const PastEvent* leads = nullptr;
+    const PastEvent* first = nullptr;
+    const PastEvent* mark = nullptr;
+    for (const PastEvent& event : past_.events) {
+      if (event.at_ns > violation_.at_ns) break;
+      if (event.name == "replica.became_leader") leads = &event, first = mark = nullptr;
+      if (leads == nullptr || event.name != "replica.high_watermark" || event.node != leads->node) continue;
+      if (first == nullptr) first = &event;
+      mark = &event;
+    }
+    if (leads == nullptr) return "";
+    std::string text = fmt::format(
+        "Broker {} led since {} in epoch {}; its log began that epoch at {}, with a high watermark of {}",
+        leads->node, seconds_text(leads->at_ns), leads->leader_epoch, leads->from_offset,
+        leads->high_watermark);
+    if (first != nullptr)
+      text += fmt::format(", which first moved at {} to {} and stood at {} in the end",
+                          seconds_text(first->at_ns), first->high_watermark, mark->high_watermark);
+    return text + ".";
   }
 
   // The sends of the same session around it, and what the client was told of them.
@@ -278,7 +380,8 @@ class Teller {
             "WHERE "
             "kind = 'send' AND partition = {0} AND session = (SELECT session FROM record WHERE id = {1}) AND "
             "record BETWEEN printf('%016x', {2}) AND printf('%016x', {3}) ORDER BY id",
-            sql_text(page_.partition), sql_text(violation_.record), record_number() - 4, record_number() + 1));
+            sql_text(page_.partition), sql_text(violation_.record), record_number() - 4,
+            record_number() + 1));
     while (query.next()) {
       const bool this_one = query.text(0) == violation_.record;
       steps_.add(this_one ? Weight::spine : Weight::cause, query.number(2), "sent", -1,
@@ -324,26 +427,30 @@ class Teller {
     return query.end();
   }
 
-  // What the logs of the node went through.
+  // What the logs of the node went through: what was appended only last.
   Result<void> tell_logs() {
     const int32_t node = violation_.suspect();
     if (!page_.partition.empty()) tell_partition(kLookBackNs);
     const std::string whose = node < 0 ? "" : fmt::format(" AND node = {}", node);
-    const std::string which = page_.partition.empty() ? "" : " AND subject = " + sql_text(page_.partition);
+    const bool of_metadata = violation_.subject.starts_with(kMetadata);
+    const std::string log = of_metadata ? std::string(kMetadata) : page_.partition;
+    const std::string which = log.empty() ? "" : " AND subject = " + sql_text(log);
+    int appended = 0;
     Query query(
         database_,
         fmt::format(
             "SELECT at_ns, node, name, subject, detail FROM event WHERE at_ns <= {}{}{} AND name IN "
             "('log.loaded', "
             "'log.truncated', 'log.rolled', 'log.start_moved', 'log_dir.failed', 'log.appended') ORDER BY id "
-            "DESC LIMIT 10",
+            "DESC LIMIT 40",
             violation_.at_ns, whose, which));
     while (query.next()) {
       const std::string name = query.text(2);
-      steps_.add(
-          name == "log.appended" || name == "log.rolled" ? Weight::context : Weight::cause, query.number(0),
-          "log", static_cast<int32_t>(query.number(1)),
-          fmt::format("broker {}: {} of {} {}", query.number(1), name, query.text(3), fields(query.text(4))));
+      if (name == "log.appended" && ++appended > 2) continue;
+      steps_.add(name == "log.appended" || name == "log.rolled" ? Weight::context : Weight::cause,
+                 query.number(0), "log", static_cast<int32_t>(query.number(1)),
+                 fmt::format("{}: {} of {} {}", past_.name_of(static_cast<int32_t>(query.number(1))), name,
+                             query.text(3), fields(query.text(4))));
     }
     TRY(query.end());
     steps_.add_troubles(past_, node < 0 ? replicas() : Nodes{node}, since(2 * kLookBackNs), violation_.at_ns);
@@ -380,6 +487,8 @@ class Teller {
     }
     const PastState* state = past_.state_at(violation_.at_ns);
     std::string text;
+    int64_t leader_end = -1;
+    std::vector<std::pair<int64_t, PastEvent>> signs;
     for (const int32_t node : replicas()) {
       Query query(
           database_,
@@ -399,8 +508,32 @@ class Teller {
       steps_.add(Weight::spine, query.number(0), "last sign", node,
                  fmt::format("broker {} {}; its log ends at {}, and nothing has moved there since", node,
                              role, end));
+      if (state != nullptr && state->leader == node) leader_end = end;
+      PastEvent sign;
+      sign.node = node;
+      sign.at_ns = query.number(0);
+      sign.to_offset = end;
+      signs.emplace_back(end, sign);
       text += fmt::format("{}broker {} {} (log end {}, unmoved since {})", text.empty() ? "" : ", ", node,
                           role, end, seconds_text(query.number(0)));
+    }
+    // Who has stood still longest, behind the leader, is whom the others wait for.
+    const PastEvent* stuck = nullptr;
+    for (const auto& [end, sign] : signs) {
+      const bool behind = leader_end >= 0 && end != leader_end;
+      const bool outside = state != nullptr && !contains(state->isr, sign.node);
+      if ((behind || outside) && (stuck == nullptr || sign.at_ns < stuck->at_ns)) stuck = &sign;
+    }
+    if (stuck != nullptr) {
+      steps_.add_troubles(past_, {stuck->node}, stuck->at_ns - kLookBackNs / 5,
+                          stuck->at_ns + kLookBackNs / 5);
+      found(stuck->at_ns, stuck->node, "standstill",
+            leader_end == stuck->to_offset
+                ? fmt::format("Broker {} has all of the log since {} and is not in the ISR {}.", stuck->node,
+                              seconds_text(stuck->at_ns), set_text(state->isr))
+                : fmt::format(
+                      "Broker {} has come to offset {} and no further since {}, while the leader came to {}.",
+                      stuck->node, stuck->to_offset, seconds_text(stuck->at_ns), leader_end));
     }
     waits_ = text;
     return tell_waiting();
@@ -445,7 +578,8 @@ class Teller {
   // The violation itself, what its story says of the state it was found in, and the last thing that happened
   // before.
   void blame() {
-    std::string text = fmt::format("What does not hold: {}.", violation_.invariant);
+    std::string text = blame_ ? blame_->text + " " : "";
+    text += fmt::format("What does not hold: {}.", violation_.invariant);
     if (!waits_.empty()) text += fmt::format(" Who waits for whom: {}.", waits_);
     const Explanation::Step* last = nullptr;
     for (const Explanation::Step& step : page_.steps) {
@@ -460,6 +594,7 @@ class Teller {
       if (!timed(line) && line.find("Why nothing permits it") != std::string::npos) text += " " + line;
     }
     page_.culprit = Explanation::Culprit{violation_.at_ns, violation_.checker, violation_.suspect(), text};
+    if (blame_) page_.culprit = Explanation::Culprit{blame_->at_ns, blame_->kind, blame_->node, text};
     // Where the family's own facts say little, the story that was kept says it.
     if (page_.steps.size() > 3) return;
     for (const std::string& line : violation_.story) {
@@ -478,6 +613,7 @@ class Teller {
   Explanation page_;
   Steps steps_;
   std::string waits_;
+  std::optional<Explanation::Culprit> blame_;  // what the family's own facts point to
 };
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "sim/explain/words.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace ksim::sim {
@@ -24,7 +26,11 @@ std::string set_text(const Nodes& nodes) { return fmt::format("[{}]", fmt::join(
 
 std::string acks_words(int32_t acks) { return acks == -1 ? "acks=all" : fmt::format("acks={}", acks); }
 
-std::string fault_text(const PastFault& fault) { return fmt::format("{} of {}", fault.kind, fault.target); }
+std::string fault_text(const PastFault& fault) {
+  const auto more = std::count(fault.target.begin(), fault.target.end(), ',');
+  if (more > 2) return fmt::format("{} of {} machines", fault.kind, more + 1);
+  return fmt::format("{} of {}", fault.kind, fault.target);
+}
 
 std::string_view node_words(std::string_view what) {
   if (what == "crashed") return "its process dies; what it wrote stays in the page cache";
@@ -93,6 +99,11 @@ Explanation::Rule rule_of(std::string_view culprit) {
             "It is the smallest log end among the leader and all members of the ISR, those included that are "
             "proposed and "
             "not yet committed (KIP-497)."};
+  if (culprit == "elr_kept")
+    return {"KIP-966, eligible leader replicas",
+            "Who leaves the ISR stays eligible while the ISR is smaller than min.insync.replicas, since the "
+            "high watermark stands "
+            "still meanwhile; once the ISR is large enough the ELR is empty."};
   if (culprit == "isr_join")
     return {"joining the ISR (KIP-497, KAFKA-7128)",
             "A follower joins when it has come to the leader's high watermark and to the start of the "
