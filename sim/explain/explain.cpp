@@ -203,8 +203,9 @@ Result<Explanation> explain_first(Database& database) {
       Query count(database, "SELECT count(*) FROM record WHERE lost = 1");
       const int64_t others = count.next() ? count.number(0) - 1 : 0;
       TRY_ASSIGN(Explanation page, explain_record(database, *sent, nullptr));
-      page.headline += fmt::format(". The contract {} it; {} more acknowledged records are lost in this run",
-                                   sent->permitted ? "permits" : "forbids", others);
+      page.headline += fmt::format(". The contract {} it", sent->permitted ? "permits" : "forbids");
+      if (others > 0)
+        page.headline += fmt::format("; {} more acknowledged records are lost in this run", others);
       return page;
     }
   }

@@ -36,12 +36,13 @@ std::vector<Term> terms_of(const Past& past) {
               epoch,
               state.unclean,
               i == 0 ? nullptr : &past.states[i - 1]};
-    for (const PastEvent& event : past.events) {
-      if (event.name == "replica.became_leader" && event.node == term.leader && event.leader_epoch == epoch) {
-        term.leads_ns = std::max(event.at_ns, term.elected_ns);
-        break;
-      }
-    }
+    // Who was elected while it was down, and replaced before it was back, has never led.
+    const auto leads = std::find_if(past.events.begin(), past.events.end(), [&](const PastEvent& event) {
+      return event.name == "replica.became_leader" && event.node == term.leader &&
+             event.leader_epoch == epoch;
+    });
+    if (leads == past.events.end()) continue;
+    term.leads_ns = std::max(leads->at_ns, term.elected_ns);
     terms.push_back(term);
   }
   return terms;
@@ -114,7 +115,7 @@ class Finder {
     Loss loss = permitted_or_decisive();
     // What broke a rule before it was what made it possible.
     for (const std::optional<Loss>& broken : {early(), wrong_cut(loss), unflushed(loss)}) {
-      if (broken && (!loss.broken || broken->at_ns < loss.at_ns)) {
+      if (broken && (!loss.broken || broken->at_ns <= loss.at_ns)) {
         Loss earlier = *broken;
         earlier.elected_ns = loss.elected_ns;
         earlier.heir = loss.heir;
@@ -284,9 +285,10 @@ class Finder {
                     committed_->high_watermark, seconds_text(committed_->at_ns), about_.offset);
     if (small) {
       loss.what = fmt::format(
-          "With the ISR {}, smaller than min.insync.replicas={}, {}. {} of the ELR {} lacked it, and could "
-          "still be elected.",
-          set_text(isr), enough, passed, brokers(lacking), set_text(state->elr));
+          "With the ISR {}, smaller than min.insync.replicas={}, {}. Of the ELR {} {} lacked it and could "
+          "still be "
+          "elected.",
+          set_text(isr), enough, passed, set_text(state->elr), brokers(lacking));
       loss.headline =
           fmt::format("counted as committed with an ISR of {}, though {} of the ELR did not have it",
                       isr.size(), brokers(lacking));
@@ -548,9 +550,9 @@ class Finder {
 
   // The leader that was known last, when nobody else is left in ISR and ELR (KIP-966).
   bool last_known(const Term& next) const {
-    const Term* last = nullptr;
-    for (const Term& term : terms_) {
-      if (term.elected_ns < next.elected_ns) last = &term;
+    const PastState* last = nullptr;
+    for (const PastState& state : past().states) {
+      if (state.at_ns < next.elected_ns && state.leader >= 0) last = &state;
     }
     return last != nullptr && last->leader == next.leader;
   }

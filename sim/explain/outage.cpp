@@ -135,6 +135,32 @@ Explanation::Rule rule_for(const std::string& kind) {
           "A client that meets a broker which does not lead asks for metadata and tries again."};
 }
 
+// Produce requests of the waiting clients that were never answered, the first one of each client: it waits
+// for them until request.timeout.ms is over, whoever leads meanwhile.
+Result<std::string> unanswered(Database& database, const Outage& outage, Steps& steps) {
+  Query query(
+      database,
+      fmt::format(
+          "SELECT client, server, asked_ns, fate FROM call WHERE api = 'Produce' AND fate <> 'answered' AND "
+          "asked_ns BETWEEN {0} AND {1} AND client IN (SELECT client FROM op WHERE kind = 'send' AND "
+          "partition = "
+          "{2} AND invoked_ns <= {1} AND coalesce(completed_ns, {1}) >= {0}) GROUP BY client, server ORDER "
+          "BY "
+          "asked_ns LIMIT 4",
+          outage.from_ns, outage.to_ns, sql_text(outage.partition)));
+  std::string text;
+  while (query.next()) {
+    const std::string line = fmt::format("{} sends a Produce request to {} that is never answered ({})",
+                                         query.text(0), query.text(1), query.text(3));
+    steps.add(Weight::context, query.number(2), "unanswered", -1, line);
+    if (text.empty())
+      text = fmt::format(" At {} {}: until request.timeout.ms is over it goes on waiting for it.",
+                         seconds_text(query.number(2)), line);
+  }
+  TRY(query.end());
+  return text;
+}
+
 Result<void> tell_errors(Database& database, const Outage& outage, Steps& steps) {
   Query query(
       database,
@@ -153,13 +179,13 @@ Result<void> tell_errors(Database& database, const Outage& outage, Steps& steps)
 
 Result<std::optional<Outage>> longest_outage(Database& database, const std::string& partition) {
   const std::string which = partition.empty() ? "" : " AND partition = " + sql_text(partition);
-  // Begins and ends of sends in order of time; what ends goes first.
+  // Begins and ends of sends in order of time; what begins goes first.
   Query query(database, "SELECT partition, invoked_ns AS at, 1 AS turn, 0 AS ok FROM op WHERE kind = 'send'" +
                             which +
                             " UNION ALL SELECT partition, completed_ns, -1, outcome = 'ok' FROM op WHERE "
                             "kind = 'send' AND completed_ns "
                             "IS NOT NULL" +
-                            which + " ORDER BY 1, 2, 3");
+                            which + " ORDER BY 1, 2, 3 DESC");
   std::optional<Outage> longest;
   std::string of;
   int64_t open = 0;
@@ -229,8 +255,10 @@ Result<Explanation> explain_outage(Database& database, const Past& past, const O
                      std::min(outage.from_ns, before == nullptr ? outage.from_ns : before->at_ns),
                      outage.to_ns);
   TRY(tell_errors(database, outage, steps));
+  TRY_ASSIGN(const std::string waited, unanswered(database, outage, steps));
   page.steps = steps.take(kMostOutageSteps);
   std::string text = words(past, *longest);
+  if (longest->kind == "slow") text += waited;
   for (const PastCall& call : past.elections) {
     if (call.completed_ns && *call.completed_ns >= outage.from_ns &&
         *call.completed_ns <= outage.to_ns + kNoticedNs)

@@ -73,7 +73,9 @@ class Teller {
         fmt::format("violation {}: {} in {}", violation_.number, violation_.checker, violation_.subject);
     page_.headline = violation_.message;
     page_.partition = violation_.partition();
-    page_.rule = Explanation::Rule{violation_.checker, violation_.invariant};
+    const std::string_view rule = rule_name_of(violation_.checker);
+    page_.rule =
+        Explanation::Rule{rule.empty() ? violation_.checker : std::string(rule), violation_.invariant};
     if (violation_.checker == "M5" || violation_.checker == "M4") {
       TRY(tell_topics());
     } else if (family == 'M') {

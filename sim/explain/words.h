@@ -19,6 +19,8 @@ std::string acks_words(int32_t acks);      // "acks=all"
 std::string fault_text(const PastFault& fault);
 // "it lost power", of PastNode::what.
 std::string_view node_words(std::string_view what);
+// The rule of Kafka that a checker holds a run to, by its code; empty: it has only its invariant.
+std::string_view rule_name_of(std::string_view checker);
 // The rule of Kafka behind a kind of culprit.
 Explanation::Rule rule_of(std::string_view culprit);
 
