@@ -31,6 +31,7 @@ int main(int count, char** values) {
     if (command->matrix) return ended(sim::run_matrix(*command->matrix));
     if (command->coverage) return ended(sim::show_coverage(*command->coverage));
     if (command->shrink) return ended(sim::run_shrink(*command->shrink));
+    if (command->explained) return ended(sim::explain_run(*command->explained));
     if (command->sql) return ended(sim::ask_sql(*command->sql));
     if (command->bisect) return ended(sim::run_bisect(*command->bisect));
     host::write_out(command->text);

@@ -256,6 +256,29 @@ class CommandLine(unittest.TestCase):
         self.refused("sql", self.file("no.sqlite", "not at all"), "--views")
         self.refused("sql", self.path("missing.sqlite"), "select 1")
 
+    def test_why_it_came_so(self):
+        """A page on a loss, from its recording and from its seed alike; what averts it is found by running again."""
+        path = self.path("run.sqlite")
+        self.good("scenario", "unclean_leader_election", "--seed", "1", "--record", path)
+        page = json.loads(self.good("explain", path, "--no-trials", "--json").stdout)
+        self.assertEqual(list(page), ["subject", "headline", "steps", "copies", "culprit", "last_chance", "remedies",
+                                      "rule", "repeat"])
+        database = sqlite3.connect(path)
+        if database.execute("select count(*) from record where lost").fetchone()[0]:
+            leader = database.execute("select node from node_event where node = ?", [page["culprit"]["node"]]).fetchone()
+            self.assertIsNotNone(leader)
+        database.close()
+        tried = json.loads(self.good("explain", "leader_crash", "--seed", "3", *SHORT, "--of", "partition:orders-0", "--json").stdout)
+        self.assertEqual(tried["subject"], "partition orders-0")
+        if tried["culprit"]:
+            self.assertIn("no restart", [remedy["setting"] for remedy in tried["remedies"]])
+        text = self.good("explain", "steady", "--seed", "1", *SHORT, "--no-trials").stdout
+        self.assertIn("all held", text)
+        self.assertIn("nobody sent", self.refused("explain", path, "--of", "record:1"))
+        self.assertIn("expected record:ID", self.refused("explain", path, "--of", "topic:orders"))
+        self.assertIn("no recorded run", self.refused("explain", self.file("no.sqlite", "not at all")))
+        self.refused("explain")
+
     def test_a_run_shrinks_and_two_are_bisected(self):
         """A run that is given no time to heal fails, and is a small one at the end."""
         hasty = ["--set", "settle=1ms", "--set", "duration=9s"]

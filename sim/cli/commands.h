@@ -32,6 +32,7 @@ int run_matrix(const host::MatrixCommand& command);
 int show_coverage(const host::CoverageCommand& command);
 int run_shrink(const host::ShrinkCommand& command);
 int run_bisect(const host::BisectCommand& command);
+int explain_run(const host::ExplainCommand& command);
 int ask_sql(const host::SqlCommand& command);
 
 // One message on standard error; kBadInput.

@@ -13,6 +13,11 @@
 #include "sim/swarm/swarm.h"
 
 namespace ksim::sim {
+namespace {
+
+constexpr int64_t kPatienceNs = 60'000'000'000;  // for one run, which takes a second or two
+
+}  // namespace
 
 Result<Plan> chosen_plan(const host::RunChoice& choice) {
   host::ScenarioCommand command;
@@ -35,7 +40,6 @@ std::vector<std::string> causes_of(const RunSummary& summary) {
 Trials::Trials(size_t jobs) : jobs_(jobs == 0 ? host::processors() : jobs) {}
 
 std::optional<size_t> Trials::first_with(const std::vector<const Plan*>& plans, const std::string& cause) {
-  constexpr int64_t kPatienceNs = 60'000'000'000;  // for one run, which takes a second or two
   std::vector<size_t> runnable;
   for (size_t i = 0; i < plans.size(); ++i) {
     if (!what_is_wrong(*plans[i], plans[i]->scenario, plans[i]->scenario != kPingScenario))
@@ -78,6 +82,44 @@ std::optional<size_t> Trials::first_with(const std::vector<const Plan*>& plans, 
   };
   if (farm.count > 0 && !host::run_farm(farm)) interrupted_ = true;
   return first();
+}
+
+std::vector<std::optional<std::string>> Trials::judged(
+    const std::vector<Plan>& plans, const std::function<std::string(const RunSummary&)>& judge) {
+  std::vector<std::optional<std::string>> words(plans.size());
+  std::vector<size_t> runnable;
+  for (size_t i = 0; i < plans.size(); ++i) {
+    if (!what_is_wrong(plans[i], plans[i].scenario, plans[i].scenario != kPingScenario))
+      runnable.push_back(i);
+  }
+  if (runnable.empty()) return words;
+  std::unique_ptr<RunMemory> memory;
+  host::FarmOptions farm;
+  farm.count = runnable.size();
+  farm.workers = std::min<size_t>(jobs_, runnable.size());
+  farm.batch = 1;
+  farm.patience_ns = kPatienceNs;
+  farm.begin = [&] {
+    host::keep_memory();
+    memory = std::make_unique<RunMemory>();
+  };
+  farm.work = [&](uint64_t job, Bytes) {
+    RunRequest request;
+    request.record = true;
+    const std::string made = judge(run_guarded(plans[runnable[job]], request, *memory));
+    return ByteBuffer(made.begin(), made.end());
+  };
+  farm.done = [&](uint64_t job, Bytes made) {
+    words[runnable[job]] = std::string(made.begin(), made.end());
+    ++runs_;
+    return true;
+  };
+  farm.died = [&](uint64_t, int) {
+    ++runs_;
+    return true;
+  };
+  if (!host::run_farm(farm)) interrupted_ = true;
+  return words;
 }
 
 }  // namespace ksim::sim

@@ -1,6 +1,7 @@
 #pragma once
 // Many variants of one plan, run side by side, and how each ended.
 
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -25,6 +26,10 @@ class Trials {
   // The place of the first plan that has this cause among its violations; with an empty cause, that has none.
   // Plans that cannot be run are passed over.
   std::optional<size_t> first_with(const std::vector<const Plan*>& plans, const std::string& cause);
+  // Runs and records each plan, and what `judge`, in the process that ran it, made of it; nothing of those
+  // that cannot be run or have died.
+  std::vector<std::optional<std::string>> judged(const std::vector<Plan>& plans,
+                                                 const std::function<std::string(const RunSummary&)>& judge);
   uint64_t runs() const { return runs_; }
   bool interrupted() const { return interrupted_; }
 

@@ -64,6 +64,22 @@ std::optional<int64_t> offset_or_null(int64_t offset) {
   return offset < 0 ? std::nullopt : std::optional(offset);
 }
 
+std::string_view to_string(NodeFault fault) {
+  switch (fault) {
+    case NodeFault::crashed:
+      return "crashed";
+    case NodeFault::power_lost:
+      return "power_lost";
+    case NodeFault::wiped:
+      return "wiped";
+    case NodeFault::stopped:
+      return "stopped";
+    case NodeFault::started:
+      return "started";
+  }
+  return "?";
+}
+
 }  // namespace
 
 std::string join_ids(std::span<const int32_t> ids) {
@@ -110,6 +126,16 @@ int64_t Recorder::fault(FaultRow row) {
 int64_t Recorder::message(MessageRow row) {
   messages_.push_back(std::move(row));
   return static_cast<int64_t>(messages_.size());
+}
+
+int64_t Recorder::batch(BatchRow row) {
+  batches_.push_back(std::move(row));
+  return static_cast<int64_t>(batches_.size());
+}
+
+int64_t Recorder::copy(CopyRow row) {
+  copies_.push_back(row);
+  return static_cast<int64_t>(copies_.size());
 }
 
 void Recorder::event(const NodeEvent& note) {
@@ -199,13 +225,34 @@ Result<std::string> Recorder::image(const RunHeader& header) const {
     to.text_or_null(hex_id(row.record)).number_or_null(offset_or_null(row.offset));
     to.text(fmt::format("{}", fmt::join(row.story, "\n")));
   });
+  table("node_event", 3, nodes_, [](Insert& to, int64_t, const NodeRow& row) {
+    to.number(row.at.ns).number(row.node).text(to_string(row.what));
+  });
+  table("batch", 6, batches_, [](Insert& to, int64_t id, const BatchRow& row) {
+    to.number(id).text(row.partition).number(row.base_offset).number(row.last_offset);
+    to.number(row.leader_epoch).number(row.crc);
+  });
+  int64_t batch = 0;
+  for (const BatchRow& row : batches_) {
+    ++batch;
+    table("batch_record", 3, row.records,
+          [&](Insert& to, int64_t, const std::pair<int64_t, RecordId>& there) {
+            to.number(batch).number(there.first).text(hex_id(there.second));
+          });
+  }
+  table("copy", 6, copies_, [](Insert& to, int64_t, const CopyRow& row) {
+    to.number(row.batch).number(row.node).number(row.from.ns).number_or_null(ns(row.synced));
+    to.number_or_null(ns(row.until)).text_or_null(row.gone_by);
+  });
   table("mark", 3, marks_, [](Insert& to, int64_t, const MarkRow& row) {
     to.text(row.name).number(static_cast<int64_t>(row.reached)).number_or_null(ns(row.first));
   });
   if (failed) return fail(ErrorCode::UNKNOWN_SERVER_ERROR, "sqlite refused a row of the history");
   TRY(database.run(
       "COMMIT; CREATE INDEX op_partition ON op(partition); CREATE INDEX op_record ON op(record); "
-      "CREATE INDEX event_subject ON event(subject); "
+      "CREATE INDEX event_subject ON event(subject); CREATE INDEX batch_record_record ON "
+      "batch_record(record); "
+      "CREATE INDEX copy_batch ON copy(batch); "
       "CREATE INDEX message_connection ON message(connection, correlation, direction);"));
   return database.image();
 }

@@ -86,6 +86,26 @@ struct ViolationRow {
   std::vector<std::string> story{};  // how it came to it, line by line
 };
 
+// A batch as it stood in some log of a partition: the same bytes in two logs are one row.
+struct BatchRow {
+  std::string partition;
+  int64_t base_offset = 0;
+  int64_t last_offset = 0;
+  int32_t leader_epoch = 0;
+  uint32_t crc = 0;
+  std::vector<std::pair<int64_t, RecordId>> records{};  // offsets and the workloads' records there
+};
+
+// A spell in which a node's disk held a batch.
+struct CopyRow {
+  int64_t batch = 0;
+  int32_t node = 0;
+  Instant from;
+  std::optional<Instant> synced;  // when it was seen that a power loss would leave it
+  std::optional<Instant> until;
+  std::string_view gone_by;  // as schema.sql says
+};
+
 struct MarkRow {
   std::string name;
   uint64_t reached = 0;
@@ -106,6 +126,10 @@ class Recorder {
   int64_t message(MessageRow row);
   MessageRow& message_row(int64_t id) { return messages_.at(static_cast<size_t>(id - 1)); }
   void violation(ViolationRow row) { violations_.push_back(std::move(row)); }
+  void node(int32_t node, NodeFault what, Instant at) { nodes_.push_back({at, node, what}); }
+  int64_t batch(BatchRow row);
+  int64_t copy(CopyRow row);
+  CopyRow& copy_row(int64_t id) { return copies_.at(static_cast<size_t>(id - 1)); }
   void mark(MarkRow row) { marks_.push_back(std::move(row)); }
 
   // The bytes of an sqlite file with everything in it.
@@ -133,6 +157,11 @@ class Recorder {
     std::string state;
     int32_t epoch, leader, voted;
   };
+  struct NodeRow {
+    Instant at;
+    int32_t node;
+    NodeFault what;
+  };
   struct ConfigRow {
     std::string scope, name, value;
   };
@@ -147,6 +176,9 @@ class Recorder {
   std::vector<RaftRow> raft_;
   std::vector<MessageRow> messages_;
   std::vector<ViolationRow> violations_;
+  std::vector<NodeRow> nodes_;
+  std::vector<BatchRow> batches_;
+  std::vector<CopyRow> copies_;
   std::vector<MarkRow> marks_;
 };
 

@@ -10,7 +10,7 @@ CREATE TABLE run (
   verdict TEXT NOT NULL,       -- "holds" or "violated"
   version TEXT NOT NULL
 );
-CREATE TABLE config (scope TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL);  -- "broker-1", "topic orders"
+CREATE TABLE config (scope TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL);  -- "broker-1", "topic orders", "in force for orders"
 
 -- What the producers were configured to ask for.
 CREATE TABLE producer_session (
@@ -113,6 +113,35 @@ CREATE TABLE violation (
   record TEXT,                 -- id of the record, hex, where it is about one
   offset INTEGER,
   story TEXT NOT NULL          -- how it came to it, one line a step
+);
+-- The life of the nodes' processes and machines.
+CREATE TABLE node_event (
+  at_ns INTEGER NOT NULL,
+  node INTEGER NOT NULL,
+  what TEXT NOT NULL           -- started, crashed (the page cache stays), power_lost, wiped (an empty or older disk), stopped
+);
+-- What the simulated disks held, read from their bytes: every batch that ever stood in a partition's log, the records
+-- in it, and for how long which node's disk had it.
+CREATE TABLE batch (
+  id INTEGER PRIMARY KEY,
+  partition TEXT NOT NULL,
+  base_offset INTEGER NOT NULL,
+  last_offset INTEGER NOT NULL,
+  leader_epoch INTEGER NOT NULL,
+  crc INTEGER NOT NULL
+);
+CREATE TABLE batch_record (
+  batch INTEGER NOT NULL REFERENCES batch(id),
+  offset INTEGER NOT NULL,
+  record TEXT NOT NULL         -- id of the record, hex
+);
+CREATE TABLE copy (
+  batch INTEGER NOT NULL REFERENCES batch(id),
+  node INTEGER NOT NULL,
+  from_ns INTEGER NOT NULL,
+  synced_ns INTEGER,           -- when a power loss would leave it, seen at most 20 ms late while the cluster is busy
+  until_ns INTEGER,            -- null: it is there at the end
+  gone_by TEXT                 -- truncation, recovery, damage, power loss, replaced disk, deletion
 );
 CREATE TABLE mark (name TEXT PRIMARY KEY, reached INTEGER NOT NULL, first_ns INTEGER);
 

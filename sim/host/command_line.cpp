@@ -284,13 +284,30 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
   ask->add_flag("--views", sql.views, "what there is to ask");
   ask->add_flag("--json", sql.json, "print a list of JSON objects");
 
+  ExplainCommand explained;
+  bool no_trials = false;
+  CLI::App* why =
+      app.add_subcommand("explain", "why a record is lost, a partition was unavailable, a promise broken");
+  why->add_option("RUN", explained.run.scenario, "a recorded run, or a scenario with --seed");
+  why->add_option("--seed", typed.seed, "the seed of the scenario (default 1)");
+  why->add_option("--plan", explained.run.plan_file, "a plan, as --print-plan prints it");
+  why->add_option("--set", typed.settings, "key=value: change a value of the scenario")
+      ->allow_extra_args(false);
+  why->add_option(
+      "--of", explained.of,
+      "record:ID, partition:NAME or violation:N (default: the first violation, else the first lost record, "
+      "else the partition that was unavailable longest)");
+  why->add_flag("--no-trials", no_trials, "without running it again with other settings");
+  why->add_option("--jobs", typed.jobs, "worker processes (default: one a processor)");
+  why->add_flag("--json", explained.json, "print one JSON object");
+
   const CLI::App* chosen = nullptr;
-  for (const CLI::App* command : {run, show, judge, write, many, losses, met, less, halves, ask}) {
+  for (const CLI::App* command : {run, show, judge, write, many, losses, met, less, halves, ask, why}) {
     if (!arguments.empty() && command->get_name() == arguments[0]) chosen = command;
   }
   if (!arguments.empty() && !arguments[0].starts_with("-") && chosen == nullptr) {
     return bad("no command \"" + arguments[0] +
-               "\": there are scenario, swarm, matrix, coverage, shrink, bisect, sql, list, check and export "
+               "\": there are scenario, swarm, matrix, coverage, shrink, bisect, explain, sql, list, check and export "
                "(ksim --help)");
   }
   const auto unknown = chosen == nullptr ? std::nullopt : unknown_option(*chosen, arguments);
@@ -344,6 +361,13 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
     if (bisect.plans.size() != 2) return bad("ksim bisect compares two plans: give --plan twice");
     TRY(read_jobs(typed, bisect.jobs));
     command.bisect = std::move(bisect);
+    return command;
+  }
+  if (why->parsed()) {
+    TRY(read_choice(typed, explained.run));
+    TRY(read_jobs(typed, explained.jobs));
+    explained.trials = !no_trials;
+    command.explained = std::move(explained);
     return command;
   }
   if (ask->parsed()) {

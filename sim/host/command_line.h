@@ -102,6 +102,14 @@ struct SqlCommand {
   bool json = false;
 };
 
+struct ExplainCommand {
+  RunChoice run;       // `scenario` may be a recorded run instead
+  std::string of;      // "record:ID", "partition:NAME", "violation:N"; empty: what comes first
+  bool trials = true;  // runs it again with other settings
+  size_t jobs = 0;
+  bool json = false;
+};
+
 struct Command {
   std::optional<ScenarioCommand> scenario;
   std::optional<ListCommand> list;
@@ -113,6 +121,7 @@ struct Command {
   std::optional<ShrinkCommand> shrink;
   std::optional<BisectCommand> bisect;
   std::optional<SqlCommand> sql;
+  std::optional<ExplainCommand> explained;
   std::string text;  // to be printed instead: help, version
 };
 

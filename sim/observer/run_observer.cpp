@@ -32,7 +32,7 @@ RunObserver::RunObserver(const DiskPeek& disks, ObserverOptions options) : view_
     for (const CheckerKind& kind : checker_kinds()) checkers_.push_back(kind.make(view_, verdicts_));
   }
   verdicts_.on_found = [this](const Violation& violation) { explain(violation); };
-  if (options.record) recorder_.emplace();
+  if (options.record) copies_.emplace(view_, recorder_.emplace());
   for (size_t i = 0; i < kMarkCount; ++i) {
     marks_.push_back({std::string(mark_name(static_cast<Mark>(i))), 0, std::nullopt});
   }
@@ -45,6 +45,7 @@ void RunObserver::on_event(int32_t node, uint32_t incarnation, Instant at, const
   note_timeline(note);
   note_throughput(note);
   view_.on_event(note);
+  if (copies_) copies_->on_event(note);
   story_.on_event(note);
   for (const auto& checker : checkers_) checker->on_event(note);
   predicates_.on_event(note);
@@ -123,6 +124,8 @@ void RunObserver::note_throughput(const NodeEvent& note) {
 
 void RunObserver::on_node(int32_t node, NodeFault fault, Instant at) {
   view_.on_node(node, fault, at);
+  if (recorder_) recorder_->node(node, fault, at);
+  if (copies_) copies_->on_node(node, fault, at);
   story_.on_node(node, fault, at);
   for (const auto& checker : checkers_) checker->on_node(node, fault, at);
   predicates_.on_node(node, fault, at);

@@ -14,6 +14,7 @@
 #include "core/base/hooks.h"
 #include "sim/checkers/checker.h"
 #include "sim/history/recorder.h"
+#include "sim/observer/copies.h"
 #include "sim/observer/situations.h"
 #include "sim/observer/story.h"
 #include "sim/observer/summary.h"
@@ -137,6 +138,7 @@ class RunObserver {
   Verdicts verdicts_;
   std::vector<std::unique_ptr<Checker>> checkers_;
   std::optional<Recorder> recorder_;
+  std::optional<Copies> copies_;  // where there is a recorder
   RunCounts counts_;
   std::vector<TimelineEntry> timeline_;
   std::vector<FaultRow> faults_;

@@ -207,7 +207,15 @@ class Run final : private FaultTeller {
       for (const auto& [key, value] : properties.ok() ? *properties : PropertyMap{})
         recorder.config(machine_name(node), key, value);
     }
-    for (const TopicPlan& topic : plan_.topics) all("topic " + topic.name, topic.config);
+    for (const TopicPlan& topic : plan_.topics) {
+      all("topic " + topic.name, topic.config);
+      const TopicPromise promise = promise_of(plan_, topic);
+      all("in force for " + topic.name,
+          {{"replication", std::to_string(promise.replication)},
+           {"min.insync.replicas", std::to_string(promise.min_insync)},
+           {"unclean.leader.election.enable", promise.unclean_election ? "true" : "false"},
+           {"flush.messages", promise.flush_each ? "1" : "never"}});
+    }
     for (const ProducerPlan& producer : plan_.producers) all(producer.name, producer.config);
     for (const ConsumerPlan& consumer : plan_.consumers) all(consumer.name, consumer.config);
   }
