@@ -7,8 +7,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int64_t kMostPoints = 400;    // of a line over all runs
-constexpr int64_t kMostExamples = 8;    // of failed runs, of each cause
+constexpr int64_t kMostPoints = 400;  // of a line over all runs
+constexpr int64_t kMostExamples = 8;  // of failed runs, of each cause
 
 // Names in `all`, and those of another build that the file knows as well, each with its count.
 Json counted(const std::vector<std::string>& all, std::map<std::string, int64_t> counts) {
@@ -66,14 +66,16 @@ Result<Json> campaign_data(Database& database, const CampaignPage& page) {
   Query values(database, "SELECT name, value FROM swarm");
   while (values.next()) out["swarm"][values.text(0)] = values.text(1);
   TRY(values.end());
-  TRY_ASSIGN(out["totals"],
-             rows(database,
-                  "SELECT count(*), coalesce(sum(events), 0), coalesce(sum(virtual_ms), 0), coalesce(sum(acknowledged), 0), coalesce(sum(lost), 0), "
-                  "coalesce(sum(permitted), 0), coalesce(sum(faults), 0), coalesce(sum(elections), 0), coalesce(sum(kept), 0) FROM run"));
-  TRY_ASSIGN(out["scenarios"],
-             rows(database,
-                  "SELECT scenario, count(*), sum(outcome <> 'held'), sum(events), sum(virtual_ms), sum(lost), "
-                  "sum(permitted), sum(elections) FROM run GROUP BY scenario ORDER BY scenario"));
+  TRY_ASSIGN(out["totals"], rows(database,
+                                 "SELECT count(*), coalesce(sum(events), 0), coalesce(sum(virtual_ms), 0), "
+                                 "coalesce(sum(acknowledged), 0), coalesce(sum(lost), 0), "
+                                 "coalesce(sum(permitted), 0), coalesce(sum(faults), 0), "
+                                 "coalesce(sum(elections), 0), coalesce(sum(kept), 0) FROM run"));
+  TRY_ASSIGN(
+      out["scenarios"],
+      rows(database,
+           "SELECT scenario, count(*), sum(outcome <> 'held'), sum(events), sum(virtual_ms), sum(lost), "
+           "sum(permitted), sum(elections) FROM run GROUP BY scenario ORDER BY scenario"));
   TRY_ASSIGN(out["causes"], rows(database,
                                  "SELECT f.cause, r.outcome, count(*), min(f.complaint), min(f.number) "
                                  "FROM failure f JOIN run r USING (number) GROUP BY f.cause, r.outcome "
@@ -93,8 +95,7 @@ Result<Json> campaign_data(Database& database, const CampaignPage& page) {
   out["faults"] = counted(page.fault_kinds, std::move(kinds));
   TRY_ASSIGN(out["pairs"], rows(database, "SELECT kind, mark, runs FROM fault_mark WHERE runs > 0"));
   // Along the numbers of the runs, in pieces of equal size.
-  const std::string pieces =
-      "(SELECT 1 + max(number) / " + std::to_string(kMostPoints) + " FROM run)";
+  const std::string pieces = "(SELECT 1 + max(number) / " + std::to_string(kMostPoints) + " FROM run)";
   TRY_ASSIGN(out["along"],
              rows(database, "SELECT number / " + pieces + " * " + pieces +
                                 ", count(*), sum(outcome <> 'held'), sum(kept), sum(events), sum(virtual_ms) "

@@ -10,11 +10,20 @@ std::string html_text(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '&': out += "&amp;"; break;
-      case '"': out += "&quot;"; break;
-      default: out.push_back(c);
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '&':
+        out += "&amp;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out.push_back(c);
     }
   }
   return out;
@@ -45,23 +54,30 @@ std::string whole_page(std::string_view title, std::string_view body, std::strin
       "style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:\">\n<title>";
   out += html_text(title);
   out.append("</title>\n<style>\n").append(k_style_css).append("</style>\n</head>\n<body>\n").append(body);
-  out.append("<script type=\"application/json\" id=\"data\">").append(script_json(data)).append("</script>\n");
+  out.append("<script type=\"application/json\" id=\"data\">")
+      .append(script_json(data))
+      .append("</script>\n");
   out.append("<script>\n/*\n").append(k_d3_license).append("*/\n").append(k_d3).append("\n</script>\n");
   out.append("<script>\n").append(k_base_js).append(script).append("</script>\n</body>\n</html>\n");
   return out;
 }
 
 Result<Recorded> what_recorded(Database& database) {
-  bool run = false, message = false, swarm = false;
+  bool run = false, message = false, swarm = false, matrix = false;
   Query names(database, "SELECT name FROM sqlite_master WHERE type = 'table'");
   while (names.next()) {
     run = run || names.text(0) == "partition_state";
     message = message || names.text(0) == "message";
     swarm = swarm || names.text(0) == "swarm";
+    matrix = matrix || names.text(0) == "matrix";
   }
   TRY(names.end());
   if (run && message) return Recorded::run;
   if (swarm) return Recorded::campaign;
+  if (matrix) {
+    return fail(ErrorCode::INVALID_REQUEST,
+                "holds a matrix: ksim matrix has written its page beside it, with the ending .html");
+  }
   return fail(ErrorCode::INVALID_REQUEST,
               "holds no run and no campaign: what can be reported is a file of ksim scenario --record or of "
               "ksim swarm");

@@ -18,8 +18,8 @@ enum class Recorded : uint8_t { run, campaign };
 Result<Recorded> what_recorded(Database& database);
 
 struct RunPage {
-  std::string file;                                            // as the commands on the page are to name it
-  std::vector<std::pair<std::string, std::string>> checkers;   // code and invariant of all there are
+  std::string file;                                           // as the commands on the page are to name it
+  std::vector<std::pair<std::string, std::string>> checkers;  // code and invariant of all there are
   std::optional<std::string> seed_command;  // repeats it as well; none: only its plan is known to do so
   std::optional<std::string> explanation;   // one JSON object; none: the violations tell their stories
 };

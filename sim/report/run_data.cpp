@@ -110,8 +110,8 @@ class RunData {
     }
     end_us_ = std::max<int64_t>(us(query.number(4)), 1);
     out_["kind"] = "run";
-    out_["run"] = {{"scenario", query.text(0)}, {"seed", query.text(1)},    {"plan", query.text(2)},
-                   {"digest", query.text(3)},   {"end", end_us_},           {"verdict", query.text(5)},
+    out_["run"] = {{"scenario", query.text(0)}, {"seed", query.text(1)}, {"plan", query.text(2)},
+                   {"digest", query.text(3)},   {"end", end_us_},        {"verdict", query.text(5)},
                    {"version", query.text(6)},  {"file", page_.file}};
     return {};
   }
@@ -119,7 +119,8 @@ class RunData {
   // Brokers, controllers, then clients: the lanes of the diagram.
   Result<void> machines() {
     std::map<std::string, std::pair<int64_t, std::string>> nodes;  // id and roles by name
-    Query config(database_, "SELECT scope, name, value FROM config WHERE name IN ('node.id', 'process.roles')");
+    Query config(database_,
+                 "SELECT scope, name, value FROM config WHERE name IN ('node.id', 'process.roles')");
     while (config.next()) {
       auto& [id, roles] = nodes[config.text(0)];
       if (config.text(1) == "node.id") id = config.number(2);
@@ -165,7 +166,8 @@ class RunData {
     Query query(database_,
                 "SELECT node, incarnation, min(at_ns), max(at_ns) FROM event GROUP BY node, incarnation "
                 "ORDER BY node, incarnation");
-    while (query.next()) found.push_back({query.number(0), query.number(1), us(query.number(2)), us(query.number(3))});
+    while (query.next())
+      found.push_back({query.number(0), query.number(1), us(query.number(2)), us(query.number(3))});
     TRY(query.end());
     std::vector<std::pair<std::string, int64_t>> blows;  // by time
     Query faults(database_, "SELECT target, began_ns FROM fault WHERE took_effect ORDER BY began_ns");
@@ -298,8 +300,10 @@ class RunData {
       lost.push_back(query.number(4) == 0 ? 0 : query.number(5) != 0 ? 1 : 2);
     }
     TRY(query.end());
-    out_["records"] = {{"session", session},     {"send", send},           {"part", part}, {"committed", committed},
-                       {"holders", holders},     {"holder_sets", sets.list()}, {"lost", lost}};
+    out_["records"] = {{"session", session}, {"send", send},
+                       {"part", part},       {"committed", committed},
+                       {"holders", holders}, {"holder_sets", sets.list()},
+                       {"lost", lost}};
     return {};
   }
 
@@ -355,8 +359,8 @@ class RunData {
       offset.push_back(query.is_null(8) ? -1 : query.number(8));
     }
     TRY(query.end());
-    out_["ops"] = {{"time", time},     {"took", took},       {"client", client}, {"kind", kind},
-                   {"part", part},     {"record", record},   {"outcome", outcome}, {"error", error},
+    out_["ops"] = {{"time", time},     {"took", took},          {"client", client},       {"kind", kind},
+                   {"part", part},     {"record", record},      {"outcome", outcome},     {"error", error},
                    {"offset", offset}, {"kinds", kinds.list()}, {"errors", errors.list()}};
     availability_rows(asked);
     return {};
@@ -402,7 +406,8 @@ class RunData {
     std::map<int64_t, std::pair<Json, Json>> marks;  // high watermarks of leaders, by partition
     int64_t before = 0;
     int64_t seen = 0;
-    Query query(database_, "SELECT at_ns, node, name, subject, detail, " + frequent + " FROM event ORDER BY at_ns, id");
+    Query query(database_,
+                "SELECT at_ns, node, name, subject, detail, " + frequent + " FROM event ORDER BY at_ns, id");
     while (query.next()) {
       const int64_t at = us(query.number(0));
       const std::string said = query.text(4);
@@ -423,10 +428,14 @@ class RunData {
       detail.push_back(details(short_detail(said)));
     }
     TRY(query.end());
-    out_["events"] = {{"time", time},         {"node", node},
-                      {"name", name},         {"subject", subject},
-                      {"detail", detail},     {"names", names.list()},
-                      {"subjects", subjects.list()}, {"details", details.list()}};
+    out_["events"] = {{"time", time},
+                      {"node", node},
+                      {"name", name},
+                      {"subject", subject},
+                      {"detail", detail},
+                      {"names", names.list()},
+                      {"subjects", subjects.list()},
+                      {"details", details.list()}};
     Json watermarks = Json::array();
     for (auto& [partition, steps] : marks)
       watermarks.push_back({{"part", partition}, {"time", steps.first}, {"offset", steps.second}});
@@ -448,9 +457,10 @@ class RunData {
          api = Json::array(), call = Json::array(), size = Json::array(), fate = Json::array();
     int64_t before = 0;
     int64_t seen[2] = {};
-    Query query(database_,
-                "SELECT sent_ns, received_ns, sender, receiver, api, direction, correlation, size_bytes, fate, " +
-                    telling + " FROM message ORDER BY sent_ns, id");
+    Query query(
+        database_,
+        "SELECT sent_ns, received_ns, sender, receiver, api, direction, correlation, size_bytes, fate, " +
+            telling + " FROM message ORDER BY sent_ns, id");
     while (query.next()) {
       const bool telling_one = query.number(9) != 0;
       if (seen[telling_one ? 1 : 0]++ % (telling_one ? must_every : every) != 0) continue;
@@ -483,7 +493,8 @@ class RunData {
     TRY(settings.end());
     out_["config"] = std::move(config);
     Json sessions = Json::array();
-    Query producers(database_, "SELECT session, client, acks, idempotent, max_in_flight FROM producer_session");
+    Query producers(database_,
+                    "SELECT session, client, acks, idempotent, max_in_flight FROM producer_session");
     while (producers.next()) {
       sessions.push_back({producers.number(0), producers.text(1), producers.number(2), producers.number(3),
                           producers.number(4)});
