@@ -92,7 +92,10 @@ Told told_by(const Plan& plan, RunMemory& memory) {
   options.last = 0;
   options.print = [&](std::string_view text) {
     while (text.ends_with('\n')) text.remove_suffix(1);
-    told.lines.emplace_back(text);
+    std::string& line = told.lines.emplace_back();
+    for (const char c : text) {  // of columns there are two already
+      if (c != ' ' || (!line.empty() && line.back() != ' ')) line.push_back(c);
+    }
   };
   Replay replay(std::move(options), node_names(plan));
   TraceWriter writer([&](Bytes bytes) { told.trace.insert(told.trace.end(), bytes.begin(), bytes.end()); });
@@ -162,7 +165,7 @@ int run_replay(const host::ReplayCommand& command) {
   report_fault(summary);
   if (!summary.simulator_fault.empty()) return kSimulatorFault;
   if (command.broken && !replay.stopped()) {
-    return refuse(fmt::format("--break '{}': that did not happen; it happened {} times until {:.3f} s",
+    return refuse(fmt::format("--break '{}' did not happen: {} times until the end at {:.3f} s",
                               *command.broken, replay.seen(), static_cast<double>(summary.ended.ns) / 1e9));
   }
   return cut ? kHolds : exit_code(summary);

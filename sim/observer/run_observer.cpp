@@ -312,10 +312,9 @@ void RunObserver::on_reader_gone(uint32_t number) {
 void RunObserver::on_consumed(const Consumed& record) {
   ++counts_.read;
   if (recorder_) {
-    const int64_t number =
-        recorder_->op({reader_name(record.consumer), record.consumer, "read",
-                       to_string(names_.name(record.partition)), record.record, std::nullopt, record.at,
-                       record.at, Outcome::ok, ErrorCode::NONE, record.offset});
+    const int64_t number = recorder_->op(
+        {reader_name(record.consumer), record.consumer, "read", to_string(names_.name(record.partition)),
+         record.record, std::nullopt, record.at, record.at, Outcome::ok, ErrorCode::NONE, record.offset});
     if (watcher_ != nullptr) watcher_->on_op(recorder_->op_row(number));
   }
   for (const auto& checker : checkers_) checker->on_consumed(record);
@@ -326,9 +325,9 @@ void RunObserver::on_position(const PositionSet& set) {
     const std::string_view kind = set.reason == "assigned" ? "assign"
                                   : set.reason == "seek"   ? "seek"
                                                            : "reset";
-    const int64_t number = recorder_->op({reader_name(set.consumer), set.consumer, kind,
-                                          to_string(names_.name(set.partition)), 0, std::nullopt, set.at,
-                                          set.at, Outcome::ok, ErrorCode::NONE, set.offset});
+    const int64_t number =
+        recorder_->op({reader_name(set.consumer), set.consumer, kind, to_string(names_.name(set.partition)),
+                       0, std::nullopt, set.at, set.at, Outcome::ok, ErrorCode::NONE, set.offset});
     if (watcher_ != nullptr) watcher_->on_op(recorder_->op_row(number));
   }
   for (const auto& checker : checkers_) checker->on_position(set);

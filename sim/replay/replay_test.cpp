@@ -1,5 +1,7 @@
 #include "sim/replay/replay.h"
 
+#include <fmt/format.h>
+
 #include "sim/replay/split.h"
 #include "sim/runner/test_run.h"
 
@@ -8,7 +10,7 @@ namespace {
 
 const std::vector<std::string> kPartitions{"orders-0", "orders-1"};
 
-constexpr const char* kPlan = R"(
+constexpr const char* kPlan = R"plan(
 duration = "9s"
 [cluster]
 brokers = 3
@@ -25,7 +27,7 @@ kind = "crash"
 target = "leader(orders-0)"
 at = "4s"
 duration = "2s"
-)";
+)plan";
 
 struct Seen {
   RunSummary summary;

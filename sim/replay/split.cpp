@@ -10,8 +10,15 @@ namespace {
 // Cut into pieces that fit a column.
 std::vector<std::string> folded(const std::string& line, size_t width) {
   std::vector<std::string> pieces;
-  for (size_t at = 0; at < line.size() || pieces.empty(); at += width)
-    pieces.push_back(line.substr(at, width));
+  for (size_t at = 0; at < line.size() || pieces.empty();) {
+    size_t end = std::min(line.size(), at + width);
+    if (end < line.size()) {
+      const size_t space = line.rfind(' ', end);
+      if (space != std::string::npos && space > at) end = space;
+    }
+    pieces.push_back((pieces.empty() ? "" : "  ") + line.substr(at, end - at));
+    at = end + (end < line.size() && line[end] == ' ' ? 1 : 0);
+  }
   return pieces;
 }
 
@@ -43,7 +50,7 @@ std::string side_by_side(const Split& split, size_t width) {
   for (size_t i = 0; i < std::max(split.first.size(), split.second.size()); ++i) {
     const std::string ended = "(the run has ended)";
     const auto pieces_of = [&](const std::vector<std::string>& lines) {
-      return folded(i < lines.size() ? lines[i] : i == lines.size() ? ended : "", column);
+      return folded(i < lines.size() ? lines[i] : i == lines.size() ? ended : "", column - 2);
     };
     const std::vector<std::string> left = pieces_of(split.first), right = pieces_of(split.second);
     for (size_t row = 0; row < std::max(left.size(), right.size()); ++row) {

@@ -189,7 +189,7 @@ std::string state_text(const Json& state) {
                     "Partitions, as the controller has committed them, and the logs on the disks\n" +
                     partitions_text(state) + "Clients\n";
   for (const Json& client : state["clients"]) {
-    std::string words = fmt::format("{} calls ok", client["ok"].get<uint64_t>());
+    std::string words = fmt::format("calls: {} ok", client["ok"].get<uint64_t>());
     const auto some = [&](const char* key, const char* word) {
       if (client[key].get<uint64_t>() > 0) words += fmt::format(", {} {}", client[key].get<uint64_t>(), word);
     };

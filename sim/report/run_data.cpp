@@ -514,6 +514,7 @@ class RunData {
     add("Twice, compared event by event", "scripts/ksim scenario --plan plan.toml --verify");
     if (!out_["violations"].empty()) {
       const Json& first = out_["violations"][0];
+      add("Why, and what would have helped", fmt::format("scripts/ksim explain {}", page_.file));
       add("As small as it goes, with the same complaint",
           fmt::format("scripts/ksim shrink --plan plan.toml --of {} -o small.toml",
                       first["checker"].get<std::string>()));

@@ -85,8 +85,7 @@ class Run final : private FaultTeller {
       if (options_.faults) faults_.reached(mark, node, subject);
     };
     observer_.predicates().on_true = [this](Predicate predicate, int32_t node, std::string_view subject) {
-      if (options_.watcher != nullptr)
-        options_.watcher->on_predicate(predicate, node, subject, world_.now());
+      if (options_.watcher != nullptr) options_.watcher->on_predicate(predicate, node, subject, world_.now());
       if (options_.faults) faults_.became_true(predicate, cluster_.by_id(node), subject);
     };
   }
