@@ -78,6 +78,13 @@ class Pages(unittest.TestCase):
                     self.assertGreater(self.ask("document.querySelectorAll('.tiles div').length"), 5)
                     self.assertEqual(self.ask("[...document.querySelectorAll('section')].filter(one => !one.textContent.trim()).length"), 0)
 
+    def test_a_window_without_a_size_is_waited_for(self):
+        self.open("run")
+        self.do("byId('diagram').style.display = 'none'")
+        self.do("byId('diagram').style.display = ''")
+        self.assertGreater(self.painted(), 8)
+        self.assertEqual(self.browser.complaints(), [])
+
     def painted(self):
         """How many colours the diagram has."""
         return self.ask("new Set(new Uint32Array(pen.getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size")

@@ -26,7 +26,7 @@ name = "producer-1"
 kind = "crash"
 target = "leader(orders-0)"
 at = "4s"
-duration = "2s"
+lasts = "2s"
 )plan";
 
 struct Seen {
@@ -137,7 +137,7 @@ TEST(Replay, StopsAtAMoment) {
 
 TEST(Replay, StopsWhereSomethingHappens) {
   for (const char* text :
-       {"leader(orders-0) changes", "isr(orders-1) changes", "isr.shrunk", "leader_down"}) {
+       {"leader(orders-0) changes", "isr(orders-1) changes", "isr.expanded", "leader_down"}) {
     ReplayOptions options;
     options.stop_at = parse_condition(text, kPartitions).value();
     const Seen seen = replay(std::move(options));

@@ -86,7 +86,7 @@ function showCoverage() {
 }
 
 function showPairs() {
-  const kinds = data.faults.map(([name]) => name).filter((name) => wanted(name) || word && data.marks.some(([mark]) => wanted(mark)));
+  const kinds = data.faults.filter(([, count]) => count > 0).map(([name]) => name);
   const marks = data.marks.filter(([, count]) => count > 0).map(([name]) => name);
   const count = new Map(data.pairs.map(([kind, mark, runsOfBoth]) => [kind + " " + mark, runsOfBoth]));
   const shade = d3.scaleLog([1, Math.max(d3.max(data.pairs, (row) => row[2]) || 1, 2)], [0.18, 1]);

@@ -560,6 +560,6 @@ function setUpDiagram() {
     element("span", "thin lines below a leader: its ISR (dashed: ELR), then the high watermark"));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { readColours(); drawStrip(); schedule(); });
   let known = 0;
-  new ResizeObserver(() => { if (canvas.clientWidth !== known) { known = canvas.clientWidth; resize(); } }).observe(canvas);
+  new ResizeObserver(() => { if (canvas.clientWidth > 20 && canvas.clientWidth !== known) { known = canvas.clientWidth; resize(); } }).observe(canvas);
   filter.listeners.push(() => { layLanes(); schedule(); });
 }

@@ -231,7 +231,7 @@ function copiesChart(copies) {
 }
 
 function showExplanation(told) {
-  const isStep = (step, other) => other && step.at_ns === other.at_ns && step.text === other.text;
+  const isStep = (step, other) => other && step.at_ns === other.at_ns && (step.text === other.text || step.kind === other.kind);
   const steps = element("ol.steps", ...(told.steps ?? []).map((step) => {
     const line = element("li", jump(step.at_ns / 1e3), element("span.quiet", step.kind ?? ""), element("span", step.text));
     if (isStep(step, told.culprit)) line.classList.add("culprit");
