@@ -432,6 +432,14 @@ class CommandLine(unittest.TestCase):
         found = self.check("".join(lines), 1)["anomalies"]
         self.assertTrue({"lost-write", "int-poll-skip", "poll-skip"} & found.keys(), found)
 
+    def test_a_recording_has_the_plan_that_was_played(self):
+        recording = self.path("run.sqlite")
+        run = self.good("scenario", "leader_crash", "--seed", "42", *SHORT, "--no-faults", "--record", recording)
+        database = sqlite3.connect(recording)
+        plan = database.execute("select plan from run").fetchone()[0]
+        database.close()
+        self.assertEqual(digest(self.good("scenario", "--plan", self.file("plan.toml", plan))), digest(run))
+
     def test_a_report_is_one_page(self):
         recording, page = self.path("run.sqlite"), self.path("run.html")
         self.good("scenario", "leader_crash", "--seed", "42", *SHORT, "--record", recording)

@@ -370,9 +370,11 @@ class RunData {
   void availability_rows(const std::map<std::pair<int64_t, int64_t>, std::vector<AskedOp>>& asked) {
     // By partition, then client, -1 for all: those of all partitions come last.
     std::map<std::pair<uint64_t, int64_t>, std::vector<AskedOp>> groups;
-    for (const auto& [key, ops] : asked) {
-      const auto& [partition, client] = key;
-      const auto add = [&ops](std::vector<AskedOp>& to) { to.insert(to.end(), ops.begin(), ops.end()); };
+    for (const auto& entry : asked) {
+      const auto& [partition, client] = entry.first;
+      const auto add = [&entry](std::vector<AskedOp>& to) {
+        to.insert(to.end(), entry.second.begin(), entry.second.end());
+      };
       const auto place = static_cast<uint64_t>(partition);
       add(groups[{kAll, client}]);
       if (partition < 0) continue;

@@ -258,7 +258,9 @@ class Run final : private FaultTeller {
     if (options_.watcher != nullptr) options_.watcher->on_end(summary.ended, summary.events, summary.digest);
     if (Recorder* recorder = observer_.recorder(); recorder != nullptr && options_.record) {
       record_configurations(*recorder);
-      const RunHeader header{summary.scenario, summary.seed,    print_plan(plan_), summary.digest,
+      Plan played = plan_;
+      if (!options_.faults) played.faults.clear();
+      const RunHeader header{summary.scenario, summary.seed,    print_plan(played), summary.digest,
                              summary.ended,    summary.holds(), KSIM_VERSION};
       Result<std::string> image = recorder->image(header);
       if (image.ok()) {

@@ -189,9 +189,11 @@ function drawWatermark(lane) {
   const marks = watermarks.get(lane.partition);
   if (!marks) return;
   const bottom = lane.y + lane.height - 4, top = bottom - 16;
-  const y = d3.scaleLinear([0, Math.max(d3.max(marks.offset), 1)], [bottom, top]);
   const [from, to] = plot.scale.domain();
-  const first = Math.max(d3.bisectLeft(marks.time, from) - 1, 0), last = Math.min(d3.bisectRight(marks.time, to) + 1, marks.time.length);
+  const first = Math.max(d3.bisectLeft(marks.time, from) - 1, 0), last = Math.min(d3.bisectRight(marks.time, to), marks.time.length);
+  const seen = marks.offset.slice(first, last);
+  if (!seen.length) return;
+  const y = d3.scaleLinear([d3.min(seen), Math.max(d3.max(seen), d3.min(seen) + 1)], [bottom, top]);
   pen.beginPath();
   let before = null;
   for (let i = first; i < last; ++i) {
@@ -202,6 +204,10 @@ function drawWatermark(lane) {
   }
   if (before !== null) pen.lineTo(Math.min(x(end), plot.width), before);
   pen.strokeStyle = paint["ink-2"]; pen.lineWidth = 1.2; pen.stroke(); pen.lineWidth = 1;
+  const text = number(seen[seen.length - 1]);
+  const left = plot.width - pen.measureText(text).width - 6;
+  pen.fillStyle = paint.paper; pen.fillRect(left - 3, before < (top + bottom) / 2 ? before + 2 : before - 12, plot.width - left + 1, 11);
+  pen.fillStyle = paint["ink-3"]; pen.fillText(text, left, before < (top + bottom) / 2 ? before + 8 : before - 6);
 }
 
 function drawLives() {
