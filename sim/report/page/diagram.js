@@ -22,7 +22,7 @@ function inkOn(background) {
 // Which rows faults take, so that none covers another.
 const faultRows = [];
 for (const one of faults) {
-  let row = faultRows.findIndex((until) => until + end / 40 < one.at);
+  let row = faultRows.findIndex((until) => until + end / 12 < one.at);
   if (row < 0 && faultRows.length < 8) row = faultRows.push(0) - 1;
   one.row = Math.max(row, 0);
   faultRows[one.row] = Math.max(one.to, faultRows[one.row]);
