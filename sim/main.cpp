@@ -33,6 +33,8 @@ int main(int count, char** values) {
     if (command->shrink) return ended(sim::run_shrink(*command->shrink));
     if (command->explained) return ended(sim::explain_run(*command->explained));
     if (command->sql) return ended(sim::ask_sql(*command->sql));
+    if (command->report) return ended(sim::write_report(*command->report));
+    if (command->replay) return ended(sim::run_replay(*command->replay));
     if (command->bisect) return ended(sim::run_bisect(*command->bisect));
     host::write_out(command->text);
     return ended(sim::kHolds);

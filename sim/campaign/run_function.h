@@ -11,6 +11,8 @@
 
 namespace ksim::sim {
 
+class RunWatcher;
+
 struct RunRequest {
   bool faults = true;
   bool checkers = true;
@@ -18,6 +20,7 @@ struct RunRequest {
   DigestTrace* trace = nullptr;  // told of every folded event
   // Told of every mark that a node reaches.
   std::function<void(std::string_view mark, const std::string& node, Instant at)> on_mark{};
+  RunWatcher* watcher = nullptr;  // looks at the run (sim/observer/run_watcher.h)
 };
 using RunFunction = std::function<RunSummary(const Plan&, const RunRequest&, RunMemory&)>;
 

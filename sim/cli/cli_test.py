@@ -515,6 +515,79 @@ class CommandLine(unittest.TestCase):
         found = self.check("".join(lines), 1)["anomalies"]
         self.assertTrue({"lost-write", "int-poll-skip", "poll-skip"} & found.keys(), found)
 
+    def test_a_recording_has_the_plan_that_was_played(self):
+        recording = self.path("run.sqlite")
+        run = self.good("scenario", "leader_crash", "--seed", "42", *SHORT, "--no-faults", "--record", recording)
+        database = sqlite3.connect(recording)
+        plan = database.execute("select plan from run").fetchone()[0]
+        database.close()
+        self.assertEqual(digest(self.good("scenario", "--plan", self.file("plan.toml", plan))), digest(run))
+
+    def test_a_report_is_one_page(self):
+        recording, page = self.path("run.sqlite"), self.path("run.html")
+        self.good("scenario", "leader_crash", "--seed", "42", *SHORT, "--record", recording)
+        run = self.good("report", recording, "-o", page)
+        self.assertEqual(run.stdout, "")
+        with open(page, encoding="utf-8") as file:
+            html = file.read()
+        data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', html, re.S).group(1))
+        self.assertEqual(data["run"]["seed"], "42")
+        # What was set on the command line, a recording does not say: only the plan repeats it.
+        commands = [one["command"] for one in data["commands"]]
+        self.assertIn("scripts/ksim scenario --plan plan.toml", commands)
+        self.assertFalse([command for command in commands if "--seed" in command])
+        again = self.good("scenario", "--plan", self.file("plan.toml", data["run"]["plan"])).stdout
+        self.assertIn("digest " + data["run"]["digest"], again)
+        self.good("report", recording, "-o", page)  # a page may be replaced
+        self.good("swarm", "ping", "quorum", "--seeds", "1..2", "--campaign", self.path("swarm.sqlite"))
+        self.good("report", self.path("swarm.sqlite"), "-o", self.path("swarm.html"))
+        for arguments in [["report"], ["report", recording], ["report", "/nowhere", "-o", page],
+                          ["report", recording, "-o", recording], ["report", recording, "-o", "/nowhere/x"],
+                          ["report", self.file("text", "words"), "-o", page], ["report", recording, "-o", page, "--wat"]]:
+            with self.subTest(arguments=arguments):
+                self.refused(*arguments)
+        empty = sqlite3.connect(self.path("empty.sqlite"))
+        empty.execute("create table t (x)")
+        empty.commit()
+        empty.close()
+        self.assertIn("ksim swarm", self.refused("report", self.path("empty.sqlite"), "-o", page))
+
+    def test_a_replay_is_the_same_run(self):
+        chosen = ["leader_crash", "--seed", "42", *SHORT]
+        plain = digest(self.good("scenario", *chosen))
+        shown = self.good("replay", *chosen, "--log", "broker-2:replica=debug", "--print", "messages", "--print", "state")
+        self.assertEqual(digest(shown), plain)
+        self.assertIn("replica.high_watermark", shown.stdout)
+        self.assertNotIn("broker-1        replica.", shown.stdout)
+        self.assertRegex(self.good("replay", *chosen, "--until", "5s").stdout, r"Stopped at 5\.000000 s, after \d+ events")
+        broken = self.good("replay", *chosen, "--break", "leader(orders-0) changes")
+        self.assertRegex(broken.stdout, r"Stopped at \d+\.\d{6} s, .*: leader of orders-0: ")
+        lines = [json.loads(line) for line in self.good("replay", *chosen, "--until", "4s", "--json").stdout.splitlines()]
+        self.assertEqual(lines[-1]["kind"], "end")
+        self.assertTrue(all(line["at_ns"] <= 4_000_000_000 for line in lines))
+        for more, words in [(["--until", "soon"], "12.4s"), (["--break", "leader(orders-77) changes"], 'did you mean "orders-'),
+                            (["--break", "isr_of_on"], 'did you mean "isr_of_one"'), (["--log", "broker-9"], "no machine"),
+                            (["--log", "broker-1=loud"], "debug, info"), (["--print", "all"], "messages"),
+                            (["--diff", "x.toml", "--until", "1s"], "goes without"), (["--diff", "/nowhere"], "/nowhere"),
+                            (["--break", "violation"], "did not happen")]:
+            with self.subTest(more=more):
+                self.assertIn(words, self.refused("replay", *chosen, *more))
+        self.assertIn("no cluster", self.refused("replay", "ping"))
+
+    def test_two_plans_part_where_they_differ(self):
+        first = self.file("a.toml", self.good("scenario", "leader_crash", "--seed", "42", *SHORT, "--print-plan").stdout)
+        self.assertIn("the same, event for event: digest ", self.good("replay", "--plan", first, "--diff", first).stdout)
+        with open(first, encoding="utf-8") as file:
+            text = file.read()
+        second = self.file("b.toml", text.replace('kind = "crash"', 'kind = "pause"'))
+        shown = self.good("replay", "--plan", first, "--diff", second).stdout
+        self.assertIn("are the same, then", shown)
+        self.assertIn("In the simulator the runs part at event", shown)
+        self.assertIn("fault.began", shown)
+        parsed = json.loads(self.good("replay", "--plan", first, "--diff", second, "--json").stdout)
+        self.assertTrue(parsed["differs"])
+        self.assertGreater(parsed["same_lines"], 100)
+
     def test_streams_that_nobody_reads(self):
         for more in [[], ["--seeds", "1..4"], ["--verify"], ["--record", self.path("r.sqlite")], ["--print-plan"]]:
             command = " ".join([KSIM, "scenario", "quorum", *more])

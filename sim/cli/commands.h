@@ -34,6 +34,11 @@ int run_shrink(const host::ShrinkCommand& command);
 int run_bisect(const host::BisectCommand& command);
 int explain_run(const host::ExplainCommand& command);
 int ask_sql(const host::SqlCommand& command);
+int write_report(const host::ReportCommand& command);
+int run_replay(const host::ReplayCommand& command);
+
+// Code and invariant of each checker.
+std::vector<std::pair<std::string, std::string>> checker_words();
 
 // One message on standard error; kBadInput.
 int refuse(const std::string& message);

@@ -64,12 +64,8 @@ std::string workloads() {
 }
 
 std::string checkers() {
-  const NoDisks disks;
-  PartitionNames names;
-  const ClusterView view(disks, names);
-  Verdicts verdicts;
   std::string out;
-  for (const CheckerKind& kind : checker_kinds()) out += row(kind.code, kind.make(view, verdicts)->text());
+  for (const auto& [code, text] : checker_words()) out += row(code, text);
   return out;
 }
 
@@ -90,6 +86,17 @@ std::string predicates() {
 }
 
 }  // namespace
+
+std::vector<std::pair<std::string, std::string>> checker_words() {
+  const NoDisks disks;
+  PartitionNames names;
+  const ClusterView view(disks, names);
+  Verdicts verdicts;
+  std::vector<std::pair<std::string, std::string>> words;
+  for (const CheckerKind& kind : checker_kinds())
+    words.emplace_back(kind.code, kind.make(view, verdicts)->text());
+  return words;
+}
 
 int list_things(const host::ListCommand& command) {
   struct What {

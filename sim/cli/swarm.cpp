@@ -72,6 +72,7 @@ class Hive {
     farm.died = [this](uint64_t job, int code) { return died(swarm_job(job), code); };
     farm.tick = [this] { tick(); };
     const bool whole = host::run_farm(farm);
+    swarm_.note_pace(pace_s());
     if (host::is_terminal(2)) host::write_error("\r\033[K");
     explain_differences();
     return whole;
@@ -155,6 +156,7 @@ class Hive {
 
   void tick() {
     const int64_t now = host::real_ns();
+    swarm_.note_pace(pace_s());
     // Should it fail, the last one says so.
     if (now - saved_ns_ > kSaveEveryNs) static_cast<void>(save());
     const bool live = host::is_terminal(2);
@@ -163,6 +165,8 @@ class Hive {
     told_ns_ = now;
     host::write_error(live ? "\r\033[K" + progress() : progress() + "\n");
   }
+
+  uint64_t pace_s() const { return seconds_before_ + static_cast<uint64_t>(real_ns() / kSecondNs); }
 
   std::string progress() const {
     const double seconds = std::max(static_cast<double>(real_ns()) / 1e9, 0.001);
@@ -204,6 +208,7 @@ class Hive {
   int64_t saved_ns_ = host::real_ns();
   int64_t told_ns_ = host::real_ns();
   uint64_t runs_before_ = swarm_.runs();
+  uint64_t seconds_before_ = swarm_.pace().empty() ? 0 : swarm_.pace().back().at_s;
 };
 
 Result<std::vector<Member>> load_members(const host::SwarmCommand& command) {

@@ -159,6 +159,16 @@ void add_dimensions(CLI::App& app, MatrixCommand& into) {
       "what each does: scenarios/matrix)");
 }
 
+Result<void> check_together(const ReplayCommand& command) {
+  if (command.diff && (command.until || command.broken || !command.logs.empty() || !command.print.empty()))
+    return bad("--diff runs both to where they part: it goes without --until, --break, --log and --print");
+  for (const std::string& what : command.print) {
+    if (what != "log" && what != "state" && what != "messages")
+      return bad("--print " + what + ": there are log, state and messages");
+  }
+  return {};
+}
+
 }  // namespace
 
 std::optional<uint64_t> parse_seed(const std::string& text) {
@@ -301,13 +311,35 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
   why->add_option("--jobs", typed.jobs, "worker processes (default: one a processor)");
   why->add_flag("--json", explained.json, "print one JSON object");
 
+  ReportCommand report;
+  CLI::App* page = app.add_subcommand("report", "a recorded run or a campaign as one HTML file");
+  page->add_option("FILE", report.file, "what --record or ksim swarm has written")->required();
+  page->add_option("-o,--out", report.out, "write it to this file")->required();
+
+  ReplayCommand replay;
+  CLI::App* again = app.add_subcommand("replay", "run it again and look: stop, show the cluster, follow a node");
+  again->add_option("SCENARIO", replay.run.scenario, "a name or a .toml file, with --seed");
+  again->add_option("--seed", typed.seed, "the seed");
+  again->add_option("--plan", replay.run.plan_file, "a plan, as --print-plan prints it");
+  again->add_option("--set", typed.settings, "key=value: change a value of the scenario")
+      ->allow_extra_args(false);
+  again->add_option("--until", replay.until, "stop at this moment, such as 12.4s, and show the cluster");
+  again->add_option("--break", replay.broken,
+                    "stop where this happens: 'leader(orders-0) changes', 'isr(orders-0) changes', "
+                    "'controller changes', a mark, a predicate, 'violation'; '#3' behind it for the third time");
+  again->add_option("--log", replay.logs, "NODE[:COMPONENT][=LEVEL]: what it says and does, as it comes")
+      ->allow_extra_args(false);
+  again->add_option("--print", replay.print, "log, state or messages")->allow_extra_args(false);
+  again->add_option("--diff", replay.diff, "another plan: where do the two runs part?");
+  again->add_flag("--json", replay.json, "print JSON, one object a line");
+
   const CLI::App* chosen = nullptr;
-  for (const CLI::App* command : {run, show, judge, write, many, losses, met, less, halves, ask, why}) {
+  for (const CLI::App* command : {run, show, judge, write, many, losses, met, less, halves, ask, why, page, again}) {
     if (!arguments.empty() && command->get_name() == arguments[0]) chosen = command;
   }
   if (!arguments.empty() && !arguments[0].starts_with("-") && chosen == nullptr) {
     return bad("no command \"" + arguments[0] +
-               "\": there are scenario, swarm, matrix, coverage, shrink, bisect, explain, sql, list, check and export "
+               "\": there are scenario, swarm, matrix, coverage, shrink, bisect, explain, replay, report, sql, list, check and export "
                "(ksim --help)");
   }
   const auto unknown = chosen == nullptr ? std::nullopt : unknown_option(*chosen, arguments);
@@ -373,6 +405,16 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
   if (ask->parsed()) {
     if (sql.views == !sql.query.empty()) return bad("give a query or --views: ksim sql FILE 'select ...'");
     command.sql = std::move(sql);
+    return command;
+  }
+  if (page->parsed()) {
+    command.report = std::move(report);
+    return command;
+  }
+  if (again->parsed()) {
+    TRY(read_choice(typed, replay.run));
+    TRY(check_together(replay));
+    command.replay = std::move(replay);
     return command;
   }
   if (many->parsed()) {

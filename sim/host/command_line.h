@@ -110,6 +110,21 @@ struct ExplainCommand {
   bool json = false;
 };
 
+struct ReportCommand {
+  std::string file;  // a recorded run or a campaign
+  std::string out;
+};
+
+struct ReplayCommand {
+  RunChoice run;
+  std::optional<std::string> until;   // a moment, "12.4s"
+  std::optional<std::string> broken;  // --break: a condition (sim/replay/condition.h)
+  std::vector<std::string> logs;      // --log: "broker-2:replica=debug"
+  std::vector<std::string> print;     // log, state, messages
+  std::optional<std::string> diff;    // another plan
+  bool json = false;
+};
+
 struct Command {
   std::optional<ScenarioCommand> scenario;
   std::optional<ListCommand> list;
@@ -122,6 +137,8 @@ struct Command {
   std::optional<BisectCommand> bisect;
   std::optional<SqlCommand> sql;
   std::optional<ExplainCommand> explained;
+  std::optional<ReportCommand> report;
+  std::optional<ReplayCommand> replay;
   std::string text;  // to be printed instead: help, version
 };
 

@@ -48,6 +48,7 @@ void RunObserver::on_event(int32_t node, uint32_t incarnation, Instant at, const
   if (copies_) copies_->on_event(note);
   story_.on_event(note);
   for (const auto& checker : checkers_) checker->on_event(note);
+  if (watcher_ != nullptr) watcher_->on_event(note);
   predicates_.on_event(note);
 }
 
@@ -128,6 +129,7 @@ void RunObserver::on_node(int32_t node, NodeFault fault, Instant at) {
   if (copies_) copies_->on_node(node, fault, at);
   story_.on_node(node, fault, at);
   for (const auto& checker : checkers_) checker->on_node(node, fault, at);
+  if (watcher_ != nullptr) watcher_->on_node(node, fault, at);
   predicates_.on_node(node, fault, at);
   if (fault != NodeFault::started) {
     std::erase_if(leading_, [node](const auto& entry) { return std::get<0>(entry.first) == node; });
@@ -143,6 +145,7 @@ int64_t RunObserver::on_fault(std::string kind, std::string target, Instant at, 
                         fmt::format("fault {} {} begins ({}): {}", kind, target, cause, effect));
   faults_.push_back(
       {std::move(kind), std::move(target), at, std::nullopt, std::move(cause), std::move(effect)});
+  if (watcher_ != nullptr) watcher_->on_fault(faults_.back());
   return static_cast<int64_t>(faults_.size());
 }
 
@@ -150,6 +153,7 @@ void RunObserver::on_fault_missed(std::string kind, std::string target, Instant 
                                   std::string why) {
   faults_.push_back(
       {std::move(kind), std::move(target), at, at, std::move(cause), "no effect: " + why, false});
+  if (watcher_ != nullptr) watcher_->on_fault(faults_.back());
 }
 
 void RunObserver::on_fault_ended(int64_t fault, Instant at, std::string effect) {
@@ -161,6 +165,7 @@ void RunObserver::on_fault_ended(int64_t fault, Instant at, std::string effect) 
       fmt::format("fault {} {} ends{}{}", row.kind, row.target, effect.empty() ? "" : ": ", effect));
   if (!effect.empty()) row.effect += (row.effect.empty() ? "" : "; ") + effect;
   timeline_.push_back({at, "healed", fmt::format("{} {}", row.kind, row.target), std::move(effect)});
+  if (watcher_ != nullptr) watcher_->on_fault(row);
 }
 
 void RunObserver::on_mark(Mark mark, int32_t node, Instant at) {
@@ -181,16 +186,17 @@ void RunObserver::explain(const Violation& violation) {
   const auto sent = sent_.find(violation.record);
   if (violation.record == 0 || sent == sent_.end()) {
     explanations_.push_back(story_.tell(violation, nullptr));
-    return;
+  } else {
+    const Sent& known = sent->second;
+    const RecordStory record{sessions_[known.session],
+                             known.invoked,
+                             known.acknowledged,
+                             known.offset,
+                             known.holders,
+                             known.lagging};
+    explanations_.push_back(story_.tell(violation, &record));
   }
-  const Sent& known = sent->second;
-  const RecordStory record{sessions_[known.session],
-                           known.invoked,
-                           known.acknowledged,
-                           known.offset,
-                           known.holders,
-                           known.lagging};
-  explanations_.push_back(story_.tell(violation, &record));
+  if (watcher_ != nullptr) watcher_->on_violation(violation, explanations_.back());
 }
 
 void RunObserver::on_session(const ProducerSession& session) {
@@ -211,6 +217,7 @@ int64_t RunObserver::on_send_invoked(const SendOp& op) {
         recorder_->op({session.client, op.session, "send", to_string(names_.name(op.partition)), op.record,
                        session.acks, op.invoked, std::nullopt, Outcome::pending, ErrorCode::NONE, -1});
   }
+  if (watcher_ != nullptr) watcher_->on_op(recorder_->op_row(number));
   sent_[op.record] = {op.partition, op.session, number, op.invoked, std::nullopt, -1, 0, 0};
   for (const auto& checker : checkers_) checker->on_send_invoked(op);
   return number;
@@ -239,6 +246,7 @@ void RunObserver::on_send_completed(int64_t number, const SendOp& op) {
     row.outcome = op.outcome;
     row.error = op.error;
     row.offset = op.offset;
+    if (watcher_ != nullptr) watcher_->on_op(row);
   }
   for (const auto& checker : checkers_) checker->on_send_completed(op);
 }
@@ -315,9 +323,10 @@ void RunObserver::on_reader_gone(uint32_t number) {
 void RunObserver::on_consumed(const Consumed& record) {
   ++counts_.read;
   if (recorder_) {
-    recorder_->op({reader_name(record.consumer), record.consumer, "read",
-                   to_string(names_.name(record.partition)), record.record, std::nullopt, record.at,
-                   record.at, Outcome::ok, ErrorCode::NONE, record.offset});
+    const int64_t number = recorder_->op(
+        {reader_name(record.consumer), record.consumer, "read", to_string(names_.name(record.partition)),
+         record.record, std::nullopt, record.at, record.at, Outcome::ok, ErrorCode::NONE, record.offset});
+    if (watcher_ != nullptr) watcher_->on_op(recorder_->op_row(number));
   }
   for (const auto& checker : checkers_) checker->on_consumed(record);
 }
@@ -327,8 +336,10 @@ void RunObserver::on_position(const PositionSet& set) {
     const std::string_view kind = set.reason == "assigned" ? "assign"
                                   : set.reason == "seek"   ? "seek"
                                                            : "reset";
-    recorder_->op({reader_name(set.consumer), set.consumer, kind, to_string(names_.name(set.partition)), 0,
-                   std::nullopt, set.at, set.at, Outcome::ok, ErrorCode::NONE, set.offset});
+    const int64_t number =
+        recorder_->op({reader_name(set.consumer), set.consumer, kind, to_string(names_.name(set.partition)),
+                       0, std::nullopt, set.at, set.at, Outcome::ok, ErrorCode::NONE, set.offset});
+    if (watcher_ != nullptr) watcher_->on_op(recorder_->op_row(number));
   }
   for (const auto& checker : checkers_) checker->on_position(set);
 }
@@ -336,8 +347,10 @@ void RunObserver::on_position(const PositionSet& set) {
 int64_t RunObserver::on_call_invoked(const std::string& client, std::string_view kind, std::string subject,
                                      Instant at, std::optional<uint32_t> reader) {
   if (!recorder_) return 0;
-  return recorder_->op({client, reader, kind, std::move(subject), 0, std::nullopt, at, std::nullopt,
-                        Outcome::pending, ErrorCode::NONE, -1});
+  const int64_t number = recorder_->op({client, reader, kind, std::move(subject), 0, std::nullopt, at,
+                                        std::nullopt, Outcome::pending, ErrorCode::NONE, -1});
+  if (watcher_ != nullptr) watcher_->on_op(recorder_->op_row(number));
+  return number;
 }
 
 void RunObserver::on_call_completed(int64_t number, Instant at, Outcome outcome, ErrorCode error,
@@ -348,6 +361,7 @@ void RunObserver::on_call_completed(int64_t number, Instant at, Outcome outcome,
   row.outcome = outcome;
   row.error = error;
   row.offset = offset;
+  if (watcher_ != nullptr) watcher_->on_op(row);
 }
 
 void RunObserver::on_latest(const LatestOffset& answer) {

@@ -15,6 +15,7 @@
 #include "sim/checkers/checker.h"
 #include "sim/history/recorder.h"
 #include "sim/observer/copies.h"
+#include "sim/observer/run_watcher.h"
 #include "sim/observer/situations.h"
 #include "sim/observer/story.h"
 #include "sim/observer/summary.h"
@@ -36,6 +37,8 @@ class RunObserver {
   ClusterView& view() { return view_; }
   const ClusterView& view() const { return view_; }
   Predicates& predicates() { return predicates_; }
+  // It outlives the observer, which must record.
+  void watch(RunWatcher* watcher) { watcher_ = watcher; }
   Recorder* recorder() { return recorder_ ? &*recorder_ : nullptr; }
   const Verdicts& verdicts() const { return verdicts_; }
 
@@ -157,6 +160,7 @@ class RunObserver {
   Story story_{view_};
   std::vector<std::vector<std::string>> explanations_;  // of verdicts_.violations(), in their order
   std::string simulator_fault_;
+  RunWatcher* watcher_ = nullptr;
 };
 
 }  // namespace ksim::sim

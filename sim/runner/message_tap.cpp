@@ -72,7 +72,9 @@ void MessageTap::arrived(Conn& conn, size_t side, uint64_t total_bytes) {
   if (talk == talks_.end()) return;
   std::deque<OnTheWay>& frames = talk->second.flows[side].frames;
   while (!frames.empty() && frames.front().end <= total_bytes) {
-    recorder_.message_row(frames.front().row).received = conn.fabric().ground().now();
+    MessageRow& row = recorder_.message_row(frames.front().row);
+    row.received = conn.fabric().ground().now();
+    if (on_settled) on_settled(row);
     frames.pop_front();
   }
 }
@@ -81,7 +83,11 @@ void MessageTap::dropped(Conn& conn, size_t side) {
   const auto talk = talks_.find(conn.key());
   if (talk == talks_.end()) return;
   std::deque<OnTheWay>& frames = talk->second.flows[side].frames;
-  for (const OnTheWay& frame : frames) recorder_.message_row(frame.row).dropped = true;
+  for (const OnTheWay& frame : frames) {
+    MessageRow& row = recorder_.message_row(frame.row);
+    row.dropped = true;
+    if (on_settled) on_settled(row);
+  }
   frames.clear();
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 
 #include "sim/history/recorder.h"
@@ -16,6 +17,9 @@ class MessageTap final : public NetTap {
  public:
   // The recorder outlives the tap; the tap is taken off its fabric before either ends.
   explicit MessageTap(Recorder& recorder) : recorder_(recorder) {}
+
+  // Called with each message that has arrived, or never will.
+  std::function<void(const MessageRow&)> on_settled;
 
   void sent(Conn& conn, size_t side, Bytes piece) override;
   void arrived(Conn& conn, size_t side, uint64_t total_bytes) override;

@@ -9,6 +9,7 @@
 #include "core/metadata/config_def.h"
 #include "core/metadata/server_config.h"
 #include "sim/faults/schedule.h"
+#include "sim/observer/run_watcher.h"
 #include "sim/plan/words.h"
 #include "sim/runner/cluster.h"
 #include "sim/runner/kafka_process.h"
@@ -62,7 +63,7 @@ class Run final : private FaultTeller {
       : plan_(plan),
         options_(options),
         world_(world_setup(plan), memory),
-        observer_(peek_, {options.checkers, options.record}),
+        observer_(peek_, {options.checkers, options.record || options.watcher != nullptr}),
         cluster_(world_, plan_, observer_, peek_, make_kafka_process),
         workload_(cluster_, observer_, plan_),
         faults_(cluster_, plan_.faults, *this) {
@@ -71,6 +72,7 @@ class Run final : private FaultTeller {
       tap_.emplace(*recorder);
       world_.fabric().tap(&*tap_);
     }
+    if (options.watcher != nullptr) watch(*options.watcher);
     for (const TopicPlan& topic : plan_.topics)
       observer_.view().promise(topic.name, promise_of(plan_, topic));
     cluster_.on_death = [this](SimNode& node) {
@@ -79,9 +81,11 @@ class Run final : private FaultTeller {
     };
     cluster_.on_mark = [this](Mark mark, SimNode& node, std::string_view subject) {
       if (options_.on_mark) options_.on_mark(mark_name(mark), node.name(), world_.now());
+      if (options_.watcher != nullptr) options_.watcher->on_mark(mark, node.name(), subject, world_.now());
       if (options_.faults) faults_.reached(mark, node, subject);
     };
     observer_.predicates().on_true = [this](Predicate predicate, int32_t node, std::string_view subject) {
+      if (options_.watcher != nullptr) options_.watcher->on_predicate(predicate, node, subject, world_.now());
       if (options_.faults) faults_.became_true(predicate, cluster_.by_id(node), subject);
     };
   }
@@ -91,16 +95,20 @@ class Run final : private FaultTeller {
     cluster_.start_all();
     workload_.start();
     if (options_.faults) faults_.start();
-    world_.run_until(Instant{} + plan_.duration);
-    workload_.finish();
-    heal();
-    settle();
-    workload_.stop_readers();
-    step();
+    run_until(Instant{} + plan_.duration);
+    if (!ended_) {
+      workload_.finish();
+      heal();
+      settle();
+    }
+    if (!ended_) {
+      workload_.stop_readers();
+      step();
+    }
     // It was quiet only because nobody had noticed yet, of a follower that waits for an answer of a machine
     // long gone.
-    if (unrest(false)) settle();
-    return sum_up();
+    if (!ended_ && unrest(false)) settle();
+    return ended_ ? cut_short() : sum_up();
   }
 
  private:
@@ -123,7 +131,34 @@ class Run final : private FaultTeller {
     observer_.on_healed(world_.now());
   }
 
-  void step() { world_.run_until(world_.now() + kQuietStep); }
+  void watch(RunWatcher& watcher) {
+    observer_.watch(&watcher);
+    watcher.halt = [this] {
+      ended_ = true;
+      world_.halt();
+    };
+    tap_->on_settled = [&watcher](const MessageRow& row) { watcher.on_message(row); };
+    watcher.on_begin(observer_.view());
+  }
+
+  // Not beyond the moment at which who watches wants it to end.
+  void run_until(Instant end) {
+    const Instant last = options_.watcher == nullptr ? Instant::never() : options_.watcher->until();
+    world_.run_until(std::min(end, last));
+    if (last < end) ended_ = true;
+  }
+
+  void step() { run_until(world_.now() + kQuietStep); }
+
+  // Ended by who watches: nothing of it is judged.
+  RunSummary cut_short() {
+    RunSummary summary;
+    summary.ended = world_.now();
+    summary.digest = world_.digest().value();
+    summary.events = world_.resumes();
+    options_.watcher->on_end(summary.ended, summary.events, summary.digest);
+    return summary;
+  }
 
   // What keeps the run from being quiet.
   struct Unrest {
@@ -186,6 +221,7 @@ class Run final : private FaultTeller {
     uint64_t read = workload_.records_read();
     while (!world_.halted()) {
       step();
+      if (ended_) return;
       cluster_.revive();
       if (!unrest(false)) return;
       if (world_.now() < limit) continue;
@@ -230,9 +266,12 @@ class Run final : private FaultTeller {
     summary.seed = plan_.seed;
     summary.digest = world_.digest().value();
     summary.events = world_.resumes();
-    if (Recorder* recorder = observer_.recorder()) {
+    if (options_.watcher != nullptr) options_.watcher->on_end(summary.ended, summary.events, summary.digest);
+    if (Recorder* recorder = observer_.recorder(); recorder != nullptr && options_.record) {
       record_configurations(*recorder);
-      const RunHeader header{summary.scenario, summary.seed,    print_plan(plan_), summary.digest,
+      Plan played = plan_;
+      if (!options_.faults) played.faults.clear();
+      const RunHeader header{summary.scenario, summary.seed,    print_plan(played), summary.digest,
                              summary.ended,    summary.holds(), KSIM_VERSION};
       Result<std::string> image = recorder->image(header);
       if (image.ok()) {
@@ -246,6 +285,7 @@ class Run final : private FaultTeller {
 
   const Plan& plan_;
   const RunRequest& options_;
+  bool ended_ = false;  // by who watches
   WorldPeek peek_;
   World world_;
   RunObserver observer_;

@@ -67,6 +67,14 @@ CREATE TABLE fault_mark (
   PRIMARY KEY (kind, mark)
 );
 
+-- How fast it went: what had been run after so many seconds of real time, those of earlier sessions included.
+CREATE TABLE pace (
+  at_s INTEGER PRIMARY KEY,
+  runs INTEGER NOT NULL,
+  events INTEGER NOT NULL,
+  virtual_ms INTEGER NOT NULL
+);
+
 CREATE VIEW cause AS
   SELECT f.cause, count(*) AS runs, min(f.complaint) AS complaint
   FROM failure f GROUP BY f.cause ORDER BY runs DESC;

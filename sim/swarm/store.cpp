@@ -146,6 +146,15 @@ Result<std::string> Swarm::image() const {
     }
     failed = failed || marks.failed() || kinds.failed() || pairs.failed();
   }
+  {
+    Insert rows(database, "pace", 4);
+    for (const SwarmPace& pace : pace_) {
+      for (const uint64_t value : {pace.at_s, pace.runs, pace.events, pace.virtual_ms})
+        rows.number(number(value));
+      rows.row();
+    }
+    failed = failed || rows.failed();
+  }
   if (failed) return fail(ErrorCode::UNKNOWN_SERVER_ERROR, "sqlite: a row could not be written");
   TRY(database.run("COMMIT"));
   return database.image();
@@ -227,7 +236,18 @@ Result<void> Swarm::load_rows(Database& database) {
     if (const auto mark = mark_named(pairs.text(1)))
       pairs_[{pairs.text(0), *mark}] = static_cast<uint64_t>(pairs.number(2));
   }
-  return pairs.end();
+  TRY(pairs.end());
+  Query timed(database, "SELECT count(*) FROM sqlite_master WHERE name = 'pace'");
+  bool has_pace = false;  // files of earlier builds have none
+  while (timed.next()) has_pace = timed.number(0) > 0;
+  TRY(timed.end());
+  if (!has_pace) return {};
+  Query paces(database, "SELECT at_s, runs, events, virtual_ms FROM pace ORDER BY at_s");
+  while (paces.next()) {
+    const auto value = [&](int column) { return static_cast<uint64_t>(paces.number(column)); };
+    pace_.push_back({value(0), value(1), value(2), value(3)});
+  }
+  return paces.end();
 }
 
 }  // namespace ksim::sim

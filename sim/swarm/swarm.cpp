@@ -176,4 +176,10 @@ uint64_t Swarm::pair_runs(const std::string& kind, size_t mark) const {
   return found == pairs_.end() ? 0 : found->second;
 }
 
+void Swarm::note_pace(uint64_t at_s) {
+  constexpr uint64_t kPoints = 600;  // of a line, after which they come further apart
+  if (!pace_.empty() && at_s < pace_.back().at_s + std::max<uint64_t>(at_s / kPoints, 1)) return;
+  pace_.push_back({at_s, runs(), events_, virtual_ms_});
+}
+
 }  // namespace ksim::sim

@@ -73,6 +73,14 @@ struct SwarmFailure {
   std::string recording;  // empty: there is none
 };
 
+// After so many seconds of real time, those of earlier sessions included.
+struct SwarmPace {
+  uint64_t at_s = 0;
+  uint64_t runs = 0;
+  uint64_t events = 0;
+  uint64_t virtual_ms = 0;
+};
+
 // The words of a complaint with its numbers taken out: runs that fail alike have the same.
 std::string cause_of(const std::string& complaint);
 
@@ -97,6 +105,10 @@ class Swarm {
   void add_recheck(uint64_t number, uint64_t digest);
   // Why the repetition differed, found later.
   void explain(uint64_t number, std::string difference) { differences_[number] = std::move(difference); }
+
+  // It has come to this after `at_s`. Kept once a second while it is short, and more seldom later.
+  void note_pace(uint64_t at_s);
+  const std::vector<SwarmPace>& pace() const { return pace_; }
 
   uint64_t runs() const { return runs_.size(); }
   size_t kept() const { return guide_.kept(); }
@@ -141,6 +153,7 @@ class Swarm {
   std::map<std::string, std::vector<MarkCount>> marks_;            // by scenario
   std::map<std::pair<std::string, std::string>, uint64_t> kinds_;  // (scenario, kind)
   std::map<std::pair<std::string, size_t>, uint64_t> pairs_;       // (kind, mark)
+  std::vector<SwarmPace> pace_;
   uint64_t outcomes_[5] = {};
   uint64_t events_ = 0;
   uint64_t virtual_ms_ = 0;

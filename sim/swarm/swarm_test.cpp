@@ -121,6 +121,9 @@ TEST(Swarm, GoesOnFromItsFile) {
   swarm.add_dead(7, SwarmOutcome::hung, "hung");
   swarm.add_recheck(0, 3);
   swarm.explain(0, "event 5 differs");
+  swarm.note_pace(1);
+  swarm.note_pace(1);  // is known
+  swarm.note_pace(3);
   const Result<std::string> image = swarm.image();
   ASSERT_TRUE(image.ok()) << image.error().message;
   const Result<Swarm> back = Swarm::load(*image);
@@ -142,6 +145,9 @@ TEST(Swarm, GoesOnFromItsFile) {
   EXPECT_EQ(back->pair_runs("crash", 2), 2U);
   EXPECT_EQ(back->pair_runs("crash", 1), 0U);
   EXPECT_EQ(*back->image(), *image);
+  ASSERT_EQ(back->pace().size(), 2U);
+  EXPECT_EQ(back->pace()[1].at_s, 3U);
+  EXPECT_EQ(back->pace()[1].runs, back->runs());
 }
 
 TEST(Swarm, OtherFilesAreRefused) {

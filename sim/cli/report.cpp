@@ -1,0 +1,63 @@
+// ksim report: a recorded run or a campaign as one HTML file.
+
+#include "sim/report/report.h"
+
+#include <fmt/format.h>
+
+#include "core/base/hooks.h"
+#include "sim/cli/trials.h"
+#include "sim/faults/all.h"
+#include "sim/host/files.h"
+#include "sim/host/terminal.h"
+
+namespace ksim::sim {
+namespace {
+
+constexpr std::string_view kPageMagic = "<!DOCTYPE html>";
+
+// The command with scenario and seed, if this build draws that very plan of them: a recording does not say
+// which settings were changed.
+Result<std::optional<std::string>> seed_command(Database& database) {
+  Query run(database, "SELECT scenario, seed, plan FROM run");
+  if (!run.next()) {
+    TRY(run.end());
+    return std::optional<std::string>();
+  }
+  host::RunChoice choice;
+  choice.scenario = run.text(0);
+  choice.seed = run.text(1);
+  const Result<Plan> plan = chosen_plan(choice);
+  if (!plan.ok() || print_plan(*plan) != run.text(2)) return std::optional<std::string>();
+  return std::optional(fmt::format("scripts/ksim scenario {} --seed {}", choice.scenario, *choice.seed));
+}
+
+Result<std::string> page_of(const std::string& file, const std::string& image) {
+  TRY_ASSIGN(Database database, Database::open(image));
+  TRY_ASSIGN(const Recorded kind, what_recorded(database));
+  if (kind == Recorded::campaign) {
+    CampaignPage page{file, {}, {}};
+    for (size_t mark = 0; mark < kMarkCount; ++mark)
+      page.marks.emplace_back(mark_name(static_cast<Mark>(mark)));
+    for (const FaultKind& fault : fault_kinds()) page.fault_kinds.emplace_back(fault.name);
+    return campaign_page(database, page);
+  }
+  RunPage page{file, checker_words(), {}, {}};
+  TRY_ASSIGN(page.seed_command, seed_command(database));
+  return run_page(database, page);
+}
+
+}  // namespace
+
+int write_report(const host::ReportCommand& command) {
+  if (const auto why = host::why_not_replaceable(command.out, kPageMagic)) return refuse("--out " + *why);
+  const Result<std::string> image = host::read_text(command.file);
+  if (!image.ok()) return refuse(image.error().message);
+  const Result<std::string> page = page_of(command.file, *image);
+  if (!page.ok()) return refuse(command.file + ": " + page.error().message);
+  const Result<void> written = host::write_whole(command.out, *page);
+  if (!written.ok()) return refuse("--out " + written.error().message);
+  host::write_error(fmt::format("{}: {} KiB\n", command.out, page->size() / 1024));
+  return kHolds;
+}
+
+}  // namespace ksim::sim

@@ -1,0 +1,322 @@
+// The page of a run.
+
+// ---- one thing in words ----
+
+function describe(item) {
+  const rows = [];
+  const row = (name, text) => { if (text !== "" && text !== null && text !== undefined) rows.push([name, String(text)]); };
+  let title = "";
+  if (item.kind === "fault") {
+    const { fault } = item;
+    title = (fault.took ? "Fault " : "Fault without effect: ") + fault.kind + " " + fault.target;
+    row("effect", fault.effect); row("cause", fault.cause); row("began", moment(fault.from)); row("ended", fault.to === null ? "never" : moment(fault.to) + ", after " + span(fault.to - fault.from));
+  } else if (item.kind === "state") {
+    title = data.partitions[item.partition] + ": " + (item.leader < 0 ? "no leader" : ofId(item.leader) + " leads");
+    row("epoch", item.epoch + " (partition epoch " + item.partitionEpoch + ")" + (item.unclean ? ", by an unclean election" : ""));
+    row("ISR", "[" + item.isr + "]"); row("ELR", item.elr.length ? "[" + item.elr + "]" : ""); row("from", moment(item.at)); row("for", span(item.to - item.at));
+    const marks = watermarks.get(item.partition);
+    if (marks) { const last = d3.bisectRight(marks.time, item.to) - 1; row("high watermark", last >= 0 ? number(marks.offset[last]) + " at its end" : ""); }
+  } else if (item.kind === "quorum") {
+    title = nameOf(item.machine) + " leads the quorum"; row("epoch", item.epoch); row("from", moment(item.at)); row("for", span(item.to - item.at));
+  } else if (item.kind === "life") {
+    title = nameOf(item.machine) + ", start " + item.incarnation; row("from", moment(item.at)); row("to", item.to >= end ? "the end of the run" : moment(item.to));
+  } else if (item.kind === "op") {
+    const ops = columns.ops, i = item.i;
+    title = nameOf(ops.client[i]) + ": " + ops.kinds[ops.kind[i]] + (ops.part[i] >= 0 ? " " + partitionName(ops.part[i]) : "");
+    row("outcome", outcomes[ops.outcome[i]] + (ops.errors[ops.error[i]] && ops.errors[ops.error[i]] !== "NONE" ? ", " + ops.errors[ops.error[i]] : ""));
+    row("invoked", moment(ops.at[i], 6)); row("took", ops.took[i] < 0 ? "no end" : ops.took[i] ? span(ops.took[i]) : "");
+    row("offset", ops.offset[i] >= 0 ? number(ops.offset[i]) : ""); row("record", ops.record[i] >= 0 ? recordId(ops.record[i]) : "");
+  } else if (item.kind === "message") {
+    const messages = columns.messages, i = item.i;
+    title = api(i); row("way", nameOf(messages.from[i]) + " → " + nameOf(messages.to[i])); row("sent", moment(messages.at[i], 6));
+    row("took", messages.took[i] < 0 ? ["", "dropped: its connection ended first", "on the way when the run ended"][messages.fate[i]] : span(messages.took[i]));
+    row("size", bytes(messages.size[i])); row("correlation", messages.call[i]);
+  } else if (item.kind === "violation") {
+    const { violation } = item;
+    title = violation.checker + " is violated in " + violation.subject; row("said", violation.message); row("invariant", violation.invariant); row("at", moment(violation.at)); row("record", violation.record);
+  } else if (item.kind === "event") {
+    const events = columns.events, i = item.i;
+    title = events.names[events.name[i]]; row("of", events.subjects[events.subject[i]]); row("node", nameOf(events.node[i])); row("at", moment(events.at[i], 6)); row("detail", events.details[events.detail[i]]);
+  } else {
+    title = item.what + ": " + item.of; row("said", item.said); row("at", moment(item.at));
+  }
+  return { title, rows };
+}
+
+// All that is known of a record: what its producer was told, who read it, where it is in the end.
+function recordStory(record) {
+  const ops = columns.ops;
+  const list = element("ul.steps");
+  for (let i = 0; i < ops.at.length; ++i) {
+    if (ops.record[i] !== record) continue;
+    const send = ops.kinds[ops.kind[i]] === "send";
+    const line = (at, text) => list.append(element("li", jump(at), element("span.quiet", nameOf(ops.client[i])), element("span", text)));
+    if (send) line(ops.at[i], "sent");
+    const error = ops.errors[ops.error[i]];
+    if (send && ops.took[i] >= 0) line(ops.at[i] + ops.took[i], "was told " + outcomes[ops.outcome[i]] + (error && error !== "NONE" ? " " + error : "") + (ops.offset[i] >= 0 ? " at offset " + ops.offset[i] : ""));
+    if (!send) line(ops.at[i], "read at offset " + ops.offset[i]);
+  }
+  const committed = data.records.committed[record], held = data.records.holder_sets[data.records.holders[record]];
+  const lost = data.records.lost[record];
+  return element("div", element("h3", "Record " + recordId(record) + (data.records.part[record] >= 0 ? " in " + partitionName(data.records.part[record]) : "")),
+    element("p.small", held ? "When it was acknowledged the disks of " + held + " held it. " : "", committed >= 0 ? "In the end it is committed at offset " + committed + "." : "In the end it is not in the committed log.",
+      lost ? (lost === 1 ? " Its loss is permitted." : " Its loss is a violation.") : ""), list);
+}
+
+function jump(at) {
+  const button = element("button", moment(at));
+  button.type = "button";
+  button.title = "Show this moment in the diagram";
+  button.addEventListener("click", () => { showAround(at, Math.min(end, 2e6)); byId("diagram").scrollIntoView({ block: "start" }); });
+  return button;
+}
+
+function choose(item) {
+  plot.chosen = item;
+  const { title, rows } = describe(item);
+  const list = element("dl");
+  for (const [name, text] of rows) {
+    const said = element("dd", text);
+    const record = name === "record" ? findRecord(text) : -1;
+    if (record >= 0) {
+      const button = element("button", "Follow");
+      button.type = "button";
+      button.addEventListener("click", () => chooseRecord(record));
+      said.append(" ", button);
+    }
+    list.append(element("dt", name), said);
+  }
+  fill(byId("details"), element("h3", title), list, filter.record >= 0 ? recordStory(filter.record) : null);
+}
+function showDetails() {
+  if (plot.chosen) choose(plot.chosen);
+  else if (filter.record >= 0) fill(byId("details"), recordStory(filter.record));
+  else fill(byId("details"), element("p.quiet.small", "Choose something in the diagram or the table, or type a record's id, to see all of it here."));
+}
+
+// ---- the table below the diagram ----
+
+function wantedTurn(one) {
+  if (filter.partition >= 0 && one.partition >= 0 && one.partition !== filter.partition) return false;
+  if (filter.machine >= 0 && one.machine !== filter.machine && !(one.machines ?? []).includes(filter.machine) && (one.machine >= 0 || one.machines)) return false;
+  return !filter.word || (one.what + " " + one.of + " " + one.said).toLowerCase().includes(filter.word);
+}
+
+const kMostRows = 250;
+function listed(kind) {
+  const [from, to] = plot.scale.domain();
+  const rows = [];
+  let all = 0;
+  const add = (item, at, what, mood, of, said) => { if (++all <= kMostRows) rows.push({ item, at, what, mood, of, said }); };
+  const has = (...texts) => !filter.word || texts.join(" ").toLowerCase().includes(filter.word);
+  if (kind === "turns") {
+    for (const one of turns) if (one.at >= from && one.at <= to && wantedTurn(one)) add(one, one.at, one.what, one.mood, one.of, one.said);
+  } else if (kind === "events") {
+    const events = columns.events;
+    for (let i = d3.bisectLeft(events.at, from); i < events.at.length && events.at[i] <= to; ++i) {
+      const name = events.names[events.name[i]], subject = events.subjects[events.subject[i]], detail = events.details[events.detail[i]];
+      if (filter.machine >= 0 && events.node[i] !== filter.machine || filter.partition >= 0 && subject !== data.partitions[filter.partition] || !has(name, subject, detail)) continue;
+      add({ kind: "event", i, at: events.at[i] }, events.at[i], name, "plain", nameOf(events.node[i]) + (subject ? " · " + subject : ""), detail);
+    }
+  } else if (kind === "ops") {
+    const ops = columns.ops;
+    for (let i = d3.bisectLeft(ops.at, from); i < ops.at.length && ops.at[i] <= to; ++i) {
+      const error = ops.errors[ops.error[i]], name = ops.kinds[ops.kind[i]];
+      if (!wantedOp(i) || filter.record >= 0 && ops.record[i] !== filter.record || !has(name, error, outcomes[ops.outcome[i]])) continue;
+      add({ kind: "op", i, at: ops.at[i] }, ops.at[i], name, ["good", "bad", "warn", "warn"][ops.outcome[i]], nameOf(ops.client[i]) + (ops.part[i] >= 0 ? " · " + partitionName(ops.part[i]) : ""),
+        [outcomes[ops.outcome[i]], error === "NONE" ? "" : error, ops.took[i] > 0 ? "after " + span(ops.took[i]) : "", ops.offset[i] >= 0 ? "offset " + ops.offset[i] : "", ops.record[i] >= 0 ? recordId(ops.record[i]) : ""].filter(Boolean).join(", "));
+    }
+  } else {
+    for (const i of messagesInWindow()) {
+      const messages = columns.messages;
+      add({ kind: "message", i, at: messages.at[i] }, messages.at[i], api(i), messages.took[i] < 0 ? "bad" : "plain", nameOf(messages.from[i]) + " → " + nameOf(messages.to[i]), (messages.took[i] < 0 ? "never arrived" : "took " + span(messages.took[i])) + ", " + bytes(messages.size[i]));
+    }
+  }
+  return { rows, all };
+}
+
+let listSoon = 0;
+function showList() {
+  clearTimeout(listSoon);
+  listSoon = setTimeout(() => {
+    const kind = byId("list-kind").value;
+    const { rows, all } = listed(kind);
+    fill(byId("list").tBodies[0], ...rows.map((one) => {
+      const line = element("tr.jump", element("td.at", moment(one.at)), element("td", badge(one.what, one.mood)), element("td", one.of), element("td", one.said));
+      line.tabIndex = 0;
+      const go = () => {
+        for (const other of byId("list").querySelectorAll("tr.chosen")) other.classList.remove("chosen");
+        line.classList.add("chosen");
+        plot.cursor = one.at;
+        choose(one.item);
+        draw();
+      };
+      line.addEventListener("click", go);
+      line.addEventListener("keydown", (event) => { if (event.key === "Enter") go(); });
+      return line;
+    }));
+    const every = kind === "messages" ? data.left_out.messages.fetches_every : kind === "events" ? data.left_out.events.every : kind === "ops" ? data.left_out.reads.every : 1;
+    const part = every > 1 ? " (one of " + every + (kind === "messages" ? " fetches" : kind === "events" ? " appends and high watermarks" : " reads") + " is in this file)" : "";
+    byId("list-said").textContent = (all > rows.length ? "the first " + rows.length + " of " + number(all) + ": zoom in for the rest" : plural(all, "row")) + part;
+  }, 60);
+}
+
+// ---- sections ----
+
+function showHead() {
+  const { run } = data;
+  document.title = run.scenario + ", seed " + run.seed + " · ksim";
+  byId("title").textContent = run.scenario + ", seed " + run.seed;
+  fill(byId("verdict"), run.verdict === "holds" ? badge("all checks held", "good") : badge(plural(data.violations.length, "violation"), "bad"));
+  const facts = [["virtual time", moment(end)], ["digest", run.digest], ["ksim", run.version], ["recorded in", run.file]];
+  fill(byId("facts"), ...facts.map(([name, text]) => element("div", element("dt", name), element("dd.mono", text))));
+  const ops = columns.ops;
+  const count = { ok: 0, failed: 0, unknown: 0, pending: 0, read: 0 };
+  for (let i = 0; i < ops.at.length; ++i) {
+    const kind = ops.kinds[ops.kind[i]];
+    if (kind === "send") ++count[outcomes[ops.outcome[i]]];
+  }
+  const lost = data.records.lost;
+  const away = data.availability.rows.filter((row) => row.client < 0).map((row) => d3.sum(row.unavailable, ([from, to]) => to - from));
+  fill(byId("tiles"), tile("records sent", number(data.records.send.length)), tile("acknowledged", number(count.ok)),
+    tile("failed, definitely", number(count.failed)), tile("outcome unknown", number(count.unknown + count.pending)),
+    tile("lost against the contract", number(lost.filter((one) => one === 2).length), lost.includes(2) ? "bad" : ""),
+    tile("lost as permitted", number(lost.filter((one) => one === 1).length)),
+    tile("records read", number(data.left_out.reads.all)),
+    tile("faults that took effect", number(data.faults.filter((fault) => fault.took).length)),
+    tile("elections of leaders", number(turns.filter((one) => one.what === "leader" || one.what === "unclean").length)),
+    tile("of these unclean", number(turns.filter((one) => one.what === "unclean").length), turns.some((one) => one.what === "unclean") ? "warn" : ""),
+    tile("changes of an ISR", number(turns.filter((one) => one.what === "ISR").length)),
+    tile("truncations", number(turns.filter((one) => one.what === "truncation").length)),
+    tile("longest away, a partition", away.length ? span(d3.max(away)) : "0 ms"));
+}
+
+function violationBox(violation) {
+  const record = violation.record ? findRecord(violation.record) : -1;
+  const buttons = element("p", jump(violation.at));
+  buttons.firstChild.style.color = "var(--accent)";
+  if (record >= 0) {
+    const follow = element("button", "Follow record " + violation.record);
+    follow.type = "button";
+    follow.addEventListener("click", () => {
+      chooseRecord(record);
+      const ops = columns.ops;
+      const times = ops.at.flatMap((at, i) => (ops.record[i] === record ? [at, at + Math.max(ops.took[i], 0)] : []));
+      const room = Math.max((d3.max(times) - d3.min(times)) * 0.15, 2e5);
+      show(Math.max(d3.min(times) - room, 0), Math.min(d3.max(times) + room, end));
+      byId("diagram").scrollIntoView({ block: "start" });
+    });
+    buttons.append(" ", follow);
+  }
+  return element("div.violation", element("h3", violation.checker + " in " + violation.subject), element("p", violation.message),
+    element("p.quiet", violation.invariant ? "What does not hold: " + violation.invariant : ""), buttons, violation.story ? element("pre.story", violation.story) : null);
+}
+
+function copiesChart(copies) {
+  const width = Math.max(byId("why-body").clientWidth / 2 - 30, 260), row = 22;
+  const from = d3.min(copies, (copy) => copy.from_ns) / 1e3, to = d3.max(copies, (copy) => copy.until_ns ?? end * 1e3) / 1e3;
+  const at = d3.scaleLinear([from, Math.max(to, from + 1)], [80, width - 10]);
+  const svg = d3.create("svg").attr("width", width).attr("height", copies.length * row + 22).attr("role", "img").attr("aria-label", "Copies of the record by node");
+  copies.forEach((copy, i) => {
+    const until = (copy.until_ns ?? end * 1e3) / 1e3;
+    const shade = nodeOfId.has(copy.node) ? `var(--c${nodeOfId.get(copy.node) % 8})` : "var(--ink-3)";
+    svg.append("text").attr("x", 0).attr("y", i * row + 14).text(ofId(copy.node));
+    const bar = svg.append("rect").attr("x", at(copy.from_ns / 1e3)).attr("y", i * row + 4).attr("height", 13).attr("width", Math.max(at(until) - at(copy.from_ns / 1e3), 2)).attr("fill", shade).attr("opacity", 0.35);
+    bar.append("title").text("from " + moment(copy.from_ns / 1e3) + " to " + moment(until) + (copy.gone_by ? ": " + copy.gone_by : ""));
+    if (copy.synced_ns !== null && copy.synced_ns !== undefined) svg.append("rect").attr("x", at(copy.synced_ns / 1e3)).attr("y", i * row + 4).attr("height", 13).attr("width", Math.max(at(until) - at(copy.synced_ns / 1e3), 1)).attr("fill", shade);
+    if (copy.gone_by) svg.append("text").attr("x", Math.min(at(until) + 3, width - 12)).attr("y", i * row + 14).attr("style", "fill: var(--bad)").text("×");
+  });
+  svg.append("g").attr("transform", `translate(0,${copies.length * row})`).call(d3.axisBottom(d3.scaleLinear(at.domain().map((t) => t / 1e6), at.range())).ticks(Math.max(width / 110, 2)).tickSize(3).tickFormat((t) => t + " s"));
+  return svg.node();
+}
+
+function showExplanation(told) {
+  const isStep = (step, other) => other && step.at_ns === other.at_ns && (step.text === other.text || step.kind === other.kind);
+  const steps = element("ol.steps", ...(told.steps ?? []).map((step) => {
+    const line = element("li", jump(step.at_ns / 1e3), element("span.quiet", step.kind ?? ""), element("span", step.text));
+    if (isStep(step, told.culprit)) line.classList.add("culprit");
+    if (isStep(step, told.last_chance)) line.classList.add("chance");
+    return line;
+  }));
+  const side = element("div");
+  if (told.culprit) side.append(element("h3", "What did it"), element("p", told.culprit.text + " (" + moment(told.culprit.at_ns / 1e3) + ")"));
+  if (told.last_chance) side.append(element("h3", "Until when it could have been saved"), element("p", told.last_chance.text + " (" + moment(told.last_chance.at_ns / 1e3) + ")"));
+  if (told.rule) side.append(element("h3", "The rule"), element("p", element("b", told.rule.name), " ", told.rule.text));
+  if (told.copies?.length) side.append(element("h3", "Copies (full colour: synced)"), copiesChart(told.copies));
+  if (told.remedies?.length) {
+    side.append(element("h3", "What would have helped"), element("table", element("tbody", ...told.remedies.map((remedy) =>
+      element("tr", element("td.mono", remedy.setting), element("td", badge(remedy.outcome, remedy.outcome === "saved" ? "good" : "plain")), element("td", remedy.text))))));
+  }
+  return element("div", element("p", element("b", told.headline ?? told.subject ?? "")), element("div.two", steps, side));
+}
+
+function showWhy() {
+  const body = byId("why-body");
+  const told = data.explanation;
+  const boxes = data.violations.map(violationBox);
+  if (told) {
+    fill(body, showExplanation(told));
+    const record = /[0-9a-f]{16}/.exec(told.subject ?? "");
+    byId("why-note").textContent = told.subject ?? "";
+    if (record) byId("why-note").textContent = "record " + record[0];
+  }
+  if (boxes.length && told) body.append(element("details", element("summary", "The stories that the checks tell"), ...boxes));
+  else if (boxes.length) fill(body, ...boxes);
+  else if (!told) {
+    const took = data.faults.filter((fault) => fault.took);
+    fill(body, element("p", "Nothing to explain: every check held" + (took.length ? ", under " + plural(took.length, "fault") + "." : ". No fault took effect.")),
+      ...took.slice(0, 12).map((fault) => element("p.small", element("b", fault.kind + " " + fault.target), " at " + moment(fault.from) + ". " + fault.effect)),
+      took.length > 12 ? element("p.small.quiet", "and " + plural(took.length - 12, "fault") + " more") : null);
+  }
+}
+
+function showChecks() {
+  const failed = data.checkers.filter((checker) => !checker.held);
+  byId("checks-note").textContent = plural(data.checkers.length - failed.length, "check") + " held" + (failed.length ? ", " + failed.length + " violated" : "");
+  const list = element("div.checks");
+  for (const checker of [...failed, ...data.checkers.filter((one) => one.held)])
+    list.append(element("div", element("b", checker.code), badge(checker.held ? "held" : "violated", checker.held ? "good" : "bad"), element("span.small", checker.text)));
+  fill(byId("checks-body"), list, ...data.violations.map((violation) => element("details", element("summary", violation.checker + " in " + violation.subject + " at " + moment(violation.at)), violationBox(violation))));
+}
+
+function showRepeat() {
+  const save = element("button", "Save plan.toml");
+  save.type = "button";
+  save.addEventListener("click", () => {
+    const link = element("a");
+    link.href = URL.createObjectURL(new Blob([data.run.plan], { type: "text/plain" }));
+    link.download = "plan.toml";
+    link.click();
+    URL.revokeObjectURL(link.href);
+  });
+  const told = (data.explanation?.repeat ?? []).map((command) => copyable(command));
+  fill(byId("repeat-body"), ...data.commands.flatMap(({ what, command }) => [element("span.small.quiet", what), copyable(command)]),
+    told.length ? element("span.small.quiet", "Of the explanation") : null, ...told, element("p", save), element("details", element("summary", "The plan"), element("pre.story", data.run.plan)));
+}
+
+function showSettings() {
+  const settings = element("table", element("thead", element("tr", element("th", "Of"), element("th", "Setting"), element("th", "Value"))),
+    element("tbody", ...data.config.map(([scope, name, value]) => element("tr", element("td", scope), element("td.mono", name), element("td.mono", value)))));
+  const producers = element("table", element("thead", element("tr", ...["Session", "Producer", "acks", "idempotence", "in flight"].map((name) => element("th", name)))),
+    element("tbody", ...data.sessions.map(([session, client, acks, idempotent, flight]) => element("tr", element("td", String(session)), element("td", client), element("td", acks < 0 ? "all" : String(acks)), element("td", idempotent ? "on" : "off"), element("td", String(flight))))));
+  const marks = bars(data.marks.map(([name, reached]) => [name, reached]), d3.max(data.marks, (mark) => mark[1]) ?? 1);
+  const part = (title, content) => element("details", element("summary", title), content);
+  fill(byId("setting-body"), part(plural(data.config.length, "setting") + " of nodes, topics and clients", element("div.scroll", settings)),
+    part(plural(data.sessions.length, "producer session"), element("div.scroll", producers)), part(plural(data.marks.length, "mark") + " of core reached", marks));
+  fill(byId("footer"), "Made by ksim " + data.run.version + ". Drawn with D3, whose licence stands in this file.");
+}
+
+setUpFilter();
+setUpDiagram();
+showHead();
+showWhy();
+showChecks();
+showAvailability();
+showRepeat();
+showSettings();
+showDetails();
+filter.listeners.push(showAvailability, showDetails, showList);
+byId("list-kind").addEventListener("change", showList);
+let widthBefore = innerWidth;
+addEventListener("resize", () => { if (innerWidth !== widthBefore) { widthBefore = innerWidth; showAvailability(); } });
+filterChanged();
