@@ -193,7 +193,23 @@ Result<void> try_remedies(const Told& told, size_t jobs, Explanation& page) {
   return {};
 }
 
+Result<Explanation> explained(const Told& told, const Question& question, bool trials, size_t jobs) {
+  TRY_ASSIGN(Database database, Database::open(told.recording));
+  TRY_ASSIGN(Explanation page, explain(database, question));
+  page.repeat.insert(page.repeat.end(), told.repeat.begin(), told.repeat.end());
+  if (trials && page.culprit) {
+    const Result<void> tried = try_remedies(told, jobs, page);
+    if (!tried.ok()) host::write_error(fmt::format("ksim: no remedies: {}\n", tried.error().message));
+  }
+  return page;
+}
+
 }  // namespace
+
+Result<Explanation> explain_recording(const std::string& file, const std::string& image) {
+  TRY_ASSIGN(const Told told, open_recording(file, image));
+  return explained(told, {}, true, 0);
+}
 
 int explain_run(const host::ExplainCommand& command) {
   Question question;
@@ -204,17 +220,9 @@ int explain_run(const host::ExplainCommand& command) {
   }
   const Result<Told> told = told_of(command.run);
   if (!told.ok()) return refuse(told.error().message);
-  Result<Database> database = Database::open(told->recording);
-  if (!database.ok()) return refuse(database.error().message);
-  Result<Explanation> made = explain(*database, question);
-  if (!made.ok()) return refuse(made.error().message);
-  Explanation page = std::move(made).value();
-  page.repeat.insert(page.repeat.end(), told->repeat.begin(), told->repeat.end());
-  if (command.trials && page.culprit) {
-    const Result<void> tried = try_remedies(*told, command.jobs, page);
-    if (!tried.ok()) host::write_error(fmt::format("ksim: no remedies: {}\n", tried.error().message));
-  }
-  host::write_out(command.json ? to_json(page) : to_text(page, kPageWidth));
+  const Result<Explanation> page = explained(*told, question, command.trials, command.jobs);
+  if (!page.ok()) return refuse(page.error().message);
+  host::write_out(command.json ? to_json(*page) : to_text(*page, kPageWidth));
   return kHolds;
 }
 

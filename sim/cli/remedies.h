@@ -20,4 +20,7 @@ struct Remedies {
 // a partition that was unavailable their opposites; and without what stops nodes, or without any fault.
 Remedies remedies_for(const Plan& plan, const Explanation& page);
 
+// Of the image of a recorded run, kept in `file`: its first question's answer, remedies tried.
+Result<Explanation> explain_recording(const std::string& file, const std::string& image);
+
 }  // namespace ksim::sim

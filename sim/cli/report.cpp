@@ -1,14 +1,16 @@
-// ksim report: a recorded run or a campaign as one HTML file.
+// ksim report: a recorded run, a campaign or a matrix as one HTML file.
 
 #include "sim/report/report.h"
 
 #include <fmt/format.h>
 
 #include "core/base/hooks.h"
+#include "sim/cli/remedies.h"
 #include "sim/cli/trials.h"
 #include "sim/faults/all.h"
 #include "sim/host/files.h"
 #include "sim/host/terminal.h"
+#include "sim/matrix/render.h"
 
 namespace ksim::sim {
 namespace {
@@ -34,6 +36,10 @@ Result<std::optional<std::string>> seed_command(Database& database) {
 Result<std::string> page_of(const std::string& file, const std::string& image) {
   TRY_ASSIGN(Database database, Database::open(image));
   TRY_ASSIGN(const Recorded kind, what_recorded(database));
+  if (kind == Recorded::matrix) {
+    TRY_ASSIGN(const Matrix matrix, Matrix::load(image));
+    return render_matrix_html(matrix);
+  }
   if (kind == Recorded::campaign) {
     CampaignPage page{file, {}, {}};
     for (size_t mark = 0; mark < kMarkCount; ++mark)
@@ -43,6 +49,9 @@ Result<std::string> page_of(const std::string& file, const std::string& image) {
   }
   RunPage page{file, checker_words(), {}, {}};
   TRY_ASSIGN(page.seed_command, seed_command(database));
+  // One of another version may not be run again; then its violations tell their stories.
+  const Result<Explanation> why = explain_recording(file, image);
+  if (why.ok() && why->culprit) page.explanation = to_json(*why);
   return run_page(database, page);
 }
 

@@ -312,7 +312,7 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
   why->add_flag("--json", explained.json, "print one JSON object");
 
   ReportCommand report;
-  CLI::App* page = app.add_subcommand("report", "a recorded run or a campaign as one HTML file");
+  CLI::App* page = app.add_subcommand("report", "a recorded run, a campaign or a matrix as one HTML file");
   page->add_option("FILE", report.file, "what --record or ksim swarm has written")->required();
   page->add_option("-o,--out", report.out, "write it to this file")->required();
 

@@ -74,13 +74,11 @@ Result<Recorded> what_recorded(Database& database) {
   TRY(names.end());
   if (run && message) return Recorded::run;
   if (swarm) return Recorded::campaign;
-  if (matrix) {
-    return fail(ErrorCode::INVALID_REQUEST,
-                "holds a matrix: ksim matrix has written its page beside it, with the ending .html");
-  }
-  return fail(ErrorCode::INVALID_REQUEST,
-              "holds no run and no campaign: what can be reported is a file of ksim scenario --record or of "
-              "ksim swarm");
+  if (matrix) return Recorded::matrix;
+  return fail(
+      ErrorCode::INVALID_REQUEST,
+      "holds no run, no campaign and no matrix: what can be reported is a file of ksim scenario --record, of "
+      "ksim swarm or of ksim matrix");
 }
 
 Result<std::string> run_page(Database& database, const RunPage& page) {

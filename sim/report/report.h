@@ -1,6 +1,7 @@
 #pragma once
-// A recorded run, or a campaign, as one HTML file that needs nothing else: no network, no other file. What it
-// shows is one JSON object in it (run_data.cpp, campaign_data.cpp); page/ draws that.
+// A recorded run, or a campaign, as one HTML file that needs nothing else: no network, no other file (a
+// matrix has its own page, sim/matrix/render.h). What it shows is one JSON object in it (run_data.cpp,
+// campaign_data.cpp); page/ draws that.
 
 #include <cstdint>
 #include <optional>
@@ -13,7 +14,7 @@
 
 namespace ksim::sim {
 
-enum class Recorded : uint8_t { run, campaign };
+enum class Recorded : uint8_t { run, campaign, matrix };
 // What wrote this file. Errors: INVALID_REQUEST with what can be reported.
 Result<Recorded> what_recorded(Database& database);
 
