@@ -313,7 +313,7 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
 
   ReportCommand report;
   CLI::App* page = app.add_subcommand("report", "a recorded run, a campaign or a matrix as one HTML file");
-  page->add_option("FILE", report.file, "what --record or ksim swarm has written")->required();
+  page->add_option("FILE", report.file, "what --record, ksim swarm or ksim matrix has written")->required();
   page->add_option("-o,--out", report.out, "write it to this file")->required();
 
   ReplayCommand replay;

@@ -111,7 +111,7 @@ struct ExplainCommand {
 };
 
 struct ReportCommand {
-  std::string file;  // a recorded run or a campaign
+  std::string file;  // a recorded run, a campaign or a matrix
   std::string out;
 };
 

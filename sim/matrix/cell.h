@@ -5,30 +5,28 @@
 // Each fault is one scenario, scenarios/matrix/NAME.toml. Three racks hold a copy each (of five copies racks
 // a and b hold two), and of what matters here the faults do this:
 //
+// clang-format off
 //   fault            destroys, unless synced    another broker leads   who is left to lead
 //   leader_crash     no copy                    yes                    the rest of the ISR
-//   power_loss_all   every copy                 yes                    whoever comes back, all of them
-//   uncleanly rack_loss        the copies of rack a,      yes                    rack b, which was taken out
-//   of the ISR
-//                    the last ones in the ISR                          before; it is in the ELR where the ISR
-//                                                                      had too few without it
+//   power_loss_all   every copy                 yes                    whoever comes back, all of them uncleanly
+//   rack_loss        the copies of rack a, the  yes                    rack b, which was taken out of the ISR before;
+//                    last ones in the ISR                              in the ELR where the ISR had too few without it
 //   partition        no copy                    yes                    the rest of the ISR
 //   slow_disk        no copy                    no
-//   isr_loss         the copies of racks a, b,  yes                    rack c, which lagged; in the ELR where
-//                    which are the ISR                                 the ISR had too few without it
+//   isr_loss         the copies of racks a, b,  yes                    rack c, which lagged; in the ELR where the ISR
+//                    which are the ISR                                 had too few without it
 //   rolling_restart  no copy                    yes                    the rest of the ISR
 //
 // What is acknowledged with
 //   acks=0    may be lost under each of them: nothing is promised.
-//   acks=1    may be lost where another broker leads (there is none where replication=1), or where a power
-//   loss
+//   acks=1    may be lost where another broker leads (there is none where replication=1), or where a power loss
 //             takes the leader's copy, which flush.messages=1 prevents.
 //   acks=all  may be lost where the fault destroys min.insync.replicas copies or more, which flush.messages=1
-//             prevents; and where unclean.leader.election.enable lets one lead that is in neither ISR nor
-//             ELR, which nothing prevents. Where nothing is to be had but what is out of sync, it is so in
-//             rack_loss and isr_loss as long as min.insync.replicas lets the ISR shrink so far. After
-//             power_loss_all everyone is outside ISR and ELR, but has been in the ISR, so that each has all
-//             of it, if synced.
+//             prevents; and where unclean.leader.election.enable lets one lead that is in neither ISR nor ELR,
+//             which nothing prevents. Where nothing is to be had but what is out of sync, it is so in rack_loss
+//             and isr_loss as long as min.insync.replicas lets the ISR shrink so far. After power_loss_all
+//             everyone is outside ISR and ELR, but has been in the ISR, so that each has all of it, if synced.
+// clang-format on
 // Kafka takes min.insync.replicas for no more than there are replicas: a topic of one copy that asks for two
 // is written to as if it asked for one. What no run could acknowledge anything of is shown as unavailable. An
 // idempotent producer needs acks=all: Kafka's client refuses everything else.

@@ -10,7 +10,7 @@ namespace ksim::sim {
 
 // What is at the head of each form, and by which a file is known to be one of ours.
 constexpr std::string_view kMatrixCsvHead = "fault,acks,min_insync,";
-constexpr std::string_view kMatrixHtmlHead = "<!doctype html>\n<title>ksim matrix";
+constexpr std::string_view kMatrixHtmlHead = "<!DOCTYPE html>\n<title>ksim matrix";
 
 struct MatrixFiles {
   std::string sqlite, csv, html;
