@@ -11,6 +11,8 @@
 
 namespace ksim::sim {
 
+class ClusterView;
+
 struct RunRequest {
   bool faults = true;
   bool checkers = true;
@@ -18,6 +20,8 @@ struct RunRequest {
   DigestTrace* trace = nullptr;  // told of every folded event
   // Told of every mark that a node reaches.
   std::function<void(std::string_view mark, const std::string& node, Instant at)> on_mark{};
+  // Shown what is on the disks when the run is over.
+  std::function<void(const ClusterView&)> at_end{};
 };
 using RunFunction = std::function<RunSummary(const Plan&, const RunRequest&, RunMemory&)>;
 
