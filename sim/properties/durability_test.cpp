@@ -42,7 +42,7 @@ TEST(AcksAll, SurvivesWhateverDestroysNothing) {
   space.producers("enable.idempotence", {"true", "false"});
   space.kills({"leader(orders-0)", "any", "controller", "all"}).troubles({"leader(orders-0)", "any"}).on_marks();
   space.most_faults(6);
-  hold(space, nothing_is_lost, 10);
+  hold(space, nothing_is_lost, 8);
 }
 
 TEST(AcksAll, FlushingEachMessageSurvivesPowerLossOfAllNodes) {

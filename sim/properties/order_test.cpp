@@ -22,7 +22,7 @@ TEST(Idempotence, NeitherDuplicatesNorReorders) {
   space.most_faults(6);
   hold(space, [](Trial& trial) {
     trial.none("a record stands in a log twice, or behind a later one of its producer", kTwiceOrOutOfOrder);
-  }, 10);
+  }, 8);
 }
 
 TEST(OneInFlight, KeepsTheOrderWithoutIdempotence) {

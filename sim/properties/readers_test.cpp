@@ -28,7 +28,7 @@ TEST(AReader, NeverGoesBackNorSkips) {
                "SELECT client, partition, min(offset) FROM op WHERE kind = 'read' GROUP BY client, session, partition"
                " HAVING min(offset) > 0");
     trial.none("a reader was reset", "SELECT client, partition, offset FROM op WHERE kind IN ('reset', 'seek')");
-  }, 10);
+  }, 8);
 }
 
 TEST(AReader, SeesWhatEveryOtherOneSees) {
@@ -76,8 +76,9 @@ TEST(DeleteRecords, DeletesWhatWasAskedForAndNothingElse) {
                " d.partition = r.partition), 0) AND NOT EXISTS (SELECT 1 FROM op d WHERE d.kind = 'delete_records' AND"
                " d.partition = r.partition AND d.offset IS NULL)");
     trial.none("a record was read later whose deletion was acknowledged",
-               "SELECT r.partition, r.offset, d.offset FROM op r JOIN op d ON d.kind = 'delete_records' AND d.outcome ="
-               " 'ok' AND d.partition = r.partition WHERE r.kind = 'read' AND r.client = 'late' AND r.offset < d.offset");
+               "SELECT partition, min(offset) AS first FROM op r WHERE kind = 'read' AND client = 'late' GROUP BY"
+               " partition HAVING first < (SELECT max(offset) FROM op d WHERE d.kind = 'delete_records' AND d.outcome ="
+               " 'ok' AND d.partition = r.partition)");
     trial.none("a log's begin went back",
                "SELECT subject, node, start, before FROM (SELECT *, lag(start) OVER (PARTITION BY subject, node ORDER BY"
                " id) AS before FROM (SELECT *, json_extract(detail, '$.start_offset') AS start FROM event WHERE name ="
@@ -105,9 +106,9 @@ TEST(Retention, TakesNoRecordBeforeItsTime) {
   hold(space, [=](Trial& trial) {
     trial.none("a reader skipped a record that was young enough to be there",
                fmt::format("SELECT client, j.partition, offset, record.id, (at_ns - invoked_ns) / 1000000 AS age_ms FROM"
-                           " (SELECT client, partition, offset, completed_ns AS at_ns, coalesce(lag(offset) OVER"
+                           " (SELECT * FROM (SELECT client, partition, offset, completed_ns AS at_ns, coalesce(lag(offset) OVER"
                            " (PARTITION BY client, session, partition ORDER BY id), -1) AS before FROM op WHERE kind ="
-                           " 'read') j JOIN record ON record.partition = j.partition AND record.acknowledged_offset > before"
+                           " 'read') WHERE offset > before + 1) j JOIN record ON record.partition = j.partition AND record.acknowledged_offset > before"
                            " AND record.acknowledged_offset < offset JOIN (SELECT id AS send, invoked_ns FROM op) ON send ="
                            " sent_op WHERE age_ms < {}", kKeptMs));
     trial.saw("a deletion by retention", trial.ran().number("SELECT count(*) FROM event WHERE name = 'log.start_moved'"));

@@ -32,7 +32,7 @@ TEST(ARun, DependsOnItsPlanAlone) {
     unwatched.checkers = false;
     trial.wrong_if(digest_of(trial.ran().plan(), unwatched) != trial.ran().summary().digest,
                    "the same plan ran otherwise");
-  }, 5);
+  }, 4);
 }
 
 TEST(APlan, PrintedAndReadIsTheSameRun) {
@@ -44,7 +44,7 @@ TEST(APlan, PrintedAndReadIsTheSameRun) {
     if (!again.ok()) return;
     trial.wrong_if(print_plan(*again) != text, "it is printed otherwise");
     trial.wrong_if(digest_of(*again) != trial.ran().summary().digest, "it ran otherwise");
-  }, 5);
+  }, 4);
 }
 
 // Every draw is keyed by what it is for: what never happens shifts nothing.
@@ -59,7 +59,7 @@ TEST(AFault, ThatNeverBeginsShiftsNothing) {
     never.trigger.nth = 1'000'000;
     more.faults.push_back(never);
     trial.wrong_if(digest_of(more) != trial.ran().summary().digest, "it ran otherwise");
-  }, 5);
+  }, 4);
 }
 
 }  // namespace

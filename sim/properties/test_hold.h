@@ -36,7 +36,7 @@ class Trial {
 };
 
 // `cases`: how many plans by default.
-void hold(const Space& space, const std::function<void(Trial&)>& property, int cases = 8);
+void hold(const Space& space, const std::function<void(Trial&)>& property, int cases = 6);
 
 // The plan of a space for which `wrong` says what is, and which no step makes smaller; how hold() shrinks. The space
 // has to outlive it. Empty: none of the first `cases` is wrong.
