@@ -15,8 +15,8 @@ constexpr const char* kNotTheNext =
 
 Space clients_in_trouble() {
   Space space;
-  space.kills({"leader(orders-0)", "any", "all"}).troubles({"leader(orders-0)", "any", "early"}).on_marks();
-  space.fault("reset", {"early"}).fault("clog", {"early", "producer-1"});
+  space.kills({"leader(orders-0)", "any", "all"}).troubles({"leader(orders-0)", "any"}).on_marks();
+  for (const char* kind : {"pause", "suspend", "reset", "clog"}) space.fault(kind, {"early", "producer-1"});
   return space.most_faults(6);
 }
 

@@ -3,7 +3,8 @@
 // it holds; that no checker cries is asked beside it.
 //
 // By default each property is tried with a few plans, always the same. RC_PARAMS="max_success=500 seed=7" tries
-// others, and more (RapidCheck's). A plan for which it fails is made smaller as long as it does, and left as a file.
+// others, and more (RapidCheck's); KSIM_NO_CHECKERS=1 leaves out what the checkers say, so that a property has to find
+// a planted bug by itself (scripts/mutants --test sim_properties_test). A plan for which it fails is made smaller as long as it does, and left as a file.
 
 #include <functional>
 #include <map>

@@ -109,9 +109,10 @@ std::string Ran::rows(const std::string& sql) const {
 }
 
 std::string Ran::complaints() const {
-  std::string text;
   if (!summary_.simulator_fault.empty())
-    text += fmt::format("  the simulator is at fault: {}\n", summary_.simulator_fault);
+    return fmt::format("the simulator is at fault\n  {}\n", summary_.simulator_fault);
+  if (summary_.violations.empty()) return {};
+  std::string text = fmt::format("{} cries\n", summary_.violations.front().checker);
   for (const ViolationRow& row : summary_.violations)
     text += fmt::format("  {} in {}: {}\n", row.checker, row.subject, row.message);
   return text;
