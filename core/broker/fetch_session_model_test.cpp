@@ -1,5 +1,5 @@
-// Fetch sessions between a broker and its fetchers, both of them the real thing, against what each fetcher was told
-// last. Answers are lost, sessions are pushed out by others, partitions come, go and change.
+// Fetch sessions between a broker and its fetchers, both of them the real thing, against what each fetcher
+// was told last. Answers are lost, sessions are pushed out by others, partitions come, go and change.
 
 #include <map>
 
@@ -66,7 +66,8 @@ struct Change : Command {
       news.error = news.error == ErrorCode::NONE ? ErrorCode::NOT_LEADER_OR_FOLLOWER : ErrorCode::NONE;
   }
   void show(std::ostream& out) const override {
-    constexpr const char* kKinds[] = {"high watermark", "log start", "records", "diverging", "preferred replica", "error"};
+    constexpr const char* kKinds[] = {"high watermark", "log start",         "records",
+                                      "diverging",      "preferred replica", "error"};
     out << kKinds[kind] << " of " << partition;
   }
 };
@@ -113,7 +114,8 @@ struct Fetch : Command {
     std::map<FetchKey, FetchAsk> wanted;
     for (const auto& [partition, offset] : who.wanted) wanted[key_of(partition)].fetch_offset = offset;
     const FetchSessionClient::Request sent = client.next(wanted);
-    FetchSessionRequest request{sent.session_id, sent.session_epoch, fetcher == 0, false, sent.items, sent.forgotten};
+    FetchSessionRequest request{sent.session_id, sent.session_epoch, fetcher == 0,
+                                false,           sent.items,         sent.forgotten};
     FetchContext context = system.cache.begin(request, system.now);
     system.cache.assert_invariants();
     std::vector<FetchNews> answers;
@@ -153,14 +155,16 @@ struct Fetch : Command {
     std::erase_if(told, [&](const auto& one) { return !who.wanted.contains(one.first); });
   }
   void show(std::ostream& out) const override {
-    out << "fetcher " << fetcher << " fetches" << (times > 1 ? " often" : "") << (lost ? ", an answer is lost" : "");
+    out << "fetcher " << fetcher << " fetches" << (times > 1 ? " often" : "")
+        << (lost ? ", an answer is lost" : "");
   }
 };
 
 RC_GTEST_PROP(FetchSessionModel, TellsAllNewsAndNothingElse, ()) {
   System system;
   rc::state::check(Model(), system,
-                   rc::state::gen::execOneOfWithArgs<Fetch, Fetch, Fetch, Fetch, Change, Change, Want, Want, Leave, Wait>());
+                   rc::state::gen::execOneOfWithArgs<Fetch, Fetch, Fetch, Fetch, Change, Change, Want, Want,
+                                                     Leave, Wait>());
 }
 
 }  // namespace

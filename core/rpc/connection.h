@@ -91,8 +91,8 @@ class RpcConnection {
   Endpoint peer() const { return connection_->peer(); }
   // Ends the connection; what is on the way fails, in its own fibers. Never waits.
   void fail_calls() { end(IoError::closed); }
-  // Fails what is on the way and ends the fibers; waits for them. What was written is still delivered. Needed before
-  // destruction once send() was used, unless the fiber group was killed.
+  // Fails what is on the way and ends the fibers; waits for them. What was written is still delivered. Needed
+  // before destruction once send() was used, unless the fiber group was killed.
   void close();
 
  private:

@@ -29,7 +29,9 @@ struct Batch {
   bool marker = false;
   bool commits = false;
 
-  int32_t last() const { return static_cast<int32_t>((int64_t{first} + records - 1) % (int64_t{kMostSequence} + 1)); }
+  int32_t last() const {
+    return static_cast<int32_t>((int64_t{first} + records - 1) % (int64_t{kMostSequence} + 1));
+  }
   int64_t next_offset() const { return offset + (marker ? 1 : records); }
   ByteBuffer bytes() const {
     if (marker) {
@@ -159,17 +161,19 @@ struct Append : Command {
     batch.epoch = known.empty() ? int16_t{0} : known.back().epoch;
     batch.transactional = batch.producer == 3 || model.open_since(batch.producer).has_value();
     const int kind = *rc::gen::inRange(0, 12);
-    batch.first = last_five.empty() ? 0 : last_five.back().last() == kMostSequence ? 0 : last_five.back().last() + 1;
+    batch.first = last_five.empty()                          ? 0
+                  : last_five.back().last() == kMostSequence ? 0
+                                                             : last_five.back().last() + 1;
     if (kind == 0 && known.empty()) batch.first = kMostSequence - 3;  // it wraps soon
     if (kind == 1 && batch.first < 1000) batch.first += *rc::gen::inRange(1, 4);
     if (kind == 2) ++batch.epoch, batch.first = 0;
     if (kind == 3) batch.epoch = static_cast<int16_t>(std::max(batch.epoch - 1, 0));
     if (kind == 4) batch.transactional = !batch.transactional;
-    const std::vector<Batch>& old = known;
+    std::vector<Batch> old = known;
+    std::erase_if(old, [](const Batch& one) { return one.marker; });
     if (kind >= 9 && !old.empty()) {  // again, or much of it
       const size_t back = *rc::gen::inRange<size_t>(0, std::min<size_t>(old.size(), 8));
       const Batch& again = old[old.size() - 1 - back];
-      RC_PRE(!again.marker);
       const int64_t now = batch.timestamp_ms;
       batch = again;
       batch.timestamp_ms = now;
@@ -209,8 +213,8 @@ struct Append : Command {
     compare(nextState(before), system.state);
   }
   void show(std::ostream& out) const override {
-    out << "append producer " << batch.producer << " epoch " << batch.epoch << " sequences " << batch.first << " to "
-        << batch.last() << (batch.transactional ? " in a transaction" : "");
+    out << "append producer " << batch.producer << " epoch " << batch.epoch << " sequences " << batch.first
+        << " to " << batch.last() << (batch.transactional ? " in a transaction" : "");
   }
 };
 
@@ -219,15 +223,15 @@ struct EndTransaction : Command {
   explicit EndTransaction(const ProducerModel& model) {
     marker.producer = *rc::gen::inRange<int64_t>(1, 4);
     const std::vector<Batch> known = model.of(marker.producer);
-    RC_PRE(!known.empty());
-    marker.epoch = static_cast<int16_t>(known.back().epoch + *rc::gen::inRange(0, 2));
+    marker.epoch = static_cast<int16_t>((known.empty() ? 0 : known.back().epoch) + *rc::gen::inRange(0, 2));
     marker.marker = true;
     marker.commits = *rc::gen::arbitrary<bool>();
     marker.timestamp_ms = model.now_ms;
   }
   void checkPreconditions(const ProducerModel& model) const override {
     const std::vector<Batch> known = model.of(marker.producer);
-    RC_PRE(!known.empty() && known.back().epoch <= marker.epoch);
+    RC_PRE(!known.empty());
+    RC_PRE(known.back().epoch <= marker.epoch);
   }
   void apply(ProducerModel& model) const override {
     Batch appended = marker;
@@ -275,7 +279,8 @@ void forget_expired(ProducerModel& model) {
   for (int64_t producer = 1; producer <= 3; ++producer) {
     const std::vector<Batch> known = model.of(producer);
     if (known.empty() || model.open_since(producer)) continue;
-    if (model.now_ms - known.back().timestamp_ms >= kExpirationMs) model.known_from[producer] = model.log.size();
+    if (model.now_ms - known.back().timestamp_ms >= kExpirationMs)
+      model.known_from[producer] = model.log.size();
   }
 }
 
@@ -303,7 +308,8 @@ struct Restart : Command {
   void run(const ProducerModel& before, System& system) const override {
     const ByteBuffer snapshot = system.state.encode_snapshot();
     system.state = {};
-    RC_ASSERT(system.state.load_snapshot(snapshot, before.end(), before.now_ms + later_ms, kExpirationMs).ok());
+    RC_ASSERT(
+        system.state.load_snapshot(snapshot, before.end(), before.now_ms + later_ms, kExpirationMs).ok());
     RC_ASSERT(system.state.end_offset() == before.end());
     compare(nextState(before), system.state);
   }

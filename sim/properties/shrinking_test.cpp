@@ -11,7 +11,10 @@ namespace {
 
 Space some_space() {
   Space space;
-  return space.kills({"any", "leader(orders-0)", "follower(orders-0)"}).troubles({"any"}).on_marks().most_faults(8);
+  return space.kills({"any", "leader(orders-0)", "follower(orders-0)"})
+      .troubles({"any"})
+      .on_marks()
+      .most_faults(8);
 }
 
 TEST(Shrinking, LeavesOneFaultAndOneWord) {
@@ -20,8 +23,9 @@ TEST(Shrinking, LeavesOneFaultAndOneWord) {
   const auto wrong = [&](const Sketch& sketch) -> std::string {
     ++tried;
     const Plan plan = space.plan(sketch);
-    const bool stopped = std::any_of(plan.faults.begin(), plan.faults.end(),
-                                     [](const FaultPlan& f) { return f.kind == "stop" && f.lasts >= milliseconds(300); });
+    const bool stopped = std::any_of(plan.faults.begin(), plan.faults.end(), [](const FaultPlan& f) {
+      return f.kind == "stop" && f.lasts >= milliseconds(300);
+    });
     return stopped && min_insync_of(plan) == 2 ? "it is stopped" : "";
   };
   const Smallest found = smallest(space, wrong, 1000, 1);
@@ -47,7 +51,8 @@ TEST(Shrinking, OffersOnlySmallerOnesOfTheSameSpace) {
   };
   const auto wrong = [&](const Sketch& sketch) -> std::string {
     for (const Sketch& smaller : space.smaller(sketch)) {
-      if (size(smaller) >= size(sketch) || smaller.knobs.size() != space.knob_count()) return "it is not smaller";
+      if (size(smaller) >= size(sketch) || smaller.knobs.size() != space.knob_count())
+        return "it is not smaller";
     }
     return {};
   };

@@ -27,39 +27,48 @@ uint64_t digest_of(const Plan& plan, const RunRequest& request = {}) {
 
 TEST(ARun, DependsOnItsPlanAlone) {
   const Space space = anything();
-  hold(space, [](Trial& trial) {
-    RunRequest unwatched;
-    unwatched.checkers = false;
-    trial.wrong_if(digest_of(trial.ran().plan(), unwatched) != trial.ran().summary().digest,
-                   "the same plan ran otherwise");
-  }, 4);
+  hold(
+      space,
+      [](Trial& trial) {
+        RunRequest unwatched;
+        unwatched.checkers = false;
+        trial.wrong_if(digest_of(trial.ran().plan(), unwatched) != trial.ran().summary().digest,
+                       "the same plan ran otherwise");
+      },
+      4);
 }
 
 TEST(APlan, PrintedAndReadIsTheSameRun) {
   const Space space = anything();
-  hold(space, [](Trial& trial) {
-    const std::string text = print_plan(trial.ran().plan());
-    const Result<Plan> again = parse_plan(text, "plan", {}, plan_vocabulary());
-    trial.wrong_if(!again.ok(), again.ok() ? "" : again.error().message);
-    if (!again.ok()) return;
-    trial.wrong_if(print_plan(*again) != text, "it is printed otherwise");
-    trial.wrong_if(digest_of(*again) != trial.ran().summary().digest, "it ran otherwise");
-  }, 4);
+  hold(
+      space,
+      [](Trial& trial) {
+        const std::string text = print_plan(trial.ran().plan());
+        const Result<Plan> again = parse_plan(text, "plan", {}, plan_vocabulary());
+        trial.wrong_if(!again.ok(), again.ok() ? "" : again.error().message);
+        if (!again.ok()) return;
+        trial.wrong_if(print_plan(*again) != text, "it is printed otherwise");
+        trial.wrong_if(digest_of(*again) != trial.ran().summary().digest, "it ran otherwise");
+      },
+      4);
 }
 
 // Every draw is keyed by what it is for: what never happens shifts nothing.
 TEST(AFault, ThatNeverBeginsShiftsNothing) {
   const Space space = anything();
-  hold(space, [](Trial& trial) {
-    Plan more = trial.ran().plan();
-    FaultPlan never;
-    never.kind = "crash";
-    never.target = "any";
-    never.trigger.when = "raft.snapshot_installed";
-    never.trigger.nth = 1'000'000;
-    more.faults.push_back(never);
-    trial.wrong_if(digest_of(more) != trial.ran().summary().digest, "it ran otherwise");
-  }, 4);
+  hold(
+      space,
+      [](Trial& trial) {
+        Plan more = trial.ran().plan();
+        FaultPlan never;
+        never.kind = "crash";
+        never.target = "any";
+        never.trigger.when = "raft.snapshot_installed";
+        never.trigger.nth = 1'000'000;
+        more.faults.push_back(never);
+        trial.wrong_if(digest_of(more) != trial.ran().summary().digest, "it ran otherwise");
+      },
+      4);
 }
 
 }  // namespace

@@ -1,10 +1,11 @@
 #pragma once
-// Whether a property holds in a space of plans. What it asks of a run is a question in SQL that has no rows where
-// it holds; that no checker cries is asked beside it.
+// Whether a property holds in a space of plans. What it asks of a run is a question in SQL that has no rows
+// where it holds; that no checker cries is asked beside it.
 //
-// By default each property is tried with a few plans, always the same. RC_PARAMS="max_success=500 seed=7" tries
-// others, and more (RapidCheck's); KSIM_NO_CHECKERS=1 leaves out what the checkers say, so that a property has to find
-// a planted bug by itself (scripts/mutants --test sim_properties_test). A plan for which it fails is made smaller as long as it does, and left as a file.
+// By default each property is tried with a few plans, always the same. RC_PARAMS="max_success=500 seed=7"
+// tries others, and more (RapidCheck's); KSIM_NO_CHECKERS=1 leaves out what the checkers say, so that a
+// property has to find a planted bug by itself (scripts/mutants --test sim_properties_test). A plan for which
+// it fails is made smaller as long as it does, and left as a file.
 
 #include <functional>
 #include <map>
@@ -37,14 +38,15 @@ class Trial {
 };
 
 // `cases`: how many plans by default.
-void hold(const Space& space, const std::function<void(Trial&)>& property, int cases = 6);
+void hold(const Space& space, const std::function<void(Trial&)>& property, int cases = 5);
 
-// The plan of a space for which `wrong` says what is, and which no step makes smaller; how hold() shrinks. The space
-// has to outlive it. Empty: none of the first `cases` is wrong.
+// The plan of a space for which `wrong` says what is, and which no step makes smaller; how hold() shrinks.
+// The space has to outlive it. Empty: none of the first `cases` is wrong.
 struct Smallest {
   Sketch sketch;
   std::string wrong;
 };
-Smallest smallest(const Space& space, const std::function<std::string(const Sketch&)>& wrong, int cases, uint64_t seed);
+Smallest smallest(const Space& space, const std::function<std::string(const Sketch&)>& wrong, int cases,
+                  uint64_t seed);
 
 }  // namespace ksim::sim::properties

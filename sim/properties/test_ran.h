@@ -12,8 +12,8 @@
 
 namespace ksim::sim::properties {
 
-// In the run's database beside the tables of its recording: the records of each replica's log of a topic when the
-// run is over, and the batches of each voter's metadata log, which have no record.
+// In the run's database beside the tables of its recording: the records of each replica's log of a topic when
+// the run is over, and the batches of each voter's metadata log, which have no record.
 constexpr const char* kLogAtEnd = R"sql(
 CREATE TEMP TABLE log_at_end (
   partition TEXT NOT NULL,      -- "orders-0"

@@ -69,12 +69,10 @@ Plan bare_plan(uint16_t seed) {
   plan.seed = seed;
   plan.explore.micro_seed = seed;
   plan.network.retransmission_timeout = seconds(5);
-  plan.cluster.config = {{"broker.session.timeout.ms", "1000"},
-                         {"broker.heartbeat.interval.ms", "200"},
-                         {"replica.lag.time.max.ms", "1000"},
-                         {"replica.fetch.wait.max.ms", "100"},
-                         {"controller.quorum.fetch.timeout.ms", "800"},
-                         {"controller.quorum.election.timeout.ms", "400"}};
+  plan.cluster.config = {
+      {"broker.session.timeout.ms", "1000"},         {"broker.heartbeat.interval.ms", "200"},
+      {"replica.lag.time.max.ms", "1000"},           {"replica.fetch.wait.max.ms", "100"},
+      {"controller.quorum.fetch.timeout.ms", "800"}, {"controller.quorum.election.timeout.ms", "400"}};
   TopicPlan topic;
   topic.name = "orders";
   plan.topics.push_back(topic);
@@ -182,9 +180,8 @@ Space& Space::duration(Words words) {
               [](Plan& plan, const std::string& word) { plan.duration = kBegin + duration_of(word); });
 }
 Space& Space::cluster(const std::string& key, Words words) {
-  return knob(key, std::move(words), [key](Plan& plan, const std::string& word) {
-    set_or_leave(plan.cluster.config, key, word);
-  });
+  return knob(key, std::move(words),
+              [key](Plan& plan, const std::string& word) { set_or_leave(plan.cluster.config, key, word); });
 }
 Space& Space::topic(const std::string& key, Words words) {
   return knob(key, std::move(words), [key](Plan& plan, const std::string& word) {
@@ -328,7 +325,8 @@ std::string Space::text(const Sketch& sketch) const {
   for (size_t i = 0; i < knobs_.size(); ++i) {
     const std::string& word = knobs_[i].words[sketch.knobs[i]];
     if (sketch.knobs[i] > 0 || knobs_[i].what == "sizes")
-      text += fmt::format("{}{}={}", text.empty() ? "" : ", ", knobs_[i].what, word.empty() ? "default" : word);
+      text +=
+          fmt::format("{}{}={}", text.empty() ? "" : ", ", knobs_[i].what, word.empty() ? "default" : word);
   }
   for (const FaultPlan& fault : plan(sketch).faults) {
     text += fmt::format("\n  {} of {} {}, for {}", fault.kind, fault.target,

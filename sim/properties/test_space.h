@@ -1,7 +1,7 @@
 #pragma once
-// What a property speaks of: a space of Plans. A point of it is a Sketch, a few small integers, each the place
-// of a word in a list that begins with the plainest one. So whatever a sketch is shrunk to is a plan that the
-// property speaks of, and the smaller the integers, the plainer the plan.
+// What a property speaks of: a space of Plans. A point of it is a Sketch, a few small integers, each the
+// place of a word in a list that begins with the plainest one. So whatever a sketch is shrunk to is a plan
+// that the property speaks of, and the smaller the integers, the plainer the plan.
 
 #include <cstdint>
 #include <functional>
@@ -46,12 +46,13 @@ int32_t min_insync_of(const Plan& plan);
 
 class Space {
  public:
-  // Ordinary clusters without faults: producers with acks=all and idempotence, a reader from the first record on
+  // Ordinary clusters without faults: producers with acks=all and idempotence, a reader from the first record
+  // on
   // ("early"), and one that begins when all is healed ("late").
   Space();
 
-  // Choices of what is to be drawn. One of a knob that is there already takes its place; the plainest word comes
-  // first, and an empty one leaves the key out.
+  // Choices of what is to be drawn. One of a knob that is there already takes its place; the plainest word
+  // comes first, and an empty one leaves the key out.
   Space& sizes(Words words);
   Space& controllers(Words words);
   Space& duration(Words words);
@@ -66,7 +67,8 @@ class Space {
   Space& kills(Words targets);
   Space& troubles(Words targets);
   Space& most_faults(size_t count);
-  // Faults may hang on marks of core, and strike who reached them: for spaces in which every node may be struck.
+  // Faults may hang on marks of core, and strike who reached them: for spaces in which every node may be
+  // struck.
   Space& on_marks();
   // What else makes a plan fit the property; called last, with a plan of the space.
   Space& trim(std::function<void(Plan&)> change);

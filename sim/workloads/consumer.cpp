@@ -95,8 +95,9 @@ class ConsumerProcess final : public ClientProcess {
   }
 
   void poll(client::Consumer& consumer) {
-    const auto records = noted("poll", plan_.topic, [&] { return consumer.poll(milliseconds(200)); },
-                               [](const auto&) { return -1; });
+    const auto records = noted(
+        "poll", plan_.topic, [&] { return consumer.poll(milliseconds(200)); },
+        [](const auto&) { return -1; });
     // What was returned was taken all at once, so the positions were set before.
     note_jumps(consumer);
     if (!records.ok()) return;
@@ -193,7 +194,9 @@ class ConsumerProcess final : public ClientProcess {
     state_.observer.on_time_lookup(lookup);
     const auto found = noted(
         "offsets_for_times", to_string({partition.topic, partition.partition}),
-        [&] { return consumer.offsets_for_times({{partition, lookup.target_ms}}, env_.after(seconds(5))); },
+        [&] {
+          return consumer.offsets_for_times({{partition, lookup.target_ms}}, env_.after(seconds(5)));
+        },
         [&](const auto& answers) {
           const auto answer = answers.find(partition);
           return answer == answers.end() ? -1 : answer->second.offset;
