@@ -363,9 +363,11 @@ TEST_F(IsrTest, LowWatermarkCountsOnlyLiveReplicas) {
 
 // ---- model: one leader, its followers, a controller and everything between them that can be late ----
 //
-// What must hold is R6: whoever the controller counts in the ISR holds all records below the leader's high
-// watermark. Metadata reaches the leader in order but late; proposals and answers may be lost or repeated by
-// the leader's retry (one copy in flight); brokers are fenced, unfenced and restarted by the controller.
+// What must hold is R6: whoever the controller counts in the ISR holds all records below every high watermark
+// that there ever was, and all that acks=all was answered for. A leader that is elected anew may know less of
+// them than it did before. Metadata reaches the leader in order but late; proposals and answers may be lost
+// or repeated by the leader's retry (one copy in flight); brokers are fenced, unfenced and restarted by the
+// controller.
 class World {
  public:
   static constexpr int32_t kReplicas = 4;
@@ -379,7 +381,7 @@ class World {
 
   void act(uint8_t action, uint8_t argument) {
     const int32_t id = 2 + argument % (kReplicas - 1);
-    switch (action % 11) {
+    switch (action % 12) {
       case 0:
         append(1 + argument % 3);
         break;
@@ -411,10 +413,15 @@ class World {
       case 10:
         restart(id);
         break;
+      case 11:
+        elect();
+        break;
     }
     leader_.assert_invariants();
+    committed_ = std::max(committed_, log_.high_watermark);
+    if (leader_.reached(log_.end_offset, log_) == ErrorCode::NONE) committed_ = log_.end_offset;
     for (int32_t member : controller_isr_)
-      RC_ASSERT((member == 1 ? log_.end_offset : ends_[member]) >= log_.high_watermark);
+      RC_ASSERT((member == 1 ? log_.end_offset : ends_[member]) >= committed_);
   }
 
   // Everything late arrives, followers catch up: all are in the ISR and all is committed.
@@ -432,16 +439,33 @@ class World {
     RC_ASSERT(log_.high_watermark == log_.end_offset);
   }
 
+  // One follower asks and does not get on: it must not hold up the others for ever.
+  void stall(int32_t stalled) {
+    for (int round = 0; round < 40; ++round) {
+      append(1);
+      for (int32_t id = 2; id <= kReplicas; ++id) fetch(id, id == stalled ? 0 : 255);
+      now_ = now_ + seconds(1);
+      step(leader_.check_lag(context()));
+      deliver_proposal(false);
+      deliver_answer(false);
+      while (!metadata_.empty()) deliver_metadata();
+    }
+    RC_ASSERT(!controller_isr_.contains(stalled));
+    RC_ASSERT(log_.high_watermark > ends_[stalled]);
+  }
+
  private:
   struct Image {
     FakeBrokers brokers;
     std::vector<int32_t> isr;
     int32_t partition_epoch;
+    int32_t leader_epoch;
   };
   IsrContext context() const { return {view_, 101, log_, now_}; }
   void step(const IsrEffects& effects) {
     if (effects.high_watermark) {
       RC_ASSERT(*effects.high_watermark > log_.high_watermark);
+      RC_ASSERT(leader_.committed_isr().size() >= static_cast<size_t>(log_.min_isr));
       log_.high_watermark = *effects.high_watermark;
     }
     if (effects.propose) proposal_ = effects.propose;
@@ -460,8 +484,10 @@ class World {
   // Rule C32 in short.
   void deliver_proposal(bool lose_answer) {
     if (!proposal_ || answer_) return;
-    IsrAnswer answer{proposal_->number, ErrorCode::NONE, 1, partition_epoch_, {}};
-    if (proposal_->partition_epoch < partition_epoch_) {
+    IsrAnswer answer{proposal_->number, ErrorCode::NONE, leader_epoch_, partition_epoch_, {}};
+    if (proposal_->leader_epoch < leader_epoch_) {
+      answer.error = ErrorCode::FENCED_LEADER_EPOCH;
+    } else if (proposal_->partition_epoch < partition_epoch_) {
       answer.error = ErrorCode::INVALID_UPDATE_VERSION;
     } else {
       for (const IsrMember& member : proposal_->isr) {
@@ -490,19 +516,27 @@ class World {
     step(leader_.answered(answer, context()));
   }
   void publish() {
-    metadata_.push_back({controller_, {controller_isr_.begin(), controller_isr_.end()}, ++partition_epoch_});
+    metadata_.push_back(
+        {controller_, {controller_isr_.begin(), controller_isr_.end()}, ++partition_epoch_, leader_epoch_});
   }
   void deliver_metadata() {
     if (metadata_.empty()) return;
     const Image image = metadata_.front();
     metadata_.pop_front();
     view_ = image.brokers;
-    const PartitionAssignment assignment{1, image.partition_epoch, replicas_, image.isr};
+    // What it led before, it does not know for sure to be committed: the followers have to tell it again.
+    if (image.leader_epoch > leader_.leader_epoch())
+      log_.high_watermark = std::max<int64_t>(0, log_.high_watermark - 2);
+    const PartitionAssignment assignment{image.leader_epoch, image.partition_epoch, replicas_, image.isr};
     step(leader_.lead(assignment, context()).effects);
   }
   void fence(int32_t id) {
     controller_.brokers[id].fenced = true;
     if (controller_isr_.size() > 1) controller_isr_.erase(id);
+    publish();
+  }
+  void elect() {
+    ++leader_epoch_;
     publish();
   }
   void unfence(int32_t id) {
@@ -518,7 +552,9 @@ class World {
 
   Instant now_ = Instant{} + seconds(1000);
   const std::vector<int32_t> replicas_{1, 2, 3, 4};
-  LeaderLog log_;
+  LeaderLog log_{0, 0, 0, 2};  // min.insync.replicas is 2
+  int64_t committed_ = 0;      // as far as anybody was ever told
+  int32_t leader_epoch_ = 1;
   std::map<int32_t, int64_t> ends_;
   PartitionIsr leader_{1, seconds(30)};
   FakeBrokers view_;
@@ -535,6 +571,14 @@ RC_GTEST_PROP(IsrModel, WhoeverTheControllerCountsHoldsAllThatIsCommitted,
   World world;
   for (const auto& [action, argument] : actions) world.act(action, argument);
   world.settle();
+}
+
+RC_GTEST_PROP(IsrModel, WhoeverDoesNotGetOnLeaves,
+              (const std::vector<std::pair<uint8_t, uint8_t>>& actions)) {
+  World world;
+  for (const auto& [action, argument] : actions) world.act(action, argument);
+  world.settle();
+  world.stall(2 + static_cast<int32_t>(actions.size() % 3));
 }
 
 }  // namespace

@@ -178,6 +178,14 @@ void BrokerRole::watch_lifecycle() {
 
 Result<void> BrokerRole::publish(const MetadataDelta& delta, const MetadataImageRef& image) {
   if (stopping_) return {};  // W14: metadata is not applied any more
+  applying_ = true;
+  struct Applied {
+    BrokerRole& role;
+    ~Applied() {
+      role.applying_ = false;
+      role.changed_.notify_all();
+    }
+  } applied{*this};
   const std::vector<broker::ReplicaChanges> changes =
       broker::replica_changes(delta, image, parts_.server.node_id(), parts_.shards.size());
   const auto coming = broker::new_leaderships(delta, changes, parts_.server.node_id());
@@ -190,7 +198,8 @@ Result<void> BrokerRole::publish(const MetadataDelta& delta, const MetadataImage
     TRY(load_logs(image));
     loaded_ = true;
   }
-  const bool stops = std::any_of(changes.begin(), changes.end(), [](const auto& c) { return !c.removed.empty(); });
+  const bool stops =
+      std::any_of(changes.begin(), changes.end(), [](const auto& c) { return !c.removed.empty(); });
   if (stops && changes.size() > 1)
     on_every_shard([&changes](BrokerShard& shard, size_t k) { shard.replicas().stop_removed(changes[k]); });
   on_every_shard([&changes](BrokerShard& shard, size_t k) { shard.apply(changes[k]); });
@@ -305,6 +314,9 @@ void BrokerRole::stop() {
   stopping_ = true;
   lifecycle_->stop();
   scope_.close();
+  // It may be making logs: whatever is appended to them must be closed below, before the marker that vouches
+  // for it.
+  while (loaded_ && applying_) static_cast<void>(changed_.wait(Instant::never(), "metadata is applied"));
   on_every_shard([](BrokerShard& shard, size_t) { shard.stop(); });
   isr_->stop();
   assignments_->stop();

@@ -92,6 +92,7 @@ class BrokerRole final : public MetadataPublisher, public BrokerHome, public sto
   bool ready_ = false;
   bool serving_ = false;
   bool listening_ = false;
+  bool applying_ = false;  // metadata, on all shards
   bool stopping_ = false;
   Condition changed_;
   Scope scope_;

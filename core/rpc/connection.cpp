@@ -237,8 +237,12 @@ void RpcConnection::take_answer(Frame frame) {
 
 void RpcConnection::end(IoError why) {
   if (failure_.has_value()) return;
-  failure_ = why;
   connection_->abort();
+  note_end(why);
+}
+
+void RpcConnection::note_end(IoError why) {
+  failure_ = why;
   answered_.notify_all();
   queued_.notify_all();
 }
@@ -266,7 +270,10 @@ void RpcConnection::fail_receivers() {
 }
 
 void RpcConnection::close() {
-  end(IoError::closed);
+  if (!failure_.has_value()) {
+    connection_->close();  // what was sent without an answer to come still arrives
+    note_end(IoError::closed);
+  }
   scope_.close();
   fail_receivers();
   answered_.notify_all();

@@ -91,8 +91,8 @@ class RpcConnection {
   Endpoint peer() const { return connection_->peer(); }
   // Ends the connection; what is on the way fails, in its own fibers. Never waits.
   void fail_calls() { end(IoError::closed); }
-  // Fails what is on the way and ends the fibers; waits for them. Needed before destruction once send() was
-  // used, unless the fiber group was killed.
+  // Fails what is on the way and ends the fibers; waits for them. What was written is still delivered. Needed
+  // before destruction once send() was used, unless the fiber group was killed.
   void close();
 
  private:
@@ -153,6 +153,7 @@ class RpcConnection {
   void await_progress(Deadline deadline);
   void take_answer(Frame frame);
   void end(IoError why);
+  void note_end(IoError why);
   void fail_receivers();
   Error failure_error() const;
   Error undecodable(const Error& cause);

@@ -175,6 +175,25 @@ TEST_F(RpcTest, RequestsWithoutAnswerLeaveNoGap) {
   });
 }
 
+// A producer with acks=0 takes what was written for sent.
+TEST_F(RpcTest, WhatWasWrittenArrivesAlthoughTheConnectionIsClosed) {
+  int produced = 0;
+  handlers.on<ProduceRequest>([&](const ProduceRequest&, IncomingRequest&, ResponseSlot slot) {
+    ++produced;
+    slot.respond_nothing();
+  });
+  run([&] {
+    start();
+    const auto client = connect();
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(client->send_unanswered(ProduceRequest{}, soon()).ok());
+    client->close();
+    EXPECT_FALSE(client->is_usable());
+    env.sleep(milliseconds(10));
+    EXPECT_EQ(produced, 3);
+    server->stop();
+  });
+}
+
 TEST_F(RpcTest, AnswersCarryRangesOfFiles) {
   ByteBuffer content(50'000);
   for (size_t i = 0; i < content.size(); ++i) content[i] = static_cast<uint8_t>(mix64(1, i));

@@ -11,6 +11,7 @@
 
 namespace ksim::sim {
 
+class ClusterView;
 class RunWatcher;
 
 struct RunRequest {
@@ -21,6 +22,8 @@ struct RunRequest {
   // Told of every mark that a node reaches.
   std::function<void(std::string_view mark, const std::string& node, Instant at)> on_mark{};
   RunWatcher* watcher = nullptr;  // looks at the run (sim/observer/run_watcher.h)
+  // Shown what is on the disks when the run is over.
+  std::function<void(const ClusterView&)> at_end{};
 };
 using RunFunction = std::function<RunSummary(const Plan&, const RunRequest&, RunMemory&)>;
 

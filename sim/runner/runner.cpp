@@ -260,6 +260,7 @@ class Run final : private FaultTeller {
     if (!world_.livelock().empty()) {
       observer_.on_violation("LIVELOCK", world_.now(), "world", world_.livelock());
     }
+    if (options_.at_end) options_.at_end(observer_.view());
     world_.digest().fold(Fold::run_end, 0, static_cast<uint64_t>(world_.now().ns));
     RunSummary summary = observer_.finish(world_.now());
     summary.scenario = plan_.scenario;

@@ -77,9 +77,9 @@ class ConsumerProcess final : public ClientProcess {
   }
 
  private:
-  // Makes a call that may wait for the cluster, and notes it.
-  template <class Call>
-  auto noted(std::string_view what, std::string subject, Call call) {
+  // Makes a call that may wait for the cluster, and notes it, with the offset that its result tells of.
+  template <class Call, class OffsetOf>
+  auto noted(std::string_view what, std::string subject, Call call, OffsetOf offset_of) {
     RunObserver& observer = state_.observer;
     ReaderCall fact{number_, what, state_.world.now(), {}, {}};
     const int64_t op = observer.on_call_invoked(plan_.name, what, std::move(subject), fact.invoked, number_);
@@ -89,12 +89,15 @@ class ConsumerProcess final : public ClientProcess {
     if (!result.ok()) fact.error = result.error().message;
     observer.on_reader_call(fact);
     observer.on_call_completed(op, *fact.completed, result.ok() ? Outcome::ok : Outcome::failed,
-                               result.ok() ? ErrorCode::NONE : error_of(result.error()));
+                               result.ok() ? ErrorCode::NONE : error_of(result.error()),
+                               result.ok() ? offset_of(*result) : -1);
     return result;
   }
 
   void poll(client::Consumer& consumer) {
-    const auto records = noted("poll", plan_.topic, [&] { return consumer.poll(milliseconds(200)); });
+    const auto records = noted(
+        "poll", plan_.topic, [&] { return consumer.poll(milliseconds(200)); },
+        [](const auto&) { return -1; });
     // What was returned was taken all at once, so the positions were set before.
     note_jumps(consumer);
     if (!records.ok()) return;
@@ -164,8 +167,13 @@ class ConsumerProcess final : public ClientProcess {
   void ask_latest(client::Consumer& consumer, const std::vector<TopicPartition>& partitions) {
     const TopicPartition& partition = partitions[dice_.below(partitions.size())];
     const Instant asked = state_.world.now();
-    const auto ends = noted("list_offsets", to_string({partition.topic, partition.partition}),
-                            [&] { return consumer.end_offsets({partition}, env_.after(seconds(5))); });
+    const auto ends = noted(
+        "list_offsets", to_string({partition.topic, partition.partition}),
+        [&] { return consumer.end_offsets({partition}, env_.after(seconds(5))); },
+        [&](const auto& found) {
+          const auto end = found.find(partition);
+          return end == found.end() ? -1 : end->second;
+        });
     if (!ends.ok()) return;
     const auto end = ends->find(partition);
     if (end == ends->end()) return;
@@ -184,9 +192,15 @@ class ConsumerProcess final : public ClientProcess {
         env_.clock.wall().ms() - static_cast<int64_t>(dice_.below(1 + static_cast<uint64_t>(asked.ms())));
     lookup.invoked = asked;
     state_.observer.on_time_lookup(lookup);
-    const auto found = noted("offsets_for_times", to_string({partition.topic, partition.partition}), [&] {
-      return consumer.offsets_for_times({{partition, lookup.target_ms}}, env_.after(seconds(5)));
-    });
+    const auto found = noted(
+        "offsets_for_times", to_string({partition.topic, partition.partition}),
+        [&] {
+          return consumer.offsets_for_times({{partition, lookup.target_ms}}, env_.after(seconds(5)));
+        },
+        [&](const auto& answers) {
+          const auto answer = answers.find(partition);
+          return answer == answers.end() ? -1 : answer->second.offset;
+        });
     if (!found.ok()) return;
     const auto answer = found->find(partition);
     if (answer == found->end()) return;
