@@ -30,7 +30,8 @@ TEST(Checkpoint, FormatAndParse) {
   EXPECT_TRUE(parse_offset_map("")->empty());
   EXPECT_TRUE(parse_offset_map("0\n")->empty());
   for (const char* bad : {"1\n0\n", "x\n0\n", "0\n1\n", "0\n1\na 0 5\nb 0 5\n", "0\n1\na 0\n",
-                          "0\n1\na 0 5 6\n", "0\n1\na x 5\n", "0\n2\na 0 5\n\n", "0\n-1\n"}) {
+                          "0\n1\na 0 5 6\n", "0\n1\na x 5\n", "0\n2\na 0 5\n\n", "0\n-1\n", "0\n1\na 0 -5\n",
+                          "0\n1\na -1 5\n"}) {
     EXPECT_EQ(parse_offset_map(bad).error().code, ErrorCode::CORRUPT_MESSAGE) << bad;
   }
 }
