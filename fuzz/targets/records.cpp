@@ -211,7 +211,7 @@ class RecordsTarget final : public FuzzTarget {
 
  private:
   static void append(BatchBuilder& builder, int number) {
-    const std::string value(static_cast<size_t>(number) * 20, 'v');
+    const std::string value(static_cast<size_t>(number) * 5, 'v');
     const RecordHeader headers[] = {{"trace", as_bytes("abc")}, {"empty", std::nullopt}};
     RecordInput record;
     record.timestamp_ms = kNowMs - 100 * number;

@@ -80,7 +80,7 @@ void check_indexes(Env& env, const std::string& path, Bytes bytes) {
     for (const int64_t offset : {kBase, kBase + 7, kBase + INT32_MAX}) static_cast<void>(offsets.lookup(offset));
     static_cast<void>(offsets.first_at_or_after(1));
     static_cast<void>(offsets.last());
-    offsets.truncate_to(kBase + 5);
+    offsets.truncate_to(kBase + 5, 1000);
     must(offsets.file().save(true).ok(), "an index cannot be saved");
   }
   TimeIndex times(env.disk, path, kBase);
