@@ -39,8 +39,8 @@ Result<std::shared_ptr<Log>> Log::open(const Env& env, LogOpen options) {
   LogLoader loader(*log);
   if (auto loaded = loader.load(); !loaded.ok()) {
     Error error = std::move(loaded).error();
-    // In what recovery does not look at.
-    if (error.code == ErrorCode::CORRUPT_MESSAGE) error.code = ErrorCode::KAFKA_STORAGE_ERROR;
+    // Records that cannot be read, in what recovery does not look at.
+    if (error.code != ErrorCode::INCONSISTENT_TOPIC_ID) error.code = ErrorCode::KAFKA_STORAGE_ERROR;
     return log->failure(std::move(error));
   }
   return log;

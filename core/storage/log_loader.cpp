@@ -39,8 +39,7 @@ class LogLoader::Recovery final : public BatchVisitor {
     if (header.magic == 2 && loader_.options_.track_producers) {
       const auto completed = producers_.apply(BatchView(whole), segment_->base_offset(), header.position);
       // A marker that cannot be read, although its checksum is right.
-      if (!completed.ok() && completed.error().code == ErrorCode::CORRUPT_MESSAGE) return false;
-      TRY(completed);
+      if (!completed.ok()) return false;
       if (*completed) complete(**completed);
     }
     end_offset_ = header.last_offset + 1;
@@ -303,6 +302,7 @@ Result<void> LogLoader::rebuild_missing_indexes() {
 // Segments lie end to end (see roll). A hole in front of one that was not flushed is what a power loss took.
 // Compacted logs have holes of their own, and a roll there waits for the disk instead.
 Result<bool> LogLoader::follows_its_predecessor(int64_t base_offset, int64_t previous_end) const {
+  if (base_offset < previous_end) return false;
   if (options_.config.cleanup_compact || base_offset <= options_.log_start_offset) return true;
   return base_offset == previous_end;
 }
