@@ -64,8 +64,9 @@ void add_cluster(const ClusterImage& image, int16_t metadata_version, RecordList
     if (broker->rack) record.rack = std::string_view(*broker->rack);
     record.fenced = broker->fenced;
     record.in_controlled_shutdown = broker->in_controlled_shutdown;
-    record.log_dirs = view(broker->directories);
-    records.add(record, register_broker_record_version(metadata_version));
+    const int16_t version = register_broker_record_version(metadata_version);
+    if (version >= 3) record.log_dirs = view(broker->directories);
+    records.add(record, version);
   }
   for (const auto& [id, controller] : image.controllers) {
     const auto points = endpoints<wire::ControllerEndpoint>(controller->listeners);

@@ -367,7 +367,8 @@ std::optional<ListenerEndpoint> ServerConfig::http_listener() const {
 }
 
 std::string ServerConfig::metadata_log_dir() const {
-  if (const auto dir = value("metadata.log.dir")) return std::string(*dir);
+  const std::string_view given = trim(text("metadata.log.dir"));
+  if (!given.empty()) return std::string(given);
   const std::vector<std::string> dirs = log_dirs();
   return dirs.empty() ? std::string() : dirs.front();
 }

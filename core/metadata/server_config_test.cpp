@@ -79,6 +79,13 @@ TEST(ServerConfig, ErrorsNameKeyValueAndWhatIsAllowed) {
             "Invalid value 0 for configuration log.retention.ms: Must be -1 or at least 1");
 }
 
+TEST(ServerConfig, AnEmptyMetadataDirectoryIsNone) {
+  std::vector<std::string> warnings;
+  const auto parsed = ServerConfig::parse_text(std::string(kCombined) + "metadata.log.dir=\n", warnings);
+  ASSERT_TRUE(parsed.ok()) << parsed.error().message;
+  EXPECT_EQ(parsed->metadata_log_dir(), "/d1");
+}
+
 TEST(ServerConfig, ControllerOnly) {
   std::vector<std::string> warnings;
   const auto parsed = ServerConfig::parse_text(

@@ -44,7 +44,7 @@ Result<OffsetMap> parse_offset_map(std::string_view text) {
     if (words.size() != 3) return malformed(line);
     const auto partition = parse_number<int32_t>(words[1]);
     const auto offset = parse_number<int64_t>(words[2]);
-    if (!partition || !offset) return malformed(line);
+    if (!partition || *partition < 0 || !offset || *offset < 0) return malformed(line);
     offsets[{std::string(words[0]), *partition}] = *offset;
   }
   return offsets;

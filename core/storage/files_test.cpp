@@ -30,7 +30,8 @@ TEST(Checkpoint, FormatAndParse) {
   EXPECT_TRUE(parse_offset_map("")->empty());
   EXPECT_TRUE(parse_offset_map("0\n")->empty());
   for (const char* bad : {"1\n0\n", "x\n0\n", "0\n1\n", "0\n1\na 0 5\nb 0 5\n", "0\n1\na 0\n",
-                          "0\n1\na 0 5 6\n", "0\n1\na x 5\n", "0\n2\na 0 5\n\n", "0\n-1\n"}) {
+                          "0\n1\na 0 5 6\n", "0\n1\na x 5\n", "0\n2\na 0 5\n\n", "0\n-1\n", "0\n1\na 0 -5\n",
+                          "0\n1\na -1 5\n"}) {
     EXPECT_EQ(parse_offset_map(bad).error().code, ErrorCode::CORRUPT_MESSAGE) << bad;
   }
 }
@@ -157,7 +158,7 @@ TEST(OffsetIndex, EntriesAndLookups) {
               "0000000a00001000"
               "0000001400002328"
               "0000001e000036b0");
-    index.truncate_to(120);
+    index.truncate_to(125, 9000);
     ASSERT_TRUE(index.file().save(true).ok());
     EXPECT_EQ(env.disk.stat(index.file().path())->size_bytes, 8U);
 
@@ -172,6 +173,27 @@ TEST(OffsetIndex, EntriesAndLookups) {
     EXPECT_FALSE(again.file().loaded());
     EXPECT_EQ(again.file().count(), 2U);
     EXPECT_EQ((*again.file().last())->relative_offset, 40);
+  });
+}
+
+TEST(OffsetIndex, FromTheFirstDamagedEntryOnItIsLeftOut) {
+  on_node(3, [](Env& env) {
+    ByteBuffer bytes(3 * OffsetIndexEntry::kBytes);
+    const auto load = [&](const std::vector<OffsetIndexEntry>& entries) {
+      for (size_t i = 0; i < 3; ++i) entries[i].store(bytes.data() + i * OffsetIndexEntry::kBytes);
+      EXPECT_TRUE(write_file_atomically(env.disk, "x.index", bytes).ok());
+      OffsetIndex index(env.disk, "x.index", 100);
+      index.file().attach(bytes.size());
+      EXPECT_TRUE(index.file().load().ok());
+      const size_t sound = index.file().count();
+      EXPECT_TRUE(index.file().save(true).ok());
+      EXPECT_EQ(env.disk.stat("x.index")->size_bytes, sound * OffsetIndexEntry::kBytes);
+      return sound;
+    };
+    EXPECT_EQ(load({{1, 10}, {2, 20}, {3, 30}}), 3U);
+    EXPECT_EQ(load({{1, 10}, {2, 20}, {2, 30}}), 2U);
+    EXPECT_EQ(load({{1, 10}, {2, 5}, {3, 30}}), 1U);
+    EXPECT_EQ(load({{-1, 10}, {2, 20}, {3, 30}}), 0U);
   });
 }
 

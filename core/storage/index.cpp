@@ -50,7 +50,13 @@ std::optional<OffsetPosition> OffsetIndex::first_at_or_after(uint64_t position) 
   return at(static_cast<size_t>(found - entries.begin()));
 }
 
-void OffsetIndex::truncate_to(int64_t offset) { file_.truncate(count_below(offset)); }
+void OffsetIndex::truncate_to(int64_t offset, uint64_t position) {
+  const auto& entries = file_.entries();
+  const auto beyond = std::partition_point(entries.begin(), entries.end(), [&](const OffsetIndexEntry& e) {
+    return static_cast<uint64_t>(e.position) < position;
+  });
+  file_.truncate(std::min(count_below(offset), static_cast<size_t>(beyond - entries.begin())));
+}
 
 OffsetPosition OffsetIndex::last() const {
   return file_.entries().empty() ? OffsetPosition{base_offset_, 0} : at(file_.entries().size() - 1);

@@ -22,6 +22,10 @@ struct OffsetIndexEntry {
     store_be(at + 4, position);
   }
   static OffsetIndexEntry load(const uint8_t* at) { return {load_be<int32_t>(at), load_be<int32_t>(at + 4)}; }
+  static OffsetIndexEntry before_all() { return {-1, -1}; }
+  bool follows(const OffsetIndexEntry& before) const {
+    return relative_offset > before.relative_offset && position > before.position;
+  }
 };
 
 // `.index`: the last offset of a batch and the position where that batch starts; both rise strictly.
@@ -42,8 +46,8 @@ class OffsetIndex {
   OffsetPosition lookup(int64_t offset) const;
   // The first entry at or behind `position`.
   std::optional<OffsetPosition> first_at_or_after(uint64_t position) const;
-  // Removes entries at or above `offset`.
-  void truncate_to(int64_t offset);
+  // Removes entries at or above `offset`, and those that do not lie below `position`.
+  void truncate_to(int64_t offset, uint64_t position);
   OffsetPosition last() const;  // (base, 0) if there is none
 
  private:
@@ -69,6 +73,10 @@ struct TimeIndexEntry {
     store_be(at + 8, relative_offset);
   }
   static TimeIndexEntry load(const uint8_t* at) { return {load_be<int64_t>(at), load_be<int32_t>(at + 8)}; }
+  static TimeIndexEntry before_all() { return {-1, 0}; }
+  bool follows(const TimeIndexEntry& before) const {
+    return timestamp_ms > before.timestamp_ms && relative_offset >= before.relative_offset;
+  }
 };
 
 // `.timeindex`: the largest timestamp so far and the last offset of the batch that holds it. Timestamps rise

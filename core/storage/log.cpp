@@ -37,7 +37,12 @@ Log::~Log() = default;
 Result<std::shared_ptr<Log>> Log::open(const Env& env, LogOpen options) {
   std::shared_ptr<Log> log(new Log(env, std::move(options)));
   LogLoader loader(*log);
-  if (auto loaded = loader.load(); !loaded.ok()) return log->failure(std::move(loaded).error());
+  if (auto loaded = loader.load(); !loaded.ok()) {
+    Error error = std::move(loaded).error();
+    // Records that cannot be read, in what recovery does not look at.
+    if (error.code != ErrorCode::INCONSISTENT_TOPIC_ID) error.code = ErrorCode::KAFKA_STORAGE_ERROR;
+    return log->failure(std::move(error));
+  }
   return log;
 }
 

@@ -36,21 +36,24 @@ class LogLoader::Recovery final : public BatchVisitor {
       epoch_ = header.leader_epoch;
       if (correct_epochs_) correct_epoch(header);
     }
-    end_offset_ = header.last_offset + 1;
-    if (header.magic < 2 || !loader_.options_.track_producers) return true;
-    TRY_ASSIGN(const auto completed,
-               producers_.apply(BatchView(whole), segment_->base_offset(), header.position));
-    if (completed) {
-      if (completed->aborted) {
-        segment_->add_aborted({completed->producer_id, completed->first_offset, completed->last_offset,
-                               producers_.last_stable_offset_after(*completed)});
-      }
-      producers_.complete(*completed);
+    if (header.magic == 2 && loader_.options_.track_producers) {
+      const auto completed = producers_.apply(BatchView(whole), segment_->base_offset(), header.position);
+      // A marker that cannot be read, although its checksum is right.
+      if (!completed.ok()) return false;
+      if (*completed) complete(**completed);
     }
+    end_offset_ = header.last_offset + 1;
     return true;
   }
 
  private:
+  void complete(const CompletedTransaction& completed) {
+    if (completed.aborted) {
+      segment_->add_aborted({completed.producer_id, completed.first_offset, completed.last_offset,
+                             producers_.last_stable_offset_after(completed)});
+    }
+    producers_.complete(completed);
+  }
   // The file may know epochs whose batches a power loss took, or lack some. Entries that a batch bears out
   // stay: compaction may have removed the batch with which an epoch began.
   void correct_epoch(const BatchHeader& header) {
@@ -107,7 +110,7 @@ Result<void> LogLoader::load() {
   log_.recovery_point_ = clean_ || fresh ? end_offset : std::min(options_.recovery_point, end_offset);
   TRY(settle_epochs(end_offset));
   TRY(settle_producers(end_offset));
-  TRY(log_.active()->prepare_for_append());
+  TRY(log_.active()->prepare_for_append(end_offset));
   log_.set_log_end(end_offset);
   log_.set_high_watermark({log_.log_start_offset_});
   if (directory_changed_) {
@@ -299,6 +302,7 @@ Result<void> LogLoader::rebuild_missing_indexes() {
 // Segments lie end to end (see roll). A hole in front of one that was not flushed is what a power loss took.
 // Compacted logs have holes of their own, and a roll there waits for the disk instead.
 Result<bool> LogLoader::follows_its_predecessor(int64_t base_offset, int64_t previous_end) const {
+  if (base_offset < previous_end) return false;
   if (options_.config.cleanup_compact || base_offset <= options_.log_start_offset) return true;
   return base_offset == previous_end;
 }

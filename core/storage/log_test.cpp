@@ -194,6 +194,60 @@ TEST(Log, ARepeatedBatchWaitsForTheFlushOfItsFirst) {
   });
 }
 
+TEST(Log, RecoveryCutsAMarkerThatCannotBeRead) {
+  on_node(1, [](Env& env) {
+    Fixture f(env);
+    f.open();
+    f.fill(3);
+    f.log->abandon();
+    BatchOptions options;
+    options.base_offset = 3;
+    options.leader_epoch = 0;
+    options.producer_id = 7;
+    options.producer_epoch = 0;
+    options.transactional = options.control = true;
+    BatchBuilder builder(options);
+    RecordInput record;
+    record.key = as_bytes("no");
+    builder.append(record);
+    const ByteBuffer marker = builder.build();
+    const std::string path = "d/orders-0/00000000000000000000.log";
+    const auto file = env.disk.open(path, Open::write).value();
+    ASSERT_TRUE(write_fully(*file, file->size().value(), marker).ok());
+    ASSERT_NE(f.open(), nullptr);
+    EXPECT_EQ(f.log->log_end_offset(), 3);
+    f.fill(1);
+    EXPECT_EQ(f.log->log_end_offset(), 4);
+  });
+}
+
+// Bit rot in an index of a log that was closed in order: what it says of things to come is no obstacle to them.
+TEST(Log, GoesOnBehindDamagedIndexes) {
+  on_node(1, [](Env& env) {
+    Fixture f(env);
+    f.config.index_interval_bytes = 100;
+    f.open();
+    f.fill(10);
+    ASSERT_TRUE(f.log->close().ok());
+    for (const char* name : {"00000000000000000000.index", "00000000000000000000.timeindex"}) {
+      const std::string path = std::string("d/orders-0/") + name;
+      ByteBuffer bytes = read_file(env.disk, path).value();
+      bytes[bytes.size() - (path.ends_with(".timeindex") ? 4 : 8)] = 0x7f;  // the relative offset
+      ASSERT_TRUE(write_file_atomically(env.disk, path, bytes).ok());
+    }
+    f.open(true);
+    EXPECT_EQ(f.log->log_end_offset(), 10);
+    f.fill(10);
+    EXPECT_EQ(f.log->log_end_offset(), 20);
+    for (int64_t offset = 0; offset < 20; ++offset) {
+      const auto read = f.log->read(offset, 1, FetchIsolation::log_end, true);
+      ASSERT_TRUE(read.ok());
+      const ByteBuffer batch = bytes_of(*read);
+      EXPECT_EQ(BatchView(batch).base_offset(), offset);
+    }
+  });
+}
+
 TEST(Log, ReopensCleanAndUnclean) {
   on_node(3, [](Env& env) {
     Fixture f(env);

@@ -79,7 +79,7 @@ Result<bool> Log::truncate_to(int64_t offset) {
   set_log_end(new_end);
   TRY(delete_segments(doomed, true));
   if (auto done = last->truncate_file(); !done.ok()) return failure(std::move(done).error());
-  if (auto done = last->prepare_for_append(); !done.ok()) return failure(std::move(done).error());
+  if (auto done = last->prepare_for_append(new_end); !done.ok()) return failure(std::move(done).error());
   if (epochs_.truncate_from_end(new_end)) {
     if (auto saved = save_epochs(); !saved.ok()) return failure(std::move(saved).error());
   }

@@ -94,10 +94,14 @@ IoResult<void> Segment::load_indexes() {
   return txn_index_.file().load();
 }
 
-Result<void> Segment::prepare_for_append() {
+Result<void> Segment::prepare_for_append(int64_t next_offset) {
   if (const auto loaded = load_indexes(); !loaded.ok()) {
     return storage_failure(loaded.error(), "loading the indexes of " + path_of(kLogSuffix));
   }
+  // Damaged entries that are in order and yet behind all there is would be in the way of the next ones.
+  offset_index_.truncate_to(next_offset, size_bytes_);
+  time_index_.truncate_to(next_offset);
+  txn_index_.truncate_to(next_offset);
   if (!largest_) largest_ = time_index_.last();
   if (!offset_index_.file().entries().empty())
     bytes_since_index_ = size_bytes_ - offset_index_.last().position;
@@ -166,7 +170,7 @@ void Segment::close_indexes() {
 
 void Segment::cut_before(const BatchLocation& location) {
   size_bytes_ = location.position;
-  offset_index_.truncate_to(location.base_offset);
+  offset_index_.truncate_to(location.base_offset, location.position);
   time_index_.truncate_to(location.base_offset);
   txn_index_.truncate_to(location.base_offset);
   recent_.clear();

@@ -75,8 +75,8 @@ class Segment {
   const FileRef& file() const { return file_; }
 
   // ---- what the active segment needs before it grows ----
-  // Loads the indexes, the largest timestamp, and the first batch's.
-  Result<void> prepare_for_append();
+  // Loads the indexes, the largest timestamp, and the first batch's. `next_offset` follows the last batch.
+  Result<void> prepare_for_append(int64_t next_offset);
   int64_t roll_jitter_ms() const { return roll_jitter_ms_; }
   void set_roll_jitter(int64_t jitter_ms) { roll_jitter_ms_ = jitter_ms; }
   // Rule A67. Needs prepare_for_append().

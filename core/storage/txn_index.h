@@ -24,6 +24,8 @@ struct AbortedTxnEntry {
     return {load_be<int64_t>(at + 2), load_be<int64_t>(at + 10), load_be<int64_t>(at + 18),
             load_be<int64_t>(at + 26)};
   }
+  static AbortedTxnEntry before_all() { return {}; }
+  bool follows(const AbortedTxnEntry& before) const { return last_offset > before.last_offset; }
 };
 
 class TxnIndex {

@@ -118,6 +118,7 @@ TEST(Plan, SaysWhereItIsWrong) {
   EXPECT_EQ(error_of("durration = \"5s\""),
             "bad.toml:1:1: unknown key \"durration\"; did you mean \"duration\"?");
   EXPECT_NE(error_of("a = [").find("bad.toml:1:"), std::string::npos);
+  EXPECT_NE(error_of("[=").find("bad.toml:1:"), std::string::npos);
   EXPECT_NE(error_of("[[fault]]\nkind = \"crush\"\nat = \"1s\"").find("did you mean \"crash\"?"),
             std::string::npos);
   EXPECT_NE(error_of("[[fault]]\nkind = \"crash\"").find("either at"), std::string::npos);
