@@ -103,7 +103,13 @@ class Pages(unittest.TestCase):
             self.assertTrue(check(self.ask("plot.scale.domain()")), key)
         self.browser.call("Input.dispatchKeyEvent", type="keyDown", key="n")
         self.browser.settle()
-        self.assertNotEqual(self.ask("byId('details').querySelector('dl')"), None)
+        self.assertTrue(self.ask("byId('details').querySelector('dl') !== null"))
+        self.do("byId('zoom-all').click()")
+        self.do("byId('list').tBodies[0].rows[0].focus()")
+        for key in ("ArrowDown", "Enter"):
+            self.browser.call("Input.dispatchKeyEvent", type="keyDown", key=key)
+        self.browser.settle()
+        self.assertEqual(self.ask("byId('list').querySelector('tr.chosen').sectionRowIndex"), 1)
         self.assertEqual(self.browser.complaints(), [])
 
     def test_messages_come_on_demand(self):

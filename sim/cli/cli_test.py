@@ -562,6 +562,10 @@ class CommandLine(unittest.TestCase):
         self.assertRegex(self.good("replay", *chosen, "--until", "5s").stdout, r"Stopped at 5\.000000 s, after \d+ events")
         broken = self.good("replay", *chosen, "--break", "leader(orders-0) changes")
         self.assertRegex(broken.stdout, r"Stopped at \d+\.\d{6} s, .*: leader of orders-0: ")
+        # No time to heal in: the story of what is found is told.
+        violated = self.good("replay", *chosen, "--set", "settle=1ms", "--break", "violation").stdout
+        self.assertIn("events of the simulator: L in orders-", violated)
+        self.assertIn("What decided it:", violated)
         lines = [json.loads(line) for line in self.good("replay", *chosen, "--until", "4s", "--json").stdout.splitlines()]
         self.assertEqual(lines[-1]["kind"], "end")
         self.assertTrue(all(line["at_ns"] <= 4_000_000_000 for line in lines))

@@ -317,16 +317,18 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
   page->add_option("-o,--out", report.out, "write it to this file")->required();
 
   ReplayCommand replay;
-  CLI::App* again = app.add_subcommand("replay", "run it again and look: stop, show the cluster, follow a node");
+  CLI::App* again =
+      app.add_subcommand("replay", "run it again and look: stop, show the cluster, follow a node");
   again->add_option("SCENARIO", replay.run.scenario, "a name or a .toml file, with --seed");
   again->add_option("--seed", typed.seed, "the seed");
   again->add_option("--plan", replay.run.plan_file, "a plan, as --print-plan prints it");
   again->add_option("--set", typed.settings, "key=value: change a value of the scenario")
       ->allow_extra_args(false);
   again->add_option("--until", replay.until, "stop at this moment, such as 12.4s, and show the cluster");
-  again->add_option("--break", replay.broken,
-                    "stop where this happens: 'leader(orders-0) changes', 'isr(orders-0) changes', "
-                    "'controller changes', a mark, a predicate, 'violation'; '#3' behind it for the third time");
+  again->add_option(
+      "--break", replay.broken,
+      "stop where this happens: 'leader(orders-0) changes', 'isr(orders-0) changes', "
+      "'controller changes', a mark, a predicate, 'violation'; '#3' behind it for the third time");
   again->add_option("--log", replay.logs, "NODE[:COMPONENT][=LEVEL]: what it says and does, as it comes")
       ->allow_extra_args(false);
   again->add_option("--print", replay.print, "log, state or messages")->allow_extra_args(false);
@@ -334,14 +336,13 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
   again->add_flag("--json", replay.json, "print JSON, one object a line");
 
   const CLI::App* chosen = nullptr;
-  for (const CLI::App* command : {run, show, judge, write, many, losses, met, less, halves, ask, why, page, again}) {
+  std::string there_are;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     if (!arguments.empty() && command->get_name() == arguments[0]) chosen = command;
+    there_are += (there_are.empty() ? "" : ", ") + command->get_name();
   }
-  if (!arguments.empty() && !arguments[0].starts_with("-") && chosen == nullptr) {
-    return bad("no command \"" + arguments[0] +
-               "\": there are scenario, swarm, matrix, coverage, shrink, bisect, explain, replay, report, sql, list, check and export "
-               "(ksim --help)");
-  }
+  if (!arguments.empty() && !arguments[0].starts_with("-") && chosen == nullptr)
+    return bad("no command \"" + arguments[0] + "\": there are " + there_are + " (ksim --help)");
   const auto unknown = chosen == nullptr ? std::nullopt : unknown_option(*chosen, arguments);
   if (unknown) return bad(*unknown + " (ksim --help)");
   arguments = joined(arguments);

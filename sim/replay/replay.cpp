@@ -59,14 +59,16 @@ void Replay::show_json(const Json& object) const {
 
 void Replay::show(const Line& line) const {
   if (options_.json) {
-    show_json({{"at_ns", line.at.ns},
-               {"kind", line.kind},
-               {"machine", line.machine},
-               {"component", line.component},
-               {"level", level_name(line.level)},
-               {"name", line.name},
-               {"subject", line.subject},
-               {"detail", line.detail}});
+    Json object{{"at_ns", line.at.ns},
+                {"kind", line.kind},
+                {"machine", line.machine},
+                {"component", line.component},
+                {"level", level_name(line.level)},
+                {"name", line.name},
+                {"subject", line.subject},
+                {"detail", line.detail}};
+    if (!line.fields.empty()) object["fields"] = Json::parse(line.fields, nullptr, false);
+    show_json(object);
     return;
   }
   std::string text = fmt::format("{:>12.6f} s  {:<5} {:<14} {}", in_seconds(line.at), level_name(line.level),
@@ -87,7 +89,8 @@ void Replay::on_event(const NodeEvent& note) {
                   level_of(event),
                   std::string(event_name(event)),
                   event_subject(event, note.node),
-                  fields_of(event)};
+                  fields_of(event),
+                  options_.json ? event_json(event) : std::string()};
   tell(line, false);
   if (condition_) stop(note.at, condition_->on_event(note));
 }

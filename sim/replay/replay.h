@@ -60,6 +60,7 @@ class Replay final : public RunWatcher {
     std::string name;
     std::string subject;
     std::string detail;
+    std::string fields{};  // of an event, as JSON, where that is wanted
   };
   void tell(Line line, bool wanted);
   void show(const Line& line) const;

@@ -162,6 +162,9 @@ TEST(Replay, TellsProgramsLineByLine) {
     const size_t end = seen.printed.find('\n', at);
     last = nlohmann::json::parse(seen.printed.substr(at, end - at));
     ASSERT_TRUE(last.contains("at_ns") && last.contains("kind"));
+    if (last["kind"] == "event") {
+      EXPECT_TRUE(last["fields"].is_object());
+    }
     at = end + 1;
   }
   EXPECT_GT(lines, 100U);

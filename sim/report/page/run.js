@@ -141,9 +141,9 @@ function showList() {
   listSoon = setTimeout(() => {
     const kind = byId("list-kind").value;
     const { rows, all } = listed(kind);
-    fill(byId("list").tBodies[0], ...rows.map((one) => {
+    fill(byId("list").tBodies[0], ...rows.map((one, place) => {
       const line = element("tr.jump", element("td.at", moment(one.at)), element("td", badge(one.what, one.mood)), element("td", one.of), element("td", one.said));
-      line.tabIndex = 0;
+      line.tabIndex = place === 0 ? 0 : -1;  // one stop for the Tab key, arrows go on from it
       const go = () => {
         for (const other of byId("list").querySelectorAll("tr.chosen")) other.classList.remove("chosen");
         line.classList.add("chosen");
@@ -152,7 +152,15 @@ function showList() {
         draw();
       };
       line.addEventListener("click", go);
-      line.addEventListener("keydown", (event) => { if (event.key === "Enter") go(); });
+      line.addEventListener("keydown", (event) => {
+        const next = event.key === "ArrowDown" ? line.nextSibling : event.key === "ArrowUp" ? line.previousSibling : null;
+        if (event.key === "Enter") go();
+        if (!next) return;
+        event.preventDefault();
+        line.tabIndex = -1;
+        next.tabIndex = 0;
+        next.focus();
+      });
       return line;
     }));
     const every = kind === "messages" ? data.left_out.messages.fetches_every : kind === "events" ? data.left_out.events.every : kind === "ops" ? data.left_out.reads.every : 1;
