@@ -90,10 +90,11 @@ TEST(DeleteRecords, DeletesWhatWasAskedForAndNothingElse) {
         " d.partition = r.partition AND d.offset IS NULL)");
     trial.none(
         "a record was read later whose deletion was acknowledged",
-        "SELECT partition, min(offset) AS first FROM op r WHERE kind = 'read' AND client = 'late' GROUP BY"
-        " partition HAVING first < (SELECT max(offset) FROM op d WHERE d.kind = 'delete_records' AND "
-        "d.outcome ="
-        " 'ok' AND d.partition = r.partition)");
+        "SELECT * FROM (SELECT partition, min(offset) AS first, min(completed_ns) AS begun FROM op WHERE "
+        "kind = "
+        "'read' AND client = 'late' GROUP BY partition) r WHERE first < (SELECT max(offset) FROM op d WHERE "
+        "d.kind = 'delete_records' AND d.outcome = 'ok' AND d.partition = r.partition AND d.completed_ns < "
+        "begun - 500000000)");
     trial.none("a log's begin went back",
                "SELECT subject, node, start, before FROM (SELECT *, lag(start) OVER (PARTITION BY subject, "
                "node ORDER BY"
