@@ -57,8 +57,9 @@ Explanation loss_page(const LossCase& about) {
   page.steps = loss_steps(about, loss);
   for (const PastCopy& copy : about.batch.copies)
     page.copies.push_back({copy.node, copy.from_ns, copy.synced_ns, copy.until_ns, copy.gone_by});
-  page.culprit = Explanation::Culprit{loss.at_ns, loss.kind, loss.node,
-                                      loss.what + (loss.why.empty() ? "" : " " + loss.why)};
+  std::string text = loss.what + (loss.why.empty() ? "" : " " + loss.why);
+  if (loss.broken) text += " That breaks a rule of Kafka: a setting may hide it, only other code mends it.";
+  page.culprit = Explanation::Culprit{loss.at_ns, loss.kind, loss.node, std::move(text)};
   page.last_chance = last_chance(about, loss);
   page.rule = rule_of(loss.kind);
   return page;
