@@ -72,6 +72,14 @@ class EarlyLeaderStory : public Story {
 TEST_F(EarlyLeaderStory, R1WaitsForTheWordThatPermits) { EXPECT_FALSE(cries_when_told(true)); }
 TEST_F(EarlyLeaderStory, R1CriesAtTheWordThatDoesNot) { EXPECT_TRUE(cries_when_told(false)); }
 
+// The leader of an unclean election may tell of it first and write nothing more: the controller's word
+// decides what is committed.
+TEST_F(EarlyLeaderStory, NothingIsCommittedThatTheWordPermitsToBeLost) {
+  EXPECT_FALSE(cries_when_told(true));
+  EXPECT_EQ(view.partition(0)->committed_end(), 1);  // a is on 3, and b is not
+  EXPECT_EQ(view.partition(0)->lost.size(), 1U);
+}
+
 TEST_F(Story, R1PermitsLossOnlyWhenMinInsyncCopiesWereDestroyed) {
   lead(1, 0);
   replicate({1, 2, 3}, 0, 0, {a});

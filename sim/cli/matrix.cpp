@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "sim/cli/commands.h"
+#include "sim/cli/trials.h"
 #include "sim/host/children.h"
 #include "sim/host/files.h"
 #include "sim/host/scramble.h"
@@ -53,7 +54,7 @@ class Workshop {
     farm.count = matrix_.jobs();
     farm.workers = command_.jobs == 0 ? host::processors() : command_.jobs;
     farm.batch = 4;
-    farm.patience_ns = kPatienceNs;
+    farm.patience_ns = kRunPatienceNs;
     farm.begin = [this] {
       host::keep_memory();
       memory_ = std::make_unique<RunMemory>();
@@ -64,7 +65,7 @@ class Workshop {
       return true;
     };
     farm.died = [this](uint64_t job, int code) {
-      broken(job, code == host::kHung ? fmt::format("no end within {} s", kPatienceNs / kSecondNs)
+      broken(job, code == host::kHung ? fmt::format("no end within {} s", kRunPatienceNs / kSecondNs)
                                       : fmt::format("the process died (code {})", code));
       return true;
     };
@@ -83,7 +84,6 @@ class Workshop {
 
  private:
   static constexpr int64_t kSecondNs = 1'000'000'000;
-  static constexpr int64_t kPatienceNs = 60 * kSecondNs;  // for one run, which takes a fraction of a second
   static constexpr int64_t kSaveEveryNs = 10 * kSecondNs;
 
   // In a worker: the result, and behind it the run's story.

@@ -13,6 +13,7 @@
 #include "core/base/hooks.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/swarm_report.h"
+#include "sim/cli/trials.h"
 #include "sim/host/children.h"
 #include "sim/host/files.h"
 #include "sim/host/scramble.h"
@@ -22,7 +23,6 @@ namespace ksim::sim {
 namespace {
 
 constexpr int64_t kSecondNs = 1'000'000'000;
-constexpr int64_t kPatienceNs = 60 * kSecondNs;  // for one job: a run takes a second or two
 constexpr int64_t kSaveEveryNs = 10 * kSecondNs;
 constexpr uint64_t kMostRecordings = 20;  // by one worker
 constexpr host::SeedRange kDefaultSeeds{1, 100};
@@ -56,7 +56,7 @@ class Hive {
     farm.count = swarm_jobs(swarm_.plan().runs());
     farm.workers = command_.jobs == 0 ? host::processors() : command_.jobs;
     farm.batch = 4;
-    farm.patience_ns = kPatienceNs;
+    farm.patience_ns = kRunPatienceNs;
     if (command_.time_ns) farm.until_ns = began_ns_ + *command_.time_ns;
     farm.begin = [this] {
       host::keep_memory();
@@ -148,7 +148,7 @@ class Hive {
     if (!job.recheck) {
       const bool hung = code == host::kHung;
       swarm_.add_dead(job.number, hung ? SwarmOutcome::hung : SwarmOutcome::died,
-                      hung ? fmt::format("no end within {} s", kPatienceNs / kSecondNs)
+                      hung ? fmt::format("no end within {} s", kRunPatienceNs / kSecondNs)
                            : fmt::format("the process died (code {})", code));
     }
     return !command_.until_failure;

@@ -15,7 +15,6 @@
 namespace ksim::sim {
 namespace {
 
-constexpr int64_t kPatienceNs = 60'000'000'000;  // for one run, which takes a second or two
 
 }  // namespace
 
@@ -58,7 +57,7 @@ std::optional<size_t> Trials::first_with(const std::vector<const Plan*>& plans, 
   farm.count = runnable.size();
   farm.workers = std::min<size_t>(jobs_, std::max<size_t>(runnable.size(), 1));
   farm.batch = 1;
-  farm.patience_ns = kPatienceNs;
+  farm.patience_ns = kRunPatienceNs;
   farm.begin = [&] {
     host::keep_memory();
     memory = std::make_unique<RunMemory>();
@@ -98,7 +97,7 @@ std::vector<std::optional<std::string>> Trials::judged(
   farm.count = runnable.size();
   farm.workers = std::min<size_t>(jobs_, runnable.size());
   farm.batch = 1;
-  farm.patience_ns = kPatienceNs;
+  farm.patience_ns = kRunPatienceNs;
   farm.begin = [&] {
     host::keep_memory();
     memory = std::make_unique<RunMemory>();

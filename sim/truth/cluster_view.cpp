@@ -201,6 +201,14 @@ void ClusterView::on_partition_changed(const PartitionChanged& e, Instant at) {
                  {e.elr.begin(), e.elr.end()},
                  true,
                  at};
+  // Who leads already, before the controller's own word of it: only now it is known what that word permits.
+  const bool leads = std::any_of(truth.reigns.begin(), truth.reigns.end(), [&](const Reign& reign) {
+    return reign.leader == e.leader && !reign.until;
+  });
+  const auto log = truth.replicas.find(e.leader);
+  if (leads && !truth.unclean.empty() && truth.unclean.back().leader_epoch == e.leader_epoch &&
+      log != truth.replicas.end() && log->second != nullptr)
+    rebase(truth, names_.id(e.topic, e.partition), *log->second, at);
 }
 
 void ClusterView::on_event(const NodeEvent& note) {
@@ -520,8 +528,8 @@ bool ClusterView::loss_permitted(PartitionId id, int64_t offset, int32_t acks, I
   if (truth == nullptr) return false;
   for (const UncleanElection& unclean : truth->unclean) {
     if (unclean.at >= since) return true;
-    // Who was deposed by it and does not know it yet goes on for nothing; so does who hears of its own election
-    // only then.
+    // Who was deposed by it and does not know it yet goes on for nothing; so does who hears of its own
+    // election only then.
     for (const Reign& reign : truth->reigns) {
       const bool elected_since =
           std::any_of(truth->elected.begin(), truth->elected.end(), [&](const Reign& elected) {
