@@ -26,7 +26,7 @@ using Json = nlohmann::json;
 constexpr size_t kPageWidth = 112;
 
 // What the person asked about: the recording, and the plan that it is of.
-struct Told {
+struct Recording {
   std::string recording;
   Plan plan;
   std::vector<std::string> repeat;
@@ -41,8 +41,8 @@ Result<std::string> first_text(Database& database, const std::string& sql) {
 }
 
 // A recording that was made before.
-Result<Told> open_recording(const std::string& file, std::string image) {
-  Told told;
+Result<Recording> open_recording(const std::string& file, std::string image) {
+  Recording told;
   told.recording = std::move(image);
   TRY_ASSIGN(Database database, Database::open(told.recording));
   TRY_ASSIGN(const std::string text, first_text(database, "SELECT plan FROM run"));
@@ -57,8 +57,8 @@ Result<Told> open_recording(const std::string& file, std::string image) {
   return told;
 }
 
-Result<Told> record_now(const host::RunChoice& run) {
-  Told told;
+Result<Recording> record_now(const host::RunChoice& run) {
+  Recording told;
   TRY_ASSIGN(told.plan, chosen_plan(run));
   host::ScenarioCommand again;
   again.scenario = run.scenario;
@@ -78,7 +78,7 @@ Result<Told> record_now(const host::RunChoice& run) {
   return told;
 }
 
-Result<Told> told_of(const host::RunChoice& run) {
+Result<Recording> recording_of(const host::RunChoice& run) {
   if (!run.plan_file && !run.seed && run.settings.empty()) {
     Result<std::string> file = host::read_text(run.scenario);
     if (file.ok() && file->starts_with(kSqliteMagic))
@@ -164,7 +164,7 @@ Explanation::Remedy judged(const std::string& setting, const Ending& before, con
 }
 
 // Runs it again with each remedy.
-Result<void> try_remedies(const Told& told, size_t jobs, Explanation& page) {
+Result<void> try_remedies(const Recording& told, size_t jobs, Explanation& page) {
   const Remedies remedies = remedies_for(told.plan, page);
   Trials trials(jobs);
   std::vector<Plan> plans{told.plan};
@@ -193,7 +193,7 @@ Result<void> try_remedies(const Told& told, size_t jobs, Explanation& page) {
   return {};
 }
 
-Result<Explanation> explained(const Told& told, const Question& question, bool trials, size_t jobs) {
+Result<Explanation> explained(const Recording& told, const Question& question, bool trials, size_t jobs) {
   TRY_ASSIGN(Database database, Database::open(told.recording));
   TRY_ASSIGN(Explanation page, explain(database, question));
   page.repeat.insert(page.repeat.end(), told.repeat.begin(), told.repeat.end());
@@ -207,7 +207,7 @@ Result<Explanation> explained(const Told& told, const Question& question, bool t
 }  // namespace
 
 Result<Explanation> explain_recording(const std::string& file, const std::string& image) {
-  TRY_ASSIGN(const Told told, open_recording(file, image));
+  TRY_ASSIGN(const Recording told, open_recording(file, image));
   return explained(told, {}, true, 0);
 }
 
@@ -218,7 +218,7 @@ int explain_run(const host::ExplainCommand& command) {
     if (!parsed.ok()) return refuse(parsed.error().message);
     question = *parsed;
   }
-  const Result<Told> told = told_of(command.run);
+  const Result<Recording> told = recording_of(command.run);
   if (!told.ok()) return refuse(told.error().message);
   const Result<Explanation> page = explained(*told, question, command.trials, command.jobs);
   if (!page.ok()) return refuse(page.error().message);

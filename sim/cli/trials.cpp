@@ -13,10 +13,7 @@
 #include "sim/swarm/swarm.h"
 
 namespace ksim::sim {
-namespace {
-
-
-}  // namespace
+namespace {}  // namespace
 
 Result<Plan> chosen_plan(const host::RunChoice& choice) {
   host::ScenarioCommand command;
