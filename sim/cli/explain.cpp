@@ -23,7 +23,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kPageWidth = 112;
+constexpr size_t kPageWidth = 120;
 
 // What the person asked about: the recording, and the plan that it is of.
 struct Recording {

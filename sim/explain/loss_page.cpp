@@ -11,7 +11,7 @@
 namespace ksim::sim {
 namespace {
 
-constexpr size_t kMostLossSteps = 24;
+constexpr size_t kMostLossSteps = 18;
 
 Nodes replicas_of(const LossCase& about) {
   Nodes nodes;
