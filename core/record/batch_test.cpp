@@ -125,6 +125,11 @@ TEST(Batch, incomplete_tail_is_silent_and_nonsense_is_not) {
   EXPECT_EQ(peek_batch_size(bad).error().code, ErrorCode::CORRUPT_MESSAGE);
   bad[16] = 1;
   EXPECT_EQ(peek_batch_size(bad).error().code, ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT);
+  bad = bytes;
+  for (const int64_t impossible : {int64_t{-1}, std::numeric_limits<int64_t>::max() - 5}) {
+    store_be(bad.data(), impossible);
+    EXPECT_EQ(peek_batch_size(bad).error().code, ErrorCode::CORRUPT_MESSAGE);
+  }
 }
 
 // Rule A2.
