@@ -132,6 +132,23 @@ TEST(Batch, incomplete_tail_is_silent_and_nonsense_is_not) {
   }
 }
 
+TEST(Batch, timestamps_as_far_apart_as_can_be_come_back) {
+  BatchBuilder builder({});
+  const int64_t timestamps[] = {std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::min(), 0};
+  for (const int64_t timestamp_ms : timestamps) {
+    RecordInput record;
+    record.timestamp_ms = timestamp_ms;
+    builder.append(record);
+  }
+  const ByteBuffer bytes = builder.build();
+  RecordCursor records{BatchView(bytes)};
+  RecordView record;
+  for (const int64_t timestamp_ms : timestamps) {
+    ASSERT_TRUE(*records.next(record));
+    EXPECT_EQ(record.timestamp_ms, timestamp_ms);
+  }
+}
+
 // Rule A2.
 TEST(Batch, base_offset_and_epoch_are_outside_the_checksum) {
   ByteBuffer bytes = two_records();
