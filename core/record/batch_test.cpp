@@ -125,6 +125,28 @@ TEST(Batch, incomplete_tail_is_silent_and_nonsense_is_not) {
   EXPECT_EQ(peek_batch_size(bad).error().code, ErrorCode::CORRUPT_MESSAGE);
   bad[16] = 1;
   EXPECT_EQ(peek_batch_size(bad).error().code, ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT);
+  bad = bytes;
+  for (const int64_t impossible : {int64_t{-1}, std::numeric_limits<int64_t>::max() - 5}) {
+    store_be(bad.data(), impossible);
+    EXPECT_EQ(peek_batch_size(bad).error().code, ErrorCode::CORRUPT_MESSAGE);
+  }
+}
+
+TEST(Batch, timestamps_as_far_apart_as_can_be_come_back) {
+  BatchBuilder builder({});
+  const int64_t timestamps[] = {std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::min(), 0};
+  for (const int64_t timestamp_ms : timestamps) {
+    RecordInput record;
+    record.timestamp_ms = timestamp_ms;
+    builder.append(record);
+  }
+  const ByteBuffer bytes = builder.build();
+  RecordCursor records{BatchView(bytes)};
+  RecordView record;
+  for (const int64_t timestamp_ms : timestamps) {
+    ASSERT_TRUE(*records.next(record));
+    EXPECT_EQ(record.timestamp_ms, timestamp_ms);
+  }
 }
 
 // Rule A2.

@@ -29,6 +29,11 @@ uint8_t* put_field(uint8_t* at, const std::optional<Bytes>& field) {
   return at + field->size();
 }
 
+// As records are read: what 64 bits cannot hold goes round, and comes back the same.
+int64_t delta_between(int64_t base_ms, int64_t timestamp_ms) {
+  return static_cast<int64_t>(static_cast<uint64_t>(timestamp_ms) - static_cast<uint64_t>(base_ms));
+}
+
 // A record's bytes behind its length (rule A7), but for the deltas.
 size_t content_bytes(const RecordInput& record) {
   return field_bytes(record.key) + field_bytes(record.value) +
@@ -70,7 +75,7 @@ void BatchBuilder::append_encoded(int64_t offset, int64_t timestamp_ms, const En
   ENSURE(offset - options_.base_offset <= std::numeric_limits<int32_t>::max());
   if (record_count_ == 0 && !options_.delete_horizon_ms) base_timestamp_ms_ = timestamp_ms;
   const auto offset_delta = static_cast<int32_t>(offset - options_.base_offset);
-  const int64_t timestamp_delta = timestamp_ms - base_timestamp_ms_;
+  const int64_t timestamp_delta = delta_between(base_timestamp_ms_, timestamp_ms);
   const size_t length = 1 + varlong_size(timestamp_delta) + varint_size(offset_delta) +
                         field_bytes(record.key) + field_bytes(record.value) +
                         varint_size(record.header_count) + headers_bytes(record.headers) +
@@ -101,7 +106,7 @@ void BatchBuilder::append_encoded(int64_t offset, int64_t timestamp_ms, const En
 }
 
 size_t BatchBuilder::size_with(const RecordInput& record) const {
-  const int64_t timestamp_delta = empty() ? 0 : record.timestamp_ms - base_timestamp_ms_;
+  const int64_t timestamp_delta = empty() ? 0 : delta_between(base_timestamp_ms_, record.timestamp_ms);
   const auto offset_delta = static_cast<int32_t>(next_offset_ - options_.base_offset);
   const size_t length = 1 + varlong_size(timestamp_delta) + varint_size(offset_delta) + content_bytes(record);
   return buffer_.size() + varint_size(static_cast<int32_t>(length)) + length;

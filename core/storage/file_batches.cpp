@@ -69,9 +69,12 @@ Result<bool> FileBatches::next() {
   const int8_t magic = static_cast<int8_t>(bytes[BatchLayout::magic]);
   if (magic < 0 || magic > 2) return corrupt(position_, "unknown magic");
   if (magic == 2 && size < kBatchHeaderBytes) return corrupt(position_, "batch shorter than its header");
+  const auto base_offset = load_be<int64_t>(bytes.data());
+  // The checksum does not cover it.
+  if (base_offset < 0 || base_offset >= INT64_MAX - INT32_MAX) return corrupt(position_, "impossible offset");
   if (size > left) return false;
   if (bytes.size() < std::min<uint64_t>(size, kBatchHeaderBytes)) return false;
-  header_ = {position_, size, load_be<int64_t>(bytes.data()), 0, kNoTimestamp, kNoLeaderEpoch, magic};
+  header_ = {position_, size, base_offset, 0, kNoTimestamp, kNoLeaderEpoch, magic};
   header_.last_offset = header_.base_offset;
   if (magic == 2) {
     const BatchView batch(bytes);

@@ -90,9 +90,10 @@ Result<void> LogLoader::load() {
   int64_t end_offset = log_.active()->base_offset();
   if (clean_) {
     auto next_offset = log_.active()->read_next_offset();
-    if (next_offset.ok()) {
+    const int64_t least = end_offset + (log_.active()->size_bytes() > 0 ? 1 : 0);
+    if (next_offset.ok() && *next_offset >= least) {
       end_offset = *next_offset;
-    } else if (next_offset.error().code == ErrorCode::CORRUPT_MESSAGE) {
+    } else if (next_offset.ok() || next_offset.error().code == ErrorCode::CORRUPT_MESSAGE) {
       clean_ = false;  // closed in order, and yet damaged
       options_.recovery_point = log_.active()->base_offset();
     } else {

@@ -221,6 +221,22 @@ TEST(Log, RecoveryCutsAMarkerThatCannotBeRead) {
   });
 }
 
+TEST(Log, RecoveryCutsABatchThatBeginsWithinTheOneBeforeIt) {
+  on_node(1, [](Env& env) {
+    Fixture f(env);
+    f.open();
+    ASSERT_TRUE(f.append({.records = 3}).ok());
+    ASSERT_TRUE(f.append({.records = 3}).ok());
+    f.log->abandon();
+    const std::string path = "d/orders-0/00000000000000000000.log";
+    ByteBuffer bytes = read_file(env.disk, path).value();
+    bytes[bytes.size() / 2 + 7] = 2;  // the base offset, which no checksum covers
+    ASSERT_TRUE(write_file_atomically(env.disk, path, bytes).ok());
+    ASSERT_NE(f.open(), nullptr);
+    EXPECT_EQ(f.log->log_end_offset(), 3);
+  });
+}
+
 // Bit rot in an index of a log that was closed in order: what it says of things to come is no obstacle to them.
 TEST(Log, GoesOnBehindDamagedIndexes) {
   on_node(1, [](Env& env) {

@@ -221,7 +221,7 @@ Result<uint64_t> Segment::rebuild(BatchVisitor& visitor, int64_t index_interval_
     if (!more.ok() && more.error().code == ErrorCode::KAFKA_STORAGE_ERROR) return fail(more.error());
     if (!more.ok() || !*more) break;
     const BatchHeader header = batches.header();
-    if (header.base_offset < base_offset_ || header.last_offset <= last_offset) break;
+    if (header.base_offset <= last_offset || header.last_offset < header.base_offset) break;
     TRY_ASSIGN(const Bytes whole, batches.whole());
     if (!checksum_matches(whole)) break;
     if (header.last_offset - base_offset_ > std::numeric_limits<int32_t>::max()) {

@@ -280,7 +280,7 @@ class BrokerTarget final : public FuzzTarget {
     bounds.allocation_mib = 192;  // a stream of zstd may ask for a window of 128
     bounds.memory_mib = 2048;
     bounds.seconds = 30;
-    bounds.smoke_mutations = 12;
+    bounds.smoke_mutations = 60;
     return bounds;
   }
 
