@@ -230,10 +230,14 @@ def slow_readers(broker):
     batch = struct.pack(">qiib", 0, len(tail) + 9, -1, 2) + struct.pack(">I", crc32c(tail)) + tail
     produce = struct.pack(">hhii", -1, 1, 30000, 1) + topic + struct.pack(">iii", 1, 0, len(batch)) + batch
     with broker.connect() as peer:
-        for _ in range(8):
+        def produced():
             answer = call(peer, request(0, 3, produce))
-            if answer is None or struct.unpack(">h", answer[22:24])[0] != 0:
-                fail(f"cannot produce: {answer!r}")
+            return answer is not None and struct.unpack(">h", answer[22:24])[0] == 0
+
+        until("the shard of this connection has heard of the topic", produced)
+        for _ in range(7):
+            if not produced():
+                fail("cannot produce")
     fetch = request(1, 4, struct.pack(">iiiibi", -1, 0, 1, 50 << 20, 0, 1) + topic +
                     struct.pack(">iiqi", 1, 0, 0, 4 << 20))
     before = broker.resident_kib()
