@@ -91,7 +91,8 @@ AppendResult ReplicaManager::append_one(AppendItem& item, int16_t acks, storage:
   }
   Partition& partition = **found;
   const MutableBytes records = item.frame.writable().subspan(item.offset, item.size_bytes);
-  if (origin == storage::AppendOrigin::client && env_.buggify(Site::produce_refused, 40)) {
+  if (origin == storage::AppendOrigin::client && partition.is_leader() &&
+      env_.buggify(Site::produce_refused, 40)) {
     result.error = acks == -1 ? ErrorCode::NOT_ENOUGH_REPLICAS : ErrorCode::KAFKA_STORAGE_ERROR;
     return result;
   }

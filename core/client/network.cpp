@@ -113,6 +113,8 @@ void ClientNetwork::open(int32_t id) {
                                  config_.socket_connection_setup_timeout_max_ms};
   rpc::RpcClientConfig rpc_config;
   rpc_config.client_id = config_.client_id;
+  // A request like any other: only the connection itself has longer, the more often it has failed.
+  rpc_config.versions_timeout = milliseconds(config_.request_timeout_ms);
   const uint64_t setup_draw = jitter_dice_.next();
   const Deadline deadline = env_.after(setup.after(nodes_[id].failures, setup_draw));
   auto opened = rpc::RpcConnection::open(env_, endpoint, rpc_config, deadline);

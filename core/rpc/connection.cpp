@@ -42,6 +42,7 @@ Result<std::unique_ptr<RpcConnection>> RpcConnection::open(const Env& env, const
     return fail(std::move(error));
   }
   auto rpc = std::make_unique<RpcConnection>(env, std::move(connection).value(), config);
+  if (config.versions_timeout) deadline = env.after(*config.versions_timeout);
   if (config.ask_versions) TRY(rpc->ask_versions(config, deadline));
   return rpc;
 }

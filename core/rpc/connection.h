@@ -20,6 +20,8 @@ struct RpcClientConfig {
   std::string_view software_version = "0.1";
   bool ask_versions = true;  // false: the server speaks our newest versions (the quorum's own voters)
   uint32_t max_response_bytes = 512 * 1024 * 1024;
+  // Of the question for versions, from when it is asked; none: open()'s deadline.
+  std::optional<Duration> versions_timeout = std::nullopt;
 };
 
 // Takes one reply, or why there is none. Called once, by a fiber of the connection or one that calls; must

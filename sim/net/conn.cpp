@@ -78,6 +78,11 @@ void Conn::orphan(size_t side) {
 }
 
 void Conn::power_lost(size_t side) {
+  if (side == 1 && hello_ != Hello::open) {
+    // Nothing came from it yet. The client goes on asking, and when it is back it answers.
+    ends_[1].closed = true;
+    return;
+  }
   out(side).drop();
   in(side).discard();
   ends_[side].closed = true;

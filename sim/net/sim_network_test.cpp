@@ -161,6 +161,25 @@ TEST_F(SimNetworkTest, APowerLossLeavesAConnectionHalfOpen) {
   EXPECT_EQ(connections, 2);
 }
 
+TEST_F(SimNetworkTest, WhoeverAsksWhileAMachineHasNoPowerIsHeardAndAnsweredLater) {
+  client([&](Env& env) {
+    block_both(true);
+    world.world().later(1, [&] { server->power_loss(); });
+    world.world().later(
+        2, [&] { server->start(FunctionProcess::factory([this](Env& again) { serve(again); })); });
+    world.world().later(3, [&] { block_both(false); });
+    const IoResult<ConnectionRef> connection = dial(env);  // asked before the machine had lost it
+    ASSERT_TRUE(connection.ok());
+    env.sleep(seconds(1));
+    world.world().later(4, [&] { server->crash(); });
+    uint8_t byte[1];
+    const IoResult<size_t> n = (*connection)->read_some(byte, env.after(seconds(5)));
+    ASSERT_TRUE(n.ok());
+    EXPECT_EQ(*n, 0U);
+  });
+  world.run(seconds(200));
+}
+
 TEST_F(SimNetworkTest, TheKernelOfACrashedProcessEndsItsConnections) {
   client([&](Env& env) {
     const ConnectionRef connection = *dial(env);
