@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/base/sanitizers.h"
 #include "fuzz/target.h"
 
 namespace ksim::fuzz {
@@ -26,6 +27,12 @@ constexpr Named kTargets[] = {{"wire", make_wire_target},
 class Smoke : public testing::TestWithParam<Named> {};
 INSTANTIATE_TEST_SUITE_P(Targets, Smoke, testing::ValuesIn(kTargets),
                          [](const testing::TestParamInfo<Named>& target) { return target.param.name; });
+
+#ifdef KSIM_ADDRESS_SANITIZER
+constexpr uint64_t kSlower = 5;  // scripts/fuzz has the time for more
+#else
+constexpr uint64_t kSlower = 1;
+#endif
 
 // False: a find, which is told.
 bool holds(FuzzTarget& target, const ByteBuffer& input, uint64_t number) {
@@ -50,7 +57,7 @@ TEST_P(Smoke, HoldsWhateverItIsFed) {
     EXPECT_LE(input.size(), bounds.input_bytes) << number;
     ASSERT_TRUE(holds(*target, input, number++));
   }
-  for (uint64_t i = 0; i < bounds.smoke_mutations; ++i) {
+  for (uint64_t i = 0; i < bounds.smoke_mutations / kSlower; ++i) {
     Mutation mutation(i);
     ByteBuffer input = inputs[i % inputs.size()];
     for (uint64_t changes = 1 + i % 4; changes > 0; --changes) target->mutate(input, bounds.input_bytes, mutation);

@@ -252,7 +252,7 @@ class Storm {
         clerk.name = fmt::format("clerk-{}", i);
         clerk.interval = draws.duration(milliseconds(30), milliseconds(200));
         clerk.parameters = {{"topics", draws.of(Words{"1", "2"})},
-                            {"replication", std::to_string(draws.count(static_cast<uint64_t>(brokers_)))},
+                            {"replication", std::to_string(draws.count(static_cast<uint32_t>(brokers_)))},
                             {"patience", draws.of(Words{"3ms", "40ms", "500ms"})}};
         plan_.workloads.push_back(std::move(clerk));
       }
