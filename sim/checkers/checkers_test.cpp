@@ -157,6 +157,22 @@ TEST_F(Story, R4LetsARecordWaitInAConsumer) {
   EXPECT_FALSE(cried("R4"));
 }
 
+// So may the end that a leader tells which was replaced by one, and has not heard of it.
+TEST_F(Story, R4LetsAReplacedLeaderTellItsOldEnd) {
+  view.promise("orders", {3, 2, true});
+  lead(1, 0, {1});
+  const std::vector<int32_t> isr = {3};
+  emit(2, PartitionChanged{"orders", kTopic, 0, 3, 1, 1, isr, {}, true});
+  emit(3, BecameLeader{"orders", kTopic, 0, 1, 0, 0, isr});
+  latest(5);  // of node 1
+  latest(4);
+  EXPECT_FALSE(cried("R4"));
+  emit(1, BecameFollower{"orders", kTopic, 0, 3, 1, 0});
+  latest(4);
+  latest(3);
+  EXPECT_TRUE(cried("R4"));
+}
+
 TEST_F(Story, R4CriesAfterAConsumedRecordToo) {
   view.promise("orders", {3, 2, true});
   lead(1, 0, {1});

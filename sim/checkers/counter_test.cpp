@@ -1,7 +1,8 @@
 // Stories of the counter: X1. A test of this kind belongs to every checker, to show that it can cry.
 
-#include "sim/checkers/test_story.h"
 #include "sim/workloads/counter.h"
+
+#include "sim/checkers/test_story.h"
 
 namespace ksim::sim {
 namespace {

@@ -186,8 +186,8 @@ class QuorumClock {
     return next == commits_.begin() ? 0 : std::prev(next)->second;
   }
 
-  // What a controller that answers within this time knows at the least. One that was replaced and has not heard
-  // of it answers what it can without its log: as things were when its successor was elected.
+  // What a controller that answers within this time knows at the least. One that was replaced and has not
+  // heard of it answers what it can without its log: as things were when its successor was elected.
   int64_t known_at_least(Instant invoked, Instant completed) const {
     int64_t least = end_at(invoked);
     for (const Reign& reign : reigns_) {
@@ -270,13 +270,16 @@ class TopicCallsLinearize final : public Checker {
     for (const auto& [topic, versions] : log_.all()) {
       const auto calls = calls_.find(topic);
       if (calls == calls_.end()) continue;  // nobody has told of it
-      int64_t created_to = -1;  // the end of the records of a creation, which brings configuration and partitions
+      int64_t created_to =
+          -1;  // the end of the records of a creation, which brings configuration and partitions
       for (const Version& version : versions) {
-        if (version.change == Kind::create || (version.change != Kind::remove && version.offset == created_to))
+        if (version.change == Kind::create ||
+            (version.change != Kind::remove && version.offset == created_to))
           created_to = version.offset + 1;
         if (version.change != Kind::create && version.offset + 1 == created_to) continue;
         if (!asked_for(calls->second, version))
-          cry(at, topic, fmt::format("{} at offset {}, and nobody had asked", words(version), version.offset));
+          cry(at, topic,
+              fmt::format("{} at offset {}, and nobody had asked", words(version), version.offset));
       }
     }
   }
@@ -295,9 +298,11 @@ class TopicCallsLinearize final : public Checker {
     }
   }
   static std::string words(const TopicCall& call) {
-    std::string what = fmt::format("{} of {} through broker {}", to_string(call.kind), call.client, call.broker);
+    std::string what =
+        fmt::format("{} of {} through broker {}", to_string(call.kind), call.client, call.broker);
     if (call.kind == Kind::grow) what += fmt::format(" to {}", call.partitions);
-    if (call.kind == Kind::configure) what += fmt::format(" {}={}", call.key, call.value.value_or("(default)"));
+    if (call.kind == Kind::configure)
+      what += fmt::format(" {}={}", call.key, call.value.value_or("(default)"));
     return what;
   }
 
@@ -330,14 +335,15 @@ class TopicCallsLinearize final : public Checker {
   void judge_success(const TopicCall& call) {
     const auto wrong = [&](const std::string& what) {
       const Window window = written_in(call);
-      cry(now_, call.topic, fmt::format("{} was acknowledged; {} between the offsets {} and {} of the metadata log",
-                                        words(call), what, window.from, window.to));
+      cry(now_, call.topic,
+          fmt::format("{} was acknowledged; {} between the offsets {} and {} of the metadata log",
+                      words(call), what, window.from, window.to));
     };
     Version* change = nullptr;
     if (call.kind == Kind::create) {
-      change = find_change(call, [&](const Version& v) { return v.change == Kind::create && v.id == call.id; });
-      if (change == nullptr)
-        return wrong(fmt::format("nobody creates {} for it", call.id.to_string()));
+      change =
+          find_change(call, [&](const Version& v) { return v.change == Kind::create && v.id == call.id; });
+      if (change == nullptr) return wrong(fmt::format("nobody creates {} for it", call.id.to_string()));
       const bool as_asked = log_.ever(call.topic, written_in(call), [&](const Version& v) {
         if (v.id != call.id || v.partitions != call.partitions) return false;
         const auto config = v.configs.find(call.key);
@@ -348,22 +354,20 @@ class TopicCallsLinearize final : public Checker {
       change = find_change(call, [&](const Version& v) {
         return v.change == Kind::remove && log_.state(call.topic, v.offset).id == call.id;
       });
-      if (change == nullptr)
-        return wrong(fmt::format("nobody deletes {} for it", call.id.to_string()));
+      if (change == nullptr) return wrong(fmt::format("nobody deletes {} for it", call.id.to_string()));
     } else if (call.kind == Kind::grow) {
-      change = find_change(call, [&](const Version& v) {
-        return v.change == Kind::grow && v.partitions == call.partitions;
-      });
+      change = find_change(
+          call, [&](const Version& v) { return v.change == Kind::grow && v.partitions == call.partitions; });
       if (change == nullptr) return wrong("nobody creates that partition for it");
     } else {
       // Without a change where it is so already.
-      const bool so = log_.ever(call.topic, {clock_.known_at_least(call.invoked, call.completed), written_in(call).to},
-                                [&](const Version& v) {
-                                  const auto config = v.configs.find(call.key);
-                                  return v.exists() && (config == v.configs.end()
-                                                            ? !call.value
-                                                            : call.value && config->second == *call.value);
-                                });
+      const bool so = log_.ever(
+          call.topic, {clock_.known_at_least(call.invoked, call.completed), written_in(call).to},
+          [&](const Version& v) {
+            const auto config = v.configs.find(call.key);
+            return v.exists() &&
+                   (config == v.configs.end() ? !call.value : call.value && config->second == *call.value);
+          });
       if (!so) wrong("it is never so");
       return;
     }
@@ -375,8 +379,9 @@ class TopicCallsLinearize final : public Checker {
     const auto absent = [](const Version& v) { return !v.exists(); };
     const auto present = [](const Version& v) { return v.exists(); };
     const auto wrong = [&](std::string_view what) {
-      cry(now_, call.topic, fmt::format("{} was answered with {}; {} from offset {} of the metadata log to {}",
-                                        words(call), to_string(call.error), what, window.from, window.to));
+      cry(now_, call.topic,
+          fmt::format("{} was answered with {}; {} from offset {} of the metadata log to {}", words(call),
+                      to_string(call.error), what, window.from, window.to));
     };
     switch (call.error) {
       case ErrorCode::TOPIC_ALREADY_EXISTS:
@@ -391,7 +396,8 @@ class TopicCallsLinearize final : public Checker {
         break;
       case ErrorCode::INVALID_REPLICATION_FACTOR:  // it has passed what is asked before that
         if (call.kind == Kind::create && !log_.ever(call.topic, window, absent)) wrong("the topic was there");
-        if (call.kind == Kind::grow && !log_.ever(call.topic, window, present)) wrong("there was no such topic");
+        if (call.kind == Kind::grow && !log_.ever(call.topic, window, present))
+          wrong("there was no such topic");
         break;
       default:
         break;
@@ -417,13 +423,14 @@ class TopicCallsLinearize final : public Checker {
     std::string saw;
     for (const TopicSeen& seen : call.seen)
       saw += fmt::format("{}{} {}", saw.empty() ? "" : ", ", seen.name,
-                         seen.id.is_zero() ? "absent"
-                                           : fmt::format("as {} with {} partitions", seen.id.to_string(),
-                                                         seen.partitions));
+                         seen.id.is_zero()
+                             ? "absent"
+                             : fmt::format("as {} with {} partitions", seen.id.to_string(), seen.partitions));
     cry(now_, fmt::format("broker {}", call.broker),
-        fmt::format("{} was shown {}: that is no metadata which this broker has published, or older than what it "
-                    "showed on the same connection (offset {})",
-                    call.client, saw, floor));
+        fmt::format(
+            "{} was shown {}: that is no metadata which this broker has published, or older than what it "
+            "showed on the same connection (offset {})",
+            call.client, saw, floor));
   }
 
   struct Publication {

@@ -17,8 +17,7 @@ class LatestNeverBack final : public Checker {
   std::string_view code() const override { return "R4"; }
   std::string_view text() const override {
     return "ListOffsets(latest) and the end of what was served never step back without an unclean election, "
-           "and a "
-           "lookup by time finds the first record that is not older";
+           "and a lookup by time finds the first record that is not older";
   }
 
   void on_consumed(const Consumed& record) override {
@@ -42,7 +41,9 @@ class LatestNeverBack final : public Checker {
       }
       list.clear();  // from here on this is what must not step back
     }
-    seen(answer.client, answer.partition, {answer.completed, answer.invoked, -1, answer.offset});
+    // Of which epoch it is nobody says: a leader that was replaced and does not know it yet may have told it.
+    const Instant since = view_.oldest_reign(answer.partition, answer.invoked);
+    seen(answer.client, answer.partition, {answer.completed, since, -1, answer.offset});
   }
 
   void on_time_lookup(const TimeLookup& lookup) override {
@@ -100,7 +101,7 @@ class LatestNeverBack final : public Checker {
   };
   void seen(uint32_t client, PartitionId id, const Seen& now) {
     auto& list = seen_[{client, id}];
-    if (list.empty() || now.end > list.back().end) list.push_back(now);
+    if (list.empty() || now.end >= list.back().end) list.push_back(now);
   }
   // Of each reader, who goes forward in leader epochs (K2): a leader that has been replaced and does not know
   // it yet may tell another reader its older end. Ascending in both.

@@ -1,5 +1,5 @@
-// R6: every member of the ISR or ELR that the controller has recorded holds all committed records. Who joins an
-// ISR is active (KIP-841).
+// R6: every member of the ISR or ELR that the controller has recorded holds all committed records. Who joins
+// an ISR is active (KIP-841).
 
 #include <algorithm>
 #include <utility>
@@ -47,12 +47,13 @@ class IsrHoldsCommitted final : public Checker {
   }
 
  private:
-  // One that is fenced or in controlled shutdown leaves every ISR that has another member, and comes into none
-  // until it is active again.
+  // One that is fenced or in controlled shutdown leaves every ISR that has another member, and comes into
+  // none until it is active again.
   void check_joined(const NodeEvent& note, const MetadataPublished& published) {
     const MetadataImageRef image = *published.image;
     const MetadataImageRef before = std::exchange(published_, image);
-    if (std::exchange(publisher_, {note.node, note.incarnation}) != std::pair(note.node, note.incarnation)) return;
+    if (std::exchange(publisher_, {note.node, note.incarnation}) != std::pair(note.node, note.incarnation))
+      return;
     using Topics = PersistentMap<Uuid, TopicRef>;
     using Partitions = PersistentMap<int32_t, PartitionRef>;
     Topics::differences(

@@ -14,7 +14,8 @@ class CounterCounts final : public Checker {
   using Checker::Checker;
   std::string_view code() const override { return "X1"; }
   std::string_view text() const override {
-    return "a counter never shows more than was added, one reader never less than before, and in the end all of it";
+    return "a counter never shows more than was added, one reader never less than before, and in the end all "
+           "of it";
   }
 
   void on_own_fact(const std::any& fact) override {
@@ -28,8 +29,9 @@ class CounterCounts final : public Checker {
       for (const auto& [number, add] : adds) {
         if (add.outcome != Outcome::ok || loss_permitted(partition, add)) continue;
         if (truth != nullptr && add.offset < truth->committed_end()) continue;
-        cry(at, name(partition), fmt::format("an add was acknowledged at {}, and the counter ends at {}", add.offset,
-                                             truth == nullptr ? 0 : truth->committed_end()));
+        cry(at, name(partition),
+            fmt::format("an add was acknowledged at {}, and the counter ends at {}", add.offset,
+                        truth == nullptr ? 0 : truth->committed_end()));
       }
     }
   }
@@ -49,7 +51,8 @@ class CounterCounts final : public Checker {
       lossy = lossy || (add.outcome == Outcome::ok && loss_permitted(read.partition, add));
     }
     if (read.value > most)
-      cry(read.completed, name(read.partition), fmt::format("{} were added, and it shows {}", most, read.value));
+      cry(read.completed, name(read.partition),
+          fmt::format("{} were added, and it shows {}", most, read.value));
     int64_t& before = shown_[{read.partition, read.reader}];
     if (read.value < before && !lossy)
       cry(read.completed, name(read.partition),

@@ -579,6 +579,16 @@ bool ClusterView::may_be_gone(PartitionId id, int64_t from, int64_t to, Instant 
   return false;
 }
 
+Instant ClusterView::oldest_reign(PartitionId id, Instant at) const {
+  const PartitionTruth* truth = partition(id);
+  Instant oldest = at;
+  if (truth == nullptr) return oldest;
+  for (const Reign& reign : truth->reigns) {
+    if (reign.from <= at && (!reign.until || *reign.until >= at)) oldest = std::min(oldest, reign.from);
+  }
+  return oldest;
+}
+
 const TruthBatch* ClusterView::first_missing(PartitionId id, int32_t node) const {
   const PartitionTruth* truth = partition(id);
   if (truth == nullptr || truth->committed.empty()) return nullptr;

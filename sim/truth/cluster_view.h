@@ -175,6 +175,9 @@ class ClusterView {
   // The same of a record whose batch nobody knows, for what has happened since: since it was sent. With
   // acks=1 for what became of the leader.
   bool loss_permitted(PartitionId id, int64_t offset, int32_t acks, Instant since) const;
+  // When the first of those began to lead who led at that time, or believed to: what was told then may be of
+  // its day.
+  Instant oldest_reign(PartitionId id, Instant at) const;
   // How many brokers led the partition since then, or believed to.
   size_t leaders_since(PartitionId id, Instant since) const;
   // True if records that a reader had seen in [from, to) may be gone, which it came to know at `since`, the
