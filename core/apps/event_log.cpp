@@ -56,39 +56,6 @@ std::string timestamp() {
 
 }  // namespace
 
-LogLevel event_level(const Event& event) {
-  if (const auto* line = std::get_if<LogLine>(&event)) return static_cast<LogLevel>(line->level);
-  if (std::holds_alternative<LogDirFailed>(event)) return LogLevel::error;
-  if (std::holds_alternative<LogAppended>(event) || std::holds_alternative<HighWatermarkChanged>(event) ||
-      std::holds_alternative<RaftHighWatermarkAdvanced>(event) ||
-      std::holds_alternative<CheckpointWritten>(event) || std::holds_alternative<MetadataPublished>(event)) {
-    return LogLevel::debug;
-  }
-  return LogLevel::info;
-}
-
-std::string_view event_module(const Event& event) {
-  if (const auto* line = std::get_if<LogLine>(&event)) return line->module;
-  struct Prefix {
-    std::string_view of;
-    std::string_view module;
-  };
-  static constexpr std::array<Prefix, 9> kPrefixes{{{"log.", "storage"},
-                                                    {"log_dir.", "storage"},
-                                                    {"raft.", "raft"},
-                                                    {"controller.", "controller"},
-                                                    {"partition.", "controller"},
-                                                    {"broker.state", "broker"},
-                                                    {"broker.", "controller"},
-                                                    {"replica.", "replica"},
-                                                    {"isr.", "replica"}}};
-  const std::string_view name = event_name(event);
-  for (const Prefix& prefix : kPrefixes) {
-    if (name.substr(0, prefix.of.size()) == prefix.of) return prefix.module;
-  }
-  return "kbroker";
-}
-
 std::string event_text(const Event& event) {
   if (const auto* line = std::get_if<LogLine>(&event)) return fmt::format("{} {}", line->module, line->text);
   std::string text = fmt::format("{} {}", event_module(event), event_name(event));

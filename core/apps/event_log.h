@@ -4,7 +4,7 @@
 #include <string>
 
 #include "core/apps/log_levels.h"
-#include "core/base/events.h"
+#include "core/base/event_level.h"
 
 namespace ksim {
 
@@ -36,7 +36,5 @@ class EventLog final : public Events {
 
 // Without time and level; for tests.
 std::string event_text(const Event& event);
-LogLevel event_level(const Event& event);
-std::string_view event_module(const Event& event);
 
 }  // namespace ksim

@@ -6,11 +6,10 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/event_level.h"
 #include "core/base/result.h"
 
 namespace ksim {
-
-enum class LogLevel : int8_t { debug = 0, info = 1, warn = 2, error = 3 };
 
 // What is logged, by module.
 class LogLevels {

@@ -69,7 +69,7 @@ Result<ReplayOptions> options_of(const host::ReplayCommand& command, const Plan&
   }
   options.state = command.print.empty();
   for (const std::string& what : command.print) {
-    if (what == "log" && command.logs.empty()) options.follow.push_back({"all", "", Level::info});
+    if (what == "log" && command.logs.empty()) options.follow.push_back({"all", "", LogLevel::info});
     if (what == "messages") options.messages = true;
     if (what == "state") options.state = true;
   }
@@ -86,7 +86,7 @@ struct Told {
 Told told_by(const Plan& plan, RunMemory& memory) {
   Told told;
   ReplayOptions options;
-  options.follow.push_back({"all", "", Level::debug});
+  options.follow.push_back({"all", "", LogLevel::debug});
   options.messages = true;
   options.state = false;
   options.last = 0;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "core/base/events.h"
 #include "core/base/units.h"
@@ -16,5 +17,20 @@ struct NodeEvent {
 };
 
 enum class NodeFault : uint8_t { crashed, power_lost, wiped, stopped, started };
+inline std::string_view to_string(NodeFault fault) {
+  switch (fault) {
+    case NodeFault::crashed:
+      return "crashed";
+    case NodeFault::power_lost:
+      return "power_lost";
+    case NodeFault::wiped:
+      return "wiped";
+    case NodeFault::stopped:
+      return "stopped";
+    case NodeFault::started:
+      return "started";
+  }
+  return "?";
+}
 
 }  // namespace ksim::sim

@@ -64,22 +64,6 @@ std::optional<int64_t> offset_or_null(int64_t offset) {
   return offset < 0 ? std::nullopt : std::optional(offset);
 }
 
-std::string_view to_string(NodeFault fault) {
-  switch (fault) {
-    case NodeFault::crashed:
-      return "crashed";
-    case NodeFault::power_lost:
-      return "power_lost";
-    case NodeFault::wiped:
-      return "wiped";
-    case NodeFault::stopped:
-      return "stopped";
-    case NodeFault::started:
-      return "started";
-  }
-  return "?";
-}
-
 }  // namespace
 
 std::string join_ids(std::span<const int32_t> ids) {

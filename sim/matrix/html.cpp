@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "sim/matrix/render.h"
+#include "sim/report/page.h"
 
 namespace ksim::sim {
 namespace {
@@ -38,29 +39,6 @@ body:has(section:target) { padding-bottom: 62vh; }
 pre { overflow-x: auto; white-space: pre-wrap; background: var(--none); padding: .5rem .7rem; border-radius: 3px; margin: .4rem 0; }
 )css";
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out.push_back(c);
-    }
-  }
-  return out;
-}
-
 double rate_percent(const CellResult& result) {
   return result.runs.empty()
              ? 0
@@ -88,22 +66,22 @@ std::string section(const Matrix& matrix, size_t cell) {
   if (!result.worst) return {};
   const Expected wanted = expected(matrix.cells()[cell]);
   std::string out = fmt::format("<section id=c{}><a class=close href=\"#top\">close</a><h2>{}</h2>\n", cell,
-                                escaped(name_of(matrix, cell)));
+                                html_text(name_of(matrix, cell)));
   if (const std::string wrong = matrix.contradiction(cell); !wrong.empty())
-    out += fmt::format("<p><b>Contradicts the contract:</b> {}</p>\n", escaped(wrong));
+    out += fmt::format("<p><b>Contradicts the contract:</b> {}</p>\n", html_text(wrong));
   const Interval interval = result.loss_rate();
   out += fmt::format(
       "<p>By the contract {}: {}.<br>{} runs, {} lose records ({}, 95% between {} and {}); {} acknowledged, "
       "{} "
       "lost, {} of them permitted; {} duplicated, {} reordered; writes to a partition waited {} in a "
       "run.</p>\n",
-      to_string(wanted.promise), escaped(wanted.why), result.runs.size(), result.lossy,
-      escaped(percent(rate_percent(result) / 100)), escaped(percent(interval.from)),
-      escaped(percent(interval.to)), result.acknowledged, result.lost, result.permitted, result.duplicated,
+      to_string(wanted.promise), html_text(wanted.why), result.runs.size(), result.lossy,
+      html_text(percent(rate_percent(result) / 100)), html_text(percent(interval.from)),
+      html_text(percent(interval.to)), result.acknowledged, result.lost, result.permitted, result.duplicated,
       result.reordered, waited(result));
   out += fmt::format("<p>The worst run, seed {}:</p>\n<pre>{}</pre>\n", *result.worst,
-                     escaped(matrix.witness(cell)));
-  if (!result.story.empty()) out += "<pre>" + escaped(result.story) + "</pre>\n";
+                     html_text(matrix.witness(cell)));
+  if (!result.story.empty()) out += "<pre>" + html_text(result.story) + "</pre>\n";
   return out + "</section>\n";
 }
 
@@ -128,7 +106,7 @@ std::string render_matrix_html(const Matrix& matrix) {
       "beyond the fault budget of the settings</span><span class=within>lost within the budget: against the "
       "contract</span><span class=unavailable>no writes: nothing was acknowledged</span></p>\n";
   out += "<div class=wide><table><thead><tr>";
-  for (const std::string& name : names) out += "<th>" + escaped(name);
+  for (const std::string& name : names) out += "<th>" + html_text(name);
   for (const MatrixFault fault : faults) {
     std::string name(to_string(fault));
     std::replace(name.begin(), name.end(), '_', ' ');
@@ -137,13 +115,13 @@ std::string render_matrix_html(const Matrix& matrix) {
   out += "</thead>\n<tbody>\n";
   for (size_t row = 0; row < matrix.cells().size(); row += faults.size()) {
     out += "<tr>";
-    for (const std::string& name : names) out += "<th>" + escaped(value_of(matrix.cells()[row], name));
+    for (const std::string& name : names) out += "<th>" + html_text(value_of(matrix.cells()[row], name));
     for (size_t f = 0; f < faults.size(); ++f) out += square(matrix, row + f);
     out += "\n";
   }
   out += "</tbody></table></div>\n";
   for (const std::string& line : contradictions(matrix))
-    out += "<p><b>Contradiction:</b> " + escaped(line) + "</p>\n";
+    out += "<p><b>Contradiction:</b> " + html_text(line) + "</p>\n";
   for (size_t cell = 0; cell < matrix.cells().size(); ++cell) out += section(matrix, cell);
   return out;
 }

@@ -12,17 +12,6 @@ namespace ksim::sim {
 namespace {
 
 constexpr std::array<std::string_view, 4> kLevels{"debug", "info", "warn", "error"};
-// By the first part of an event's name.
-constexpr std::pair<std::string_view, std::string_view> kComponents[] = {{"log.", "storage"},
-                                                                         {"log_dir.", "storage"},
-                                                                         {"raft.", "raft"},
-                                                                         {"metadata.", "metadata"},
-                                                                         {"controller.", "controller"},
-                                                                         {"partition.", "controller"},
-                                                                         {"broker.state_changed", "broker"},
-                                                                         {"broker.", "controller"},
-                                                                         {"replica.", "replica"},
-                                                                         {"isr.", "replica"}};
 constexpr std::array<std::string_view, 5> kSubjects{"topic", "topic_id", "partition", "log", "directory"};
 
 struct Fields {
@@ -44,27 +33,7 @@ Failure<Error> no_follow(std::string what) { return fail(ErrorCode::INVALID_REQU
 
 }  // namespace
 
-std::string_view level_name(Level level) { return kLevels[static_cast<size_t>(level)]; }
-
-Level level_of(const Event& event) {
-  if (const auto* line = std::get_if<LogLine>(&event))
-    return static_cast<Level>(std::clamp(line->level, 0, 3));
-  if (std::holds_alternative<LogDirFailed>(event)) return Level::error;
-  const bool frequent =
-      std::holds_alternative<LogAppended>(event) || std::holds_alternative<HighWatermarkChanged>(event) ||
-      std::holds_alternative<RaftHighWatermarkAdvanced>(event) ||
-      std::holds_alternative<CheckpointWritten>(event) || std::holds_alternative<MetadataPublished>(event);
-  return frequent ? Level::debug : Level::info;
-}
-
-std::string_view component_of(const Event& event) {
-  if (const auto* line = std::get_if<LogLine>(&event)) return line->module;
-  const std::string_view name = event_name(event);
-  for (const auto& [prefix, component] : kComponents) {
-    if (name.starts_with(prefix)) return component;
-  }
-  return "node";
-}
+std::string_view level_name(LogLevel level) { return kLevels[static_cast<size_t>(level)]; }
 
 std::string fields_of(const Event& event) {
   if (const auto* line = std::get_if<LogLine>(&event)) return std::string(line->text);
@@ -80,7 +49,7 @@ Result<Follow> parse_follow(std::string_view text, const std::vector<std::string
     const auto found = std::find(kLevels.begin(), kLevels.end(), level);
     if (found == kLevels.end())
       return no_follow(fmt::format("level \"{}\": there are debug, info, warn and error", level));
-    follow.level = static_cast<Level>(found - kLevels.begin());
+    follow.level = static_cast<LogLevel>(found - kLevels.begin());
     text = text.substr(0, equals);
   }
   const size_t colon = text.find(':');

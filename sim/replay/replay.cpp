@@ -11,22 +11,6 @@ using Json = nlohmann::ordered_json;
 
 double in_seconds(Instant at) { return static_cast<double>(at.ns) / 1e9; }
 
-std::string_view word_of(NodeFault what) {
-  switch (what) {
-    case NodeFault::crashed:
-      return "crashed";
-    case NodeFault::power_lost:
-      return "power_lost";
-    case NodeFault::wiped:
-      return "wiped";
-    case NodeFault::stopped:
-      return "stopped";
-    case NodeFault::started:
-      return "started";
-  }
-  return "?";
-}
-
 }  // namespace
 
 Replay::Replay(ReplayOptions options, std::map<int32_t, std::string> names) : options_(std::move(options)) {
@@ -48,7 +32,7 @@ bool Replay::follows(const Line& line) const {
 void Replay::tell(Line line, bool wanted) {
   if (stopped()) return;
   if (wanted || follows(line)) show(line);
-  if (line.level == Level::debug || options_.last == 0) return;
+  if (line.level == LogLevel::debug || options_.last == 0) return;
   last_.push_back(std::move(line));
   if (last_.size() > options_.last) last_.pop_front();
 }
@@ -85,8 +69,8 @@ void Replay::on_event(const NodeEvent& note) {
   const Line line{note.at,
                   "event",
                   name_of(note.node),
-                  component_of(event),
-                  level_of(event),
+                  event_module(event),
+                  event_level(event),
                   std::string(event_name(event)),
                   event_subject(event, note.node),
                   fields_of(event),
@@ -98,7 +82,7 @@ void Replay::on_event(const NodeEvent& note) {
 void Replay::on_node(int32_t node, NodeFault what, Instant at) {
   if (stopped()) return;
   heard_.on_node(node, what);
-  tell({at, "node", name_of(node), "node", Level::info, fmt::format("node.{}", word_of(what)), {}, {}},
+  tell({at, "node", name_of(node), "node", LogLevel::info, fmt::format("node.{}", to_string(what)), {}, {}},
        false);
 }
 
@@ -108,8 +92,9 @@ void Replay::on_fault(const FaultRow& fault) {
   const std::string_view name = !fault.took_effect ? "fault.missed"
                                 : fault.ended      ? "fault.ended"
                                                    : "fault.began";
-  const Line line{fault.ended.value_or(fault.began), "fault",     {}, "fault", Level::warn, std::string(name),
-                  fault.kind + " " + fault.target,   fault.effect};
+  const Line line{
+      fault.ended.value_or(fault.began), "fault",     {}, "fault", LogLevel::warn, std::string(name),
+      fault.kind + " " + fault.target,   fault.effect};
   // Whoever follows one of the machines wants to know what struck it.
   const std::string targets = ", " + fault.target + ",";
   const bool struck = std::any_of(options_.follow.begin(), options_.follow.end(), [&](const Follow& one) {
@@ -120,14 +105,14 @@ void Replay::on_fault(const FaultRow& fault) {
 
 void Replay::on_mark(Mark mark, const std::string& node, std::string_view subject, Instant at) {
   if (stopped()) return;
-  tell({at, "mark", node, "mark", Level::debug, std::string(mark_name(mark)), std::string(subject), {}},
+  tell({at, "mark", node, "mark", LogLevel::debug, std::string(mark_name(mark)), std::string(subject), {}},
        false);
   if (condition_) stop(at, condition_->on_mark(mark, node, subject));
 }
 
 void Replay::on_predicate(Predicate predicate, int32_t node, std::string_view subject, Instant at) {
   if (stopped()) return;
-  tell({at, "predicate", name_of(node), "predicate", Level::debug, std::string(predicate_name(predicate)),
+  tell({at, "predicate", name_of(node), "predicate", LogLevel::debug, std::string(predicate_name(predicate)),
         std::string(subject), "begins to hold"},
        false);
   if (condition_) stop(at, condition_->on_predicate(predicate, subject));
@@ -141,7 +126,7 @@ void Replay::on_violation(const Violation& violation, const std::vector<std::str
         "violation",
         {},
         "checker",
-        Level::error,
+        LogLevel::error,
         "violation",
         violation.subject,
         violation.checker + ": " + violation.message},
@@ -158,8 +143,9 @@ void Replay::on_op(const OpRow& op) {
   if (op.offset >= 0) detail += fmt::format(" offset={}", op.offset);
   if (op.record != 0) detail += fmt::format(" record={:016x}", op.record);
   const bool well = !op.completed || op.outcome == Outcome::ok;
-  tell({op.completed.value_or(op.invoked), "call", op.client, "client", well ? Level::debug : Level::warn,
-        fmt::format("call.{}", op.kind), op.partition, std::move(detail)},
+  tell({op.completed.value_or(op.invoked), "call", op.client, "client",
+        well ? LogLevel::debug : LogLevel::warn, fmt::format("call.{}", op.kind), op.partition,
+        std::move(detail)},
        false);
 }
 
@@ -173,7 +159,7 @@ void Replay::on_message(const MessageRow& message) {
                   "message",
                   std::string(message.sender),
                   "message",
-                  message.dropped ? Level::info : Level::debug,
+                  message.dropped ? LogLevel::info : LogLevel::debug,
                   std::string(message.api),
                   fmt::format("to {}", message.receiver),
                   std::move(detail)};

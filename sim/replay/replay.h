@@ -56,7 +56,7 @@ class Replay final : public RunWatcher {
     std::string_view kind;  // event, node, fault, mark, predicate, violation, call, message
     std::string machine;
     std::string_view component;
-    Level level = Level::info;
+    LogLevel level = LogLevel::info;
     std::string name;
     std::string subject;
     std::string detail;

@@ -84,11 +84,11 @@ TEST(Conditions, TheFirstStateIsNoChange) {
 TEST(Follows, NameAMachineAComponentAndALevel) {
   const std::vector<std::string> machines{"broker-1", "broker-2"};
   const Follow follow = parse_follow("broker-2:replica=debug", machines).value();
-  EXPECT_TRUE(follow.wants("broker-2", "replica", Level::debug));
-  EXPECT_FALSE(follow.wants("broker-1", "replica", Level::debug));
-  EXPECT_FALSE(follow.wants("broker-2", "raft", Level::error));
-  EXPECT_FALSE(parse_follow("all", machines)->wants("broker-1", "raft", Level::debug));
-  EXPECT_TRUE(parse_follow("all=warn", machines)->wants("broker-1", "raft", Level::error));
+  EXPECT_TRUE(follow.wants("broker-2", "replica", LogLevel::debug));
+  EXPECT_FALSE(follow.wants("broker-1", "replica", LogLevel::debug));
+  EXPECT_FALSE(follow.wants("broker-2", "raft", LogLevel::error));
+  EXPECT_FALSE(parse_follow("all", machines)->wants("broker-1", "raft", LogLevel::debug));
+  EXPECT_TRUE(parse_follow("all=warn", machines)->wants("broker-1", "raft", LogLevel::error));
   for (const char* text : {"", "broker-9", "broker-1=loud", "broker-1:", "broker-1:=debug"})
     EXPECT_FALSE(parse_follow(text, machines).ok()) << text;
 }
@@ -112,7 +112,7 @@ TEST(Replay, IsTheSameRun) {
   RunMemory memory;
   const RunSummary alone = run_plan(plan, {}, memory);
   ReplayOptions options;
-  options.follow.push_back({"all", "", Level::debug});
+  options.follow.push_back({"all", "", LogLevel::debug});
   options.messages = true;
   const Seen seen = replay(std::move(options));
   EXPECT_EQ(seen.summary.digest, alone.digest);
