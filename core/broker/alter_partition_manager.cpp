@@ -8,7 +8,7 @@ namespace {
 constexpr Duration kAlterPartitionRetry = milliseconds(50);
 // Where alter_partition.held and .late are active: long enough for a broker to come back, and for a replica
 // to lag.
-constexpr Duration kHeld = milliseconds(300);
+constexpr Duration kHeld = milliseconds(1500);
 constexpr Duration kLate = milliseconds(1200);
 
 // The request for what is in flight; arrays live in the arena. Topics and partitions in the order of keys.

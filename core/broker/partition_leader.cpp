@@ -7,7 +7,7 @@
 namespace ksim::broker {
 namespace {
 
-constexpr Duration kSlowRead = milliseconds(300);
+constexpr Duration kSlowRead = milliseconds(1500);
 
 Failure<ProduceFailure> refuse(ErrorCode code, std::string message = {}) {
   return {ProduceFailure{code, std::move(message), {}}};

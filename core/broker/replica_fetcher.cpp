@@ -7,7 +7,7 @@
 namespace ksim::broker {
 namespace {
 
-constexpr Duration kLate = milliseconds(150);  // where replica.append_late is active
+constexpr Duration kLate = milliseconds(600);  // where replica.append_late is active
 
 }  // namespace
 

@@ -52,18 +52,24 @@ Result<void> Log::flush_segments(int64_t up_to) {
   if (up_to <= recovery_point_) return {};
   env_.dawdle(Site::log_flush_late, 50, kLate);
   const Segments segments = segments_;
-  bool new_names = false;
-  for (const auto& [base, segment] : segments) {
-    if (base >= up_to) break;
-    new_names = new_names || base >= recovery_point_;
-    if (!segment->needs_sync()) continue;
-    const auto synced = segment == segments.rbegin()->second ? segment->sync_batches() : segment->sync();
-    if (!synced.ok()) return disk_failure(synced.error(), "flushing a segment");
-  }
-  if (new_names) {
-    const auto synced = env_.disk.sync_dir(options_.path);
-    if (!synced.ok()) return disk_failure(synced.error(), "syncing its directory");
-  }
+  const std::shared_ptr<Segment> last = segments.rbegin()->second;
+  do {
+    bool new_names = false;
+    for (const auto& [base, segment] : segments) {
+      if (base >= up_to) break;
+      const bool closed = segment != active();
+      new_names = new_names || base >= recovery_point_;
+      if (!segment->needs_sync()) continue;
+      new_names = new_names || closed;  // the first time that its indexes are written
+      const auto synced = closed ? segment->sync() : segment->sync_batches();
+      if (!synced.ok()) return disk_failure(synced.error(), "flushing a segment");
+    }
+    if (new_names) {
+      const auto synced = env_.disk.sync_dir(options_.path);
+      if (!synced.ok()) return disk_failure(synced.error(), "syncing its directory");
+    }
+    // Once more, if what was the active segment has been closed meanwhile.
+  } while (last->base_offset() < up_to && last != active() && last->needs_sync());
   last_flush_ = env_.now();
   recovery_point_ = up_to;
   return {};

@@ -312,6 +312,21 @@ TEST_F(Story, WhatIsFlushedAtOnceMayNotGoWithThePowerButWithTheDisk) {
   }
 }
 
+TEST_F(Story, R6CriesWhenAMemberHasNotFlushedWhatItIsToFlushAtOnce) {
+  TopicPromise flushed{3, 2};
+  flushed.flush_each = true;
+  view.promise("orders", flushed);
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a});
+  log_file(1).durable = 0;
+  high_watermark(1, 1);
+  EXPECT_FALSE(cried("R6")) << "the leader flushes before it answers";
+  replicate({1, 2, 3}, 1, 0, {b});
+  log_file(3).durable -= 1;
+  high_watermark(1, 2);
+  EXPECT_TRUE(cried("R6"));
+}
+
 TEST_F(Story, AnUncleanElectionExcusesNothingThatIsCommittedAfterIt) {
   view.promise("orders", {3, 2, true});
   lead(1, 0, {1, 2});
@@ -423,6 +438,15 @@ TEST_F(Story, S1CriesWhenTheLogStartGoesBack) {
   emit(1, LogStartMoved{kLog, kTopic, 0, 10, "leader offset increment"});
   emit(1, LogStartMoved{kLog, kTopic, 0, 9, "leader offset increment"});
   EXPECT_TRUE(cried("S1"));
+}
+
+TEST_F(Story, S1AcceptsALogThatIsCutBelowItsStart) {
+  replicate({1, 2, 3}, 0, 0, {a});
+  emit(1, LogStartMoved{kLog, kTopic, 0, 1, "test"});
+  verdicts = {};
+  emit(1, LogTruncated{kLog, kTopic, 0, 1, 0});
+  loaded(1, log_of(0, 0, 0, {}));
+  EXPECT_FALSE(cried("S1"));
 }
 
 // Whether S1 minds that node 1 deletes a and b, written an instant ago, after this long.

@@ -139,6 +139,15 @@ TEST_F(DurableStory, S3KnowsThatNobodyCanTellWhatAFailedSyncHasDropped) {
   EXPECT_FALSE(checkpoint("0\n1\norders 0 2\n", 15));
 }
 
+TEST_F(DurableStory, S3CriesWhenTheIndexOfAFlushedSegmentIsNotOnItsDisk) {
+  const std::string index = fmt::format("data/{}/{:020}.timeindex", kLog, 0);
+  keep(1, index, "an entry");
+  disks.files[{1, index}].durable = 3;
+  EXPECT_FALSE(checkpoint("0\n1\norders 0 1\n", 15)) << "of the last segment it is made anew";
+  keep(1, fmt::format("data/{}/{:020}.log", kLog, 1), "");
+  EXPECT_TRUE(checkpoint("0\n1\norders 0 1\n", 15));
+}
+
 TEST_F(DurableStory, S3CriesWhenACheckpointIsTornByAPowerLoss) {
   keep(1, "data/replication-offset-checkpoint", "0\n1\norders 0 2\n");
   fault(1, NodeFault::power_lost);

@@ -27,13 +27,20 @@ class OneQuorumLeader final : public Checker {
     const auto* e = std::get_if<RaftStateChanged>(note.event);
     if (e == nullptr) return;
     if (e->state == "leader") {
-      const auto [it, fresh] = leader_.try_emplace(e->epoch, note.node);
-      if (!fresh && it->second != note.node) {
+      const auto [it, fresh] = leader_.try_emplace(e->epoch, Leader{note.node, note.incarnation});
+      if (!fresh && it->second.node != note.node) {
         cry(note.at, "__cluster_metadata-0",
-            fmt::format("nodes {} and {} both led the quorum in epoch {}", it->second, note.node, e->epoch));
+            fmt::format("nodes {} and {} both led the quorum in epoch {}", it->second.node, note.node,
+                        e->epoch));
+      } else if (!fresh && it->second.incarnation != note.incarnation) {
+        // What it had appended and not synced may be gone, and be served as something else.
+        cry(note.at, "__cluster_metadata-0",
+            fmt::format("node {} led the quorum in epoch {}, started anew, and leads in it again", note.node,
+                        e->epoch));
       }
     }
     read(note.node, note.at);
+    remembers(note, *e);
     promised(note, e->epoch, e->state == "candidate", fmt::format("became {}", e->state));
   }
   void on_node(int32_t node, NodeFault fault, Instant at) override {
@@ -51,6 +58,10 @@ class OneQuorumLeader final : public Checker {
   }
 
  private:
+  struct Leader {
+    int32_t node = -1;
+    uint32_t incarnation = 0;
+  };
   struct Stored {
     int32_t epoch = -1;
     int32_t voted = -1;
@@ -84,6 +95,15 @@ class OneQuorumLeader final : public Checker {
         fmt::format("it {} in epoch {}, but a power loss would leave it in epoch {}{}", what, epoch,
                     durable.epoch, durable.epoch == epoch ? " without a vote" : ""));
   }
+  // Without a leader only its vote keeps it from giving another one.
+  void remembers(const NodeEvent& note, const RaftStateChanged& e) {
+    if (e.voted_id >= 0 || e.leader_id >= 0) return;
+    const auto vote = votes_.find({note.node, e.epoch});
+    if (vote == votes_.end()) return;
+    cry(note.at, fmt::format("node {}", note.node),
+        fmt::format("it became {} in epoch {} and knows of no vote, though it has voted for {}", e.state,
+                    e.epoch, vote->second));
+  }
   void judge(int32_t node, int32_t epoch, int32_t voted, Instant at) {
     const std::string subject = fmt::format("node {}", node);
     int32_t& stored = stored_.try_emplace(node, -1).first->second;
@@ -97,7 +117,7 @@ class OneQuorumLeader final : public Checker {
     }
   }
 
-  std::map<int32_t, int32_t> leader_;
+  std::map<int32_t, Leader> leader_;
   std::map<int32_t, int32_t> stored_;
   std::map<std::pair<int32_t, int32_t>, int32_t> votes_;
 };

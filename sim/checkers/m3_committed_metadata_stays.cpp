@@ -1,5 +1,6 @@
 // M3: a metadata record that was ever below the quorum high watermark is in the log of every later leader;
-// that watermark never decreases and rests on a majority of durable copies.
+// that watermark never decreases and rests on a majority of durable copies. Nobody leads by the vote of one
+// that knew more.
 
 #include <charconv>
 
@@ -44,10 +45,12 @@ class CommittedMetadataStays final : public Checker {
       known = e->high_watermark;
       if (leader_ == note.node && leader_epoch_ == e->epoch) committed(note.node, e->high_watermark, note.at);
     } else if (const auto* s = std::get_if<RaftStateChanged>(note.event)) {
+      if (s->voted_id >= 0 && s->voted_id != note.node) voted(note.node, *s);
       if (s->state == "leader" && s->epoch >= leader_epoch_) {
         leader_ = note.node;
         leader_epoch_ = s->epoch;
         holds_everything(note.node, note.at);
+        knows_what_its_voters_knew(note.node, note.at);
       } else if (leader_ == note.node && s->state != "leader") {
         leader_ = -1;
       }
@@ -96,6 +99,30 @@ class CommittedMetadataStays final : public Checker {
     return false;
   }
 
+  void voted(int32_t voter, const RaftStateChanged& s) {
+    const ReplicaTruth* log = view_.metadata_log(voter);
+    if (log == nullptr || log->batches().empty()) return;
+    if (s.epoch > votes_epoch_) votes_.clear();
+    votes_epoch_ = std::max(votes_epoch_, s.epoch);
+    if (s.epoch == votes_epoch_)
+      votes_.try_emplace(voter, Vote{s.voted_id, log->batches().back().leader_epoch, log->end_offset()});
+  }
+
+  // Rule B11: nobody votes for a candidate whose log ends before its own.
+  void knows_what_its_voters_knew(int32_t leader, Instant at) {
+    const ReplicaTruth* log = view_.metadata_log(leader);
+    if (votes_epoch_ != leader_epoch_ || log == nullptr || log->batches().empty()) return;
+    const int32_t epoch = log->batches().back().leader_epoch;
+    for (const auto& [voter, vote] : votes_) {
+      if (vote.candidate != leader) continue;
+      if (vote.log_epoch < epoch || (vote.log_epoch == epoch && vote.log_end <= log->end_offset())) continue;
+      cry(at, kMetadataLog,
+          fmt::format("node {} leads in epoch {} by the vote of node {}, whose log ended at {} of epoch {}; "
+                      "its own ends at {} of epoch {}",
+                      leader, leader_epoch_, voter, vote.log_end, vote.log_epoch, log->end_offset(), epoch));
+    }
+  }
+
   void holds_everything(int32_t leader, Instant at) {
     const ReplicaTruth* log = view_.metadata_log(leader);
     if (committed_.empty()) return;
@@ -112,6 +139,13 @@ class CommittedMetadataStays final : public Checker {
                     leader_epoch_, to_string(last), log == nullptr ? 0 : log->end_offset()));
   }
 
+  struct Vote {
+    int32_t candidate = -1;
+    int32_t log_epoch = -1;  // of the last batch of the voter's log when it voted
+    int64_t log_end = 0;
+  };
+  std::map<int32_t, Vote> votes_;  // by voter, in the newest epoch that had one
+  int32_t votes_epoch_ = -1;
   int32_t leader_ = -1;
   int32_t leader_epoch_ = -1;
   std::vector<TruthBatch> committed_;

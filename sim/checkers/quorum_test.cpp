@@ -12,6 +12,43 @@ TEST_F(Story, M1CriesForTwoLeadersAndForTwoVotes) {
   EXPECT_TRUE(cried("M1"));
 }
 
+TEST_F(Story, M1CriesWhenANodeLeadsAgainInTheEpochThatItLedBeforeItStarted) {
+  auto& file = disks.files[{1, "data/__cluster_metadata-0/quorum-state"}];
+  file.bytes = to_buffer(as_bytes(std::string_view(R"({"leaderId":1,"leaderEpoch":3,"votedId":1})")));
+  file.durable = file.bytes.size();
+  emit(1, RaftStateChanged{"leader", 3, 1, 1});
+  fault(1, NodeFault::crashed);
+  fault(1, NodeFault::started);
+  emit(1, RaftStateChanged{"resigned", 3, 1, 1});
+  EXPECT_EQ(cries(), "");
+  emit(1, RaftStateChanged{"leader", 3, 1, 1});
+  EXPECT_TRUE(cried("M1"));
+}
+
+TEST_F(Story, M1CriesWhenAVoteIsForgotten) {
+  keep(1, "data/__cluster_metadata-0/quorum-state", R"({"leaderId":-1,"leaderEpoch":3,"votedId":2})");
+  emit(1, RaftStateChanged{"unattached", 3, -1, 2});
+  emit(1, RaftStateChanged{"follower", 3, 2, -1});
+  EXPECT_EQ(cries(), "") << "who follows a leader needs no vote any more";
+  emit(1, RaftStateChanged{"unattached", 3, -1, -1});
+  EXPECT_TRUE(cried("M1"));
+}
+
+TEST_F(Story, M3CriesForALeaderThatKnowsLessThanWhoVotedForIt) {
+  write(1, 0, 1, {a}, kMetadataLog);
+  write(2, 0, 1, {a}, kMetadataLog);
+  write(2, 1, 1, {b}, kMetadataLog);
+  write(3, 0, 1, {a}, kMetadataLog);
+  write(3, 1, 2, {c}, kMetadataLog);
+  emit(2, RaftStateChanged{"unattached", 3, -1, 3});
+  emit(1, RaftStateChanged{"unattached", 3, -1, 3});
+  emit(3, RaftStateChanged{"leader", 3, 3, 3});
+  EXPECT_FALSE(cried("M3")) << "a later epoch knows more";
+  emit(3, RaftStateChanged{"unattached", 4, -1, 2});
+  emit(2, RaftStateChanged{"leader", 4, 2, 2});
+  EXPECT_TRUE(cried("M3"));
+}
+
 TEST_F(Story, M1CriesWhenAStoredVoteChanges) {
   auto& file = disks.files[{1, "data/__cluster_metadata-0/quorum-state"}];
   const auto store = [&](int32_t epoch, int32_t vote) {

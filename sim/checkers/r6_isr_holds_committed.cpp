@@ -99,6 +99,7 @@ class IsrHoldsCommitted final : public Checker {
     const std::vector<TruthBatch>& held = log == nullptr ? none : log->batches();
     Seen& seen = seen_[{member, id}];
     if (!still_committed(truth, seen)) seen = {};
+    const bool flushes = view_.promise_of(id).flush_each;
     size_t at = log == nullptr ? 0 : log->find(seen.upto);
     for (size_t i = truth.find_committed(seen.upto); i < truth.committed.size(); ++i) {
       const TruthBatch& batch = truth.committed[i];
@@ -114,6 +115,16 @@ class IsrHoldsCommitted final : public Checker {
                         "committed {}",
                         when, member, fmt::join(truth.claim.isr, ","), log == nullptr ? 0 : log->end_offset(),
                         to_string(batch)),
+            0, batch.base_offset);
+      }
+      // The leader flushes before it acknowledges, the others before they ask for more.
+      if (holds && flushes && member != truth.claim.leader && !log->is_durable(held[at]) &&
+          !log->is_spoilt(held[at])) {
+        return cry(
+            at_time, to_string(view_.names().name(id)),
+            fmt::format("{}: flush.messages is 1, and broker {} of the ISR or ELR [{}] has not synced the "
+                        "committed {}",
+                        when, member, fmt::join(truth.claim.isr, ","), to_string(batch)),
             0, batch.base_offset);
       }
       seen = {batch.last_offset + 1, batch};

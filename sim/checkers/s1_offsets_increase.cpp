@@ -1,6 +1,8 @@
 // S1: offsets in a log are unique and strictly increasing; the log start offset never decreases, and moves
 // over what retention or a client has given up only.
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "sim/checkers/all.h"
@@ -39,6 +41,11 @@ class OffsetsIncrease final : public Checker {
       }
     }
     if (const auto* loaded = std::get_if<LogLoaded>(note.event)) start = loaded->start_offset;
+    if (const auto* cut = std::get_if<LogTruncated>(note.event)) {
+      // Cut below its start it begins anew there; whether that was lawful is the replicas' matter.
+      Known& known = start_[{*id, note.node}];
+      known.start = std::min(known.start, cut->to_offset);
+    }
     if (start < 0) return;
     Known& known = start_[{*id, note.node}];
     const bool excused =

@@ -49,6 +49,7 @@ class DurableIsDurable final : public Checker {
   void on_node(int32_t node, NodeFault fault, Instant at) override {
     if (!view_.has_node(node)) return;
     std::erase_if(synced_, [node](const auto& entry) { return entry.first.first == node; });
+    std::erase_if(indexed_, [node](const auto& entry) { return entry.first.first == node; });
     if (fault == NodeFault::stopped) stopped(node, at);
     if (fault == NodeFault::power_lost) power_lost(node, at);
     if (fault == NodeFault::wiped) {
@@ -90,6 +91,7 @@ class DurableIsDurable final : public Checker {
     if (replica == truth->replicas.end() || replica->second == nullptr) return;
     const ReplicaTruth& held = *replica->second;
     if (held.directory() != in(directory, log)) return;
+    indexes_flushed(node, held.directory(), log, *id, point, at);
     const auto start = truth->start.find(node);
     int64_t& synced = synced_[{node, *id}];
     synced = std::max(synced, start == truth->start.end() ? 0 : start->second);
@@ -102,6 +104,34 @@ class DurableIsDurable final : public Checker {
                                point, to_string(batch)));
       }
       synced = batch.last_offset + 1;
+    }
+  }
+
+  // Rule A69: of a segment that is closed and flushed the indexes are not made anew.
+  void indexes_flushed(int32_t node, const std::string& directory, const std::string& log, PartitionId id,
+                       int64_t point, Instant at) {
+    int64_t& indexed = indexed_[{node, id}];
+    if (point <= indexed) return;
+    std::vector<std::string> names = view_.disks().list(node, directory, Layer::cached);
+    std::erase_if(names, [](const std::string& name) { return !name.ends_with(".log"); });
+    std::sort(names.begin(), names.end());
+    for (size_t i = 0; i + 1 < names.size(); ++i) {
+      const int64_t next = std::strtol(names[i + 1].c_str(), nullptr, 10);
+      if (next > point) break;
+      if (next <= indexed) continue;
+      const std::string stem = names[i].substr(0, names[i].size() - std::string_view(".log").size());
+      for (const std::string_view suffix : {".index", ".timeindex"}) {
+        const std::string path = in(directory, stem + std::string(suffix));
+        const auto cached = read_text(view_.disks(), node, path, Layer::cached);
+        const auto durable = read_text(view_.disks(), node, path, Layer::durable);
+        if (!cached || cached == durable || view_.disks().spoilt(node, path)) continue;
+        return cry(
+            at, log,
+            fmt::format("node {} counts {} as flushed below {}, but {}{} of {} bytes is not on its disk, {}",
+                        node, log, point, stem, suffix, cached->size(),
+                        durable ? fmt::format("which has {} bytes of it", durable->size()) : "nor its name"));
+      }
+      indexed = next;
     }
   }
 
@@ -157,6 +187,8 @@ class DurableIsDurable final : public Checker {
     if (const auto id = view_.partition_of(*note.event)) {
       int64_t& synced = synced_[{note.node, *id}];
       synced = std::min(synced, e.to_offset);
+      int64_t& indexed = indexed_[{note.node, *id}];
+      indexed = std::min(indexed, e.to_offset);
     }
     const std::string directory = directory_of(note.node, e.log);
     const auto point =
@@ -276,10 +308,11 @@ class DurableIsDurable final : public Checker {
                     newest));
   }
 
-  std::map<std::pair<int32_t, PartitionId>, int64_t> synced_;  // below it all was found on the disk
-  std::map<LogKey, int64_t> start_;                            // of each log, as its node has told
-  std::map<int32_t, int64_t> snapshots_;                       // the newest that a node has finished
-  std::set<int32_t> running_;                                  // nodes that have loaded a log
+  std::map<std::pair<int32_t, PartitionId>, int64_t> synced_;   // below it all was found on the disk
+  std::map<std::pair<int32_t, PartitionId>, int64_t> indexed_;  // and the indexes of closed segments
+  std::map<LogKey, int64_t> start_;                             // of each log, as its node has told
+  std::map<int32_t, int64_t> snapshots_;                        // the newest that a node has finished
+  std::set<int32_t> running_;                                   // nodes that have loaded a log
 };
 
 }  // namespace

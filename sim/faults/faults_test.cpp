@@ -23,6 +23,7 @@ struct Row {
   std::optional<Instant> ended;
   std::string effect;
   bool took_effect = true;
+  std::string cause = {};
 };
 
 // Three machines that write and sync a file and count how often they could.
@@ -126,9 +127,9 @@ class FaultsTest : public testing::Test, public FaultStage, public FaultTeller {
   std::string role_of(const SimNode&) override { return {}; }
 
   // ---- FaultTeller ----
-  int64_t fault_began(const FaultPlan& plan, const std::string&, const std::string&,
+  int64_t fault_began(const FaultPlan& plan, const std::string&, const std::string& cause,
                       const std::string& effect) override {
-    rows.push_back({plan.kind, test.world().now(), std::nullopt, effect, true});
+    rows.push_back({plan.kind, test.world().now(), std::nullopt, effect, true, cause});
     return static_cast<int64_t>(rows.size());
   }
   void fault_missed(const FaultPlan& plan, const std::string&, const std::string&,
@@ -287,7 +288,7 @@ TEST_F(FaultsTest, WhoStartsOnASuspendedMachineIsAwake) {
 TEST_F(FaultsTest, APredicateBeginsAFaultWhereItHolds) {
   const auto hung = [&](std::string target, std::string subject, uint32_t nth, Duration delay) {
     FaultPlan plan = fault("crash", std::move(target), {}, seconds(1));
-    plan.trigger = {{}, "isr_of_one", std::move(subject), nth, delay};
+    plan.trigger = {{}, "isr_of_one", std::move(subject), nth, delay, {}};
     return plan;
   };
   begin({hung("here", "orders-1", 2, milliseconds(20)), hung("c", "", 1, {}), hung("here", "orders-9", 1, {}),
@@ -308,6 +309,32 @@ TEST_F(FaultsTest, APredicateBeginsAFaultWhereItHolds) {
   EXPECT_FALSE(test.node("a").alive());
   heal();
   EXPECT_FALSE(row_with("isr_of_one came true 4 times, and not 7").took_effect);
+}
+
+TEST_F(FaultsTest, WhatDoesNotComeInTimeIsNotAwaited) {
+  const auto hung = [&](std::string target, uint32_t nth, Duration at_latest) {
+    FaultPlan plan = fault("crash", std::move(target), {}, seconds(1));
+    plan.trigger = {{}, "isr_of_one", "", nth, seconds(1), at(at_latest) - Instant{}};
+    return plan;
+  };
+  begin({hung("b", 3, seconds(3)), hung("here", 2, seconds(5)), hung("c", 1, seconds(4))});
+  until(milliseconds(2500));
+  schedule->became_true(Predicate::isr_of_one, &test.node("a"), "orders-1");
+  until(milliseconds(3001));
+  EXPECT_FALSE(test.node("b").alive()) << "the third time had not come";
+  until(milliseconds(3499));
+  EXPECT_TRUE(test.node("c").alive()) << "the first time has come, a second ago";
+  until(milliseconds(3501));
+  EXPECT_FALSE(test.node("c").alive());
+  until(milliseconds(5001));
+  EXPECT_EQ(rows.size(), 3U);
+  EXPECT_TRUE(rows.back().took_effect) << "here is anywhere";
+  EXPECT_EQ(rows.front().cause, "at 4s, since isr_of_one had not come");
+  EXPECT_EQ(rows.at(1).cause, "on isr_of_one #1 after 1s");
+  schedule->became_true(Predicate::isr_of_one, &test.node("a"), "orders-1");
+  schedule->became_true(Predicate::isr_of_one, &test.node("a"), "orders-1");
+  until(seconds(9));
+  EXPECT_EQ(rows.size(), 3U) << "once is enough";
 }
 
 TEST_F(FaultsTest, WaysAreTroubledUntilTheLastFaultEnds) {

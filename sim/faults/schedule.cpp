@@ -40,13 +40,17 @@ void FaultSchedule::start() {
   for (size_t i = 0; i < plans_.size(); ++i) {
     const FaultTrigger& trigger = plans_[i].trigger;
     if (trigger.at) stage_.world().at(Instant{} + *trigger.at, states_[i].key, [this, i] { begin(i); });
+    if (trigger.at_latest)
+      stage_.world().at(Instant{} + *trigger.at_latest, mix64(states_[i].key, 2), [this, i] {
+        if (states_[i].seen < plans_[i].trigger.nth) begin(i);
+      });
   }
 }
 
 bool FaultSchedule::count(size_t i, SimNode* node, std::string_view subject) {
   const FaultTrigger& trigger = plans_[i].trigger;
   if (!trigger.subject.empty() && trigger.subject != subject) return false;
-  if (++states_[i].seen != trigger.nth) return false;
+  if (states_[i].begun || ++states_[i].seen != trigger.nth) return false;
   states_[i].here = node;
   return true;
 }
@@ -75,8 +79,11 @@ void FaultSchedule::became_true(Predicate predicate, SimNode* node, std::string_
   }
 }
 
-std::string FaultSchedule::cause(const FaultTrigger& trigger) const {
+std::string FaultSchedule::cause(size_t i) const {
+  const FaultTrigger& trigger = plans_[i].trigger;
   if (trigger.at) return "at " + format_duration(*trigger.at);
+  if (states_[i].seen < trigger.nth && trigger.at_latest)
+    return fmt::format("at {}, since {} had not come", format_duration(*trigger.at_latest), trigger.when);
   return fmt::format("on {}{} #{}{}", trigger.when, trigger.subject.empty() ? "" : " of " + trigger.subject,
                      trigger.nth, trigger.delay.ns > 0 ? " after " + format_duration(trigger.delay) : "");
 }
@@ -88,7 +95,9 @@ void FaultSchedule::begin(size_t i) {
   const FaultPlan& plan = plans_[i];
   const std::optional<FaultKind> kind = find_fault(plan.kind);
   ENSURE(kind.has_value(), "a plan has only faults that are known");
+  const bool came = plan.trigger.at || state.seen >= plan.trigger.nth;
   const std::vector<SimNode*> targets = plan.target != kHere    ? stage_.resolve(plan.target, state.key)
+                                        : !came                 ? stage_.resolve("any", state.key)
                                         : state.here == nullptr ? std::vector<SimNode*>{}
                                                                 : std::vector<SimNode*>{state.here};
   if (targets.empty()) {
@@ -100,7 +109,7 @@ void FaultSchedule::begin(size_t i) {
   if (!began.took_effect) return miss(i, join_names(targets), began.effect);
   World& world = stage_.world();
   world.digest().fold(Fold::fault, state.key, targets.size());
-  state.row = teller_.fault_began(plan, join_names(targets), cause(plan.trigger), began.effect);
+  state.row = teller_.fault_began(plan, join_names(targets), cause(i), began.effect);
   state.active = std::move(began.active);
   if (state.active == nullptr) return end(i);
   state.active->over = [this, i] { end(i); };
@@ -118,7 +127,7 @@ void FaultSchedule::end(size_t i) {
 
 void FaultSchedule::miss(size_t i, const std::string& target, const std::string& why) {
   states_[i].over = true;
-  teller_.fault_missed(plans_[i], target, cause(plans_[i].trigger), why);
+  teller_.fault_missed(plans_[i], target, cause(i), why);
 }
 
 void FaultSchedule::died(const SimNode& node) {

@@ -58,7 +58,7 @@ class FaultSchedule {
   void end(size_t i);
   void miss(size_t i, const std::string& target, const std::string& why);
   std::string why_not_begun(size_t i) const;
-  std::string cause(const FaultTrigger& trigger) const;
+  std::string cause(size_t i) const;
 
   FaultStage& stage_;
   const std::vector<FaultPlan>& plans_;

@@ -26,9 +26,10 @@ void check_sizes(const Plan& plan, const Complain& complain) {
       complain(topic.path, fmt::format("more than {} replicas of partitions, all together", kMostReplicas));
   }
   for (const ProducerPlan& producer : plan.producers) {
-    if (uint64_t{producer.burst} * producer.record_bytes > kMostBurstBytes)
+    const uint64_t longest = uint64_t{producer.record_bytes} * (producer.large_every > 0 ? kLargeTimes : 1);
+    if (producer.burst * longest > kMostBurstBytes)
       complain(producer.path, fmt::format("{}: a burst of {} records of {} bytes: at most 1 GiB",
-                                          producer.name, producer.burst, producer.record_bytes));
+                                          producer.name, producer.burst, longest));
   }
 }
 

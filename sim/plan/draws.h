@@ -2,6 +2,7 @@
 // Draws for plans, one after the other: the same key gives the same ones.
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <vector>
 
@@ -24,12 +25,13 @@ class Draws {
     int64_t high = std::max<int64_t>(least.ns, 1);
     uint64_t magnitudes = 1;
     for (int64_t reach = high; reach < most.ns; reach *= 2) ++magnitudes;
-    high <<= below(magnitudes);
-    const int64_t span = std::min(high, most.ns);
-    return milliseconds(Duration{span + static_cast<int64_t>(below(static_cast<uint64_t>(span)))}.ms());
+    const int64_t low = std::min(high << below(magnitudes), most.ns);
+    const int64_t span = std::min(low, most.ns - low);
+    return milliseconds(Duration{low + static_cast<int64_t>(below(static_cast<uint64_t>(span) + 1))}.ms());
   }
+  // From 1 to `most`, small ones as likely as large ones.
   uint32_t count(uint32_t most) {
-    return 1 + static_cast<uint32_t>(below(std::max<uint64_t>(most >> below(8), 1)));
+    return 1 + static_cast<uint32_t>(below(most >> below(static_cast<uint64_t>(std::bit_width(most)))));
   }
 
  private:

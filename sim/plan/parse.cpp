@@ -295,7 +295,10 @@ void read_workload(Section& from, Plan& plan) {
     plan.topics.push_back(std::move(topic));
   });
   from.tables("producer", [&](Section& section) {
-    ProducerPlan producer{"producer", {}, {}, {}, milliseconds(10), 1, 0, 100, false, 0, section.path()};
+    ProducerPlan producer;
+    producer.name = "producer";
+    producer.interval = milliseconds(10);
+    producer.path = section.path();
     uint32_t count = 1;
     section.text("name", producer.name);
     section.text("topic", producer.topic);
@@ -305,6 +308,7 @@ void read_workload(Section& from, Plan& plan) {
     section.number("burst", producer.burst, 1, 10'000);
     section.number("records", producer.records, 0);
     section.number("record_bytes", producer.record_bytes, 8, kMostRecordBytes);
+    section.number("large_every", producer.large_every, 0);
     section.flag("keyed", producer.keyed);
     section.number("renew_every", producer.renew_every, 0);
     section.properties("config", producer.config);
@@ -438,6 +442,11 @@ void read_fault(Section& section, Plan& plan, const Vocabulary& words) {
   section.text("subject", fault.trigger.subject);
   section.number("nth", fault.trigger.nth, 1);
   section.duration("delay", fault.trigger.delay);
+  if (section.has("at_latest")) {
+    Duration at_latest{0};
+    section.duration("at_latest", at_latest);
+    fault.trigger.at_latest = at_latest;
+  }
   if (section.has("lasts")) {
     Duration lasts{0};
     section.duration("lasts", lasts);
@@ -448,6 +457,8 @@ void read_fault(Section& section, Plan& plan, const Vocabulary& words) {
   }
   if (fault.trigger.when.empty() && !fault.trigger.subject.empty())
     section.complain("subject", "fault.subject: belongs to when");
+  if (fault.trigger.when.empty() && fault.trigger.at_latest)
+    section.complain("at_latest", "fault.at_latest: belongs to when");
   if (fault.trigger.when.empty() && fault.target == kHere)
     section.complain(
         "target",

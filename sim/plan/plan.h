@@ -50,6 +50,8 @@ struct TopicPlan {
   std::string path;
 };
 
+constexpr uint32_t kLargeTimes = 25;
+
 struct ProducerPlan {
   std::string name;
   std::string topic;
@@ -59,6 +61,7 @@ struct ProducerPlan {
   uint32_t burst = 1;    // mean count of records sent at once; those without a key go to one partition
   uint32_t records = 0;  // 0: until the workload's end
   uint32_t record_bytes = 100;
+  uint32_t large_every = 0;  // each so-manieth record is kLargeTimes as long; 0: none
   bool keyed = false;
   uint32_t renew_every = 0;  // after so many records it is closed and another producer goes on; 0: never
   std::string path;
@@ -114,13 +117,14 @@ struct WorkloadPlan {
 };
 
 // When a fault begins: at a time, or on the n-th time that a mark is reached, or a predicate over the whole
-// cluster begins to hold, a moment later.
+// cluster begins to hold, a moment later. What has not come about by `at_latest` is not awaited any longer.
 struct FaultTrigger {
   std::optional<Duration> at;
   std::string when;     // a mark's name, which has a dot, or a predicate's
   std::string subject;  // counts only where it is about this ("orders-0"); empty: about anything
   uint32_t nth = 1;
   Duration delay{0};
+  std::optional<Duration> at_latest;  // only with `when`; "here" is then any node
 };
 
 struct FaultPlan {

@@ -50,6 +50,7 @@ kind = "crash"
 target = "here"
 when = "isr_of_one"
 delay = "20ms"
+at_latest = "9s"
 )toml";
 
 Plan draw(uint64_t seed, std::vector<Setting> settings = {}) {
@@ -80,6 +81,8 @@ TEST(Plan, IsDrawnBySeedAndPrintedInFull) {
   EXPECT_EQ(plan.raw_drivers[0].name, "raw-driver");
   EXPECT_GE(plan.raw_drivers[0].interval, milliseconds(20));
   EXPECT_EQ(plan.faults[0].parameters.at("restart_after"), "5s");
+  EXPECT_EQ(plan.faults[0].trigger.at_latest, std::nullopt);
+  EXPECT_EQ(plan.faults[1].trigger.at_latest, seconds(9));
   EXPECT_GE(plan.duration, seconds(20));
   EXPECT_LE(plan.duration, seconds(40));
   EXPECT_EQ(print_plan(draw(42)), print_plan(plan));
@@ -123,6 +126,8 @@ TEST(Plan, SaysWhereItIsWrong) {
             std::string::npos);
   EXPECT_NE(error_of("[[fault]]\nkind = \"crash\"").find("either at"), std::string::npos);
   EXPECT_NE(error_of("[[fault]]\nkind = \"crash\"\nat = \"1s\"\ntarget = \"here\"").find("belongs to when"),
+            std::string::npos);
+  EXPECT_NE(error_of("[[fault]]\nkind = \"crash\"\nat = \"1s\"\nat_latest = \"2s\"").find("belongs to when"),
             std::string::npos);
   EXPECT_NE(error_of("[[fault]]\nkind = \"crash\"\nat = \"1s\"\nsubject = \"a-0\"").find("belongs to when"),
             std::string::npos);

@@ -61,6 +61,7 @@ void print_fault(Lines& to, const FaultPlan& fault) {
     if (!fault.trigger.subject.empty()) to.text("subject", fault.trigger.subject);
     to.number("nth", fault.trigger.nth);
     to.duration("delay", fault.trigger.delay);
+    if (fault.trigger.at_latest) to.duration("at_latest", *fault.trigger.at_latest);
   }
   if (fault.lasts) to.duration("lasts", *fault.lasts);
   for (const auto& [key, value] : fault.parameters) to.text(key, value);
@@ -127,6 +128,7 @@ std::string print_plan(const Plan& plan) {
     to.number("burst", producer.burst);
     to.number("records", producer.records);
     to.number("record_bytes", producer.record_bytes);
+    if (producer.large_every > 0) to.number("large_every", producer.large_every);
     to.flag("keyed", producer.keyed);
     if (producer.renew_every > 0) to.number("renew_every", producer.renew_every);
     to.table("config", producer.config);

@@ -11,6 +11,8 @@ namespace {
 
 using Words = std::vector<std::string>;
 
+constexpr Duration kWorldBegins = seconds(1);
+
 // What a run is mostly about: faults that are spread over everything seldom meet.
 enum class Focus : uint8_t { everything, partition, quorum, clients };
 
@@ -68,8 +70,8 @@ class Storm {
   void draw_cluster() {
     Draws draws = of("cluster");
     const bool quorum = focus_ == Focus::quorum;
-    brokers_ =
-        draws.of(quorum ? std::vector<int32_t>{1, 1, 2, 3} : std::vector<int32_t>{1, 2, 3, 3, 3, 3, 3, 4, 5});
+    brokers_ = draws.of(quorum ? std::vector<int32_t>{1, 1, 2, 3}
+                               : std::vector<int32_t>{1, 2, 3, 3, 3, 3, 3, 3, 3, 4, 5});
     const auto controllers = draws.of(quorum ? std::vector<int32_t>{3, 3, 5} : std::vector<int32_t>{1, 3, 3});
     combined_ = draws.one_in(4) && controllers <= brokers_;
     const bool racks = draws.one_in(2);
@@ -89,7 +91,7 @@ class Storm {
       plan_.cluster.nodes.push_back(std::move(node));
     }
     Properties& config = plan_.cluster.config;
-    config["broker.session.timeout.ms"] = draws.of(Words{"1000", "1500", "3000", "9000"});
+    config["broker.session.timeout.ms"] = draws.of(Words{"1000", "1000", "1500", "3000", "9000"});
     config["broker.heartbeat.interval.ms"] = draws.of(Words{"200", "400"});
     config["replica.lag.time.max.ms"] = draws.of(Words{"400", "1000", "2500", "30000"});
     config["replica.fetch.wait.max.ms"] = draws.of(Words{"20", "100", "300"});
@@ -124,6 +126,15 @@ class Storm {
           {"connections.max.idle.ms", {"500", "2000"}}},
          4);
     if (plan_.limits == "tiny") add_tiny_settings(seed_, config);
+    await_first_leader(controllers, config);
+  }
+  // Of several controllers none leads before one has waited for a leader in vain. What comes before that
+  // meets neither partitions nor clients.
+  void await_first_leader(int32_t controllers, const Properties& config) {
+    const auto timeout = config.find("controller.quorum.fetch.timeout.ms");
+    const int64_t ms = timeout == config.end() ? 2000 : std::stol(timeout->second);
+    up_ = kWorldBegins + milliseconds(controllers == 1 ? 200 : 300 + ms * 3 / 2);
+    plan_.duration = plan_.duration + up_;
   }
 
   // ---- the workload ----
@@ -135,7 +146,7 @@ class Storm {
       TopicPlan topic;
       topic.name = i == 0 ? "orders" : "bills";
       topic.partitions = focus_ == Focus::partition && i == 0 ? 1 : static_cast<int32_t>(draws.count(6));
-      topic.replication = std::min(brokers_, draws.of(std::vector<int32_t>{1, 2, 3, 3, 3, 3, 4}));
+      topic.replication = std::min(brokers_, draws.of(std::vector<int32_t>{1, 2, 3, 3, 3, 3, 3, 3, 4}));
       const auto least = static_cast<int32_t>(draws.below(static_cast<uint64_t>(topic.replication)) + 1);
       topic.config["min.insync.replicas"] = std::to_string(least);
       turn(draws, topic.config,
@@ -146,10 +157,10 @@ class Storm {
             {"flush.ms", {"50", "500"}},
             {"unclean.leader.election.enable", {"true"}},
             {"message.timestamp.type", {"LogAppendTime"}},
-            {"compression.type", {"gzip", "zstd", "uncompressed"}},
+            {"compression.type", {"lz4", "zstd", "uncompressed", "uncompressed", "gzip"}},
             {"index.interval.bytes", {"0", "200"}},
             {"file.delete.delay.ms", {"0", "300"}},
-            {"max.message.bytes", {"2000"}}},
+            {"max.message.bytes", {"2000", "2000", "700"}}},
            5);
       plan_.topics.push_back(std::move(topic));
     }
@@ -165,10 +176,12 @@ class Storm {
       ProducerPlan producer;
       producer.name = fmt::format("producer-{}", i);
       producer.topic = i == 1 ? "orders" : some_topic(draws);
-      producer.starts = draws.one_in(4) ? draws.duration(milliseconds(10), plan_.duration) : Duration{};
+      producer.starts = draws.one_in(4) ? draws.duration(milliseconds(10), plan_.duration - up_) : Duration{};
       producer.interval = draws.duration(milliseconds(15), milliseconds(150));
       producer.burst = draws.count(8);
       producer.record_bytes = static_cast<uint32_t>(draws.of(std::vector<int>{20, 100, 100, 400, 1500}));
+      // Some are longer than a topic may take: what is refused stands among what is not.
+      producer.large_every = draws.one_in(4) ? draws.count(20) : 0;
       producer.keyed = draws.one_in(2);
       // Short-lived ones have a first batch all the time, of which no leader has heard.
       producer.renew_every = draws.one_in(3) ? draws.count(64) : 0;
@@ -185,14 +198,14 @@ class Storm {
       config["delivery.timeout.ms"] = impatient ? draws.of(Words{"700", "1000", "2000"}) : "30000";
       config["retry.backoff.ms"] = draws.of(Words{"5", "20", "100"});
       turn(draws, config,
-           {{"retries", {"0", "1", "3"}},
+           {{"retries", {"0", "0", "1", "3"}},
             {"batch.size", {"1", "200", "2000"}},
             {"retry.backoff.max.ms", {"100", "300"}},
             {"reconnect.backoff.ms", {"5", "200"}},
             {"metadata.max.age.ms", {"200", "2000"}},
             {"max.block.ms", {"300", "2000"}},
             {"connections.max.idle.ms", {"400", "2000"}},
-            {"compression.type", {"gzip", "snappy", "lz4", "zstd"}}},
+            {"compression.type", {"snappy", "lz4", "zstd", "gzip"}}},
            4);
       if (const auto retries = config.find("retries");
           idempotent && retries != config.end() && retries->second == "0")
@@ -208,10 +221,10 @@ class Storm {
       ConsumerPlan consumer;
       consumer.name = fmt::format("consumer-{}", i);
       consumer.topic = i == 1 ? "orders" : some_topic(draws);
-      consumer.starts = draws.one_in(2) ? draws.duration(milliseconds(10), plan_.duration) : Duration{};
+      consumer.starts = draws.one_in(2) ? draws.duration(milliseconds(10), plan_.duration - up_) : Duration{};
       consumer.interval = draws.duration(milliseconds(1), milliseconds(300));
       consumer.latest_every = draws.one_in(3) ? 0 : 10;
-      consumer.seek_every = draws.one_in(3) ? draws.count(40) : 0;
+      consumer.seek_every = draws.one_in(3) ? 3 + draws.count(40) : 0;
       Properties& config = consumer.config;
       config["auto.offset.reset"] = draws.of(Words{"earliest", "earliest", "latest"});
       // A broker may keep a fetch for as long as it is asked to: not longer than the consumer waits.
@@ -279,15 +292,15 @@ class Storm {
   static std::vector<Kind> all_kinds() {
     using enum Strikes;
     return {
-        {"crash", 8, nodes_and_clients, {}},
-        {"power_loss", 8, nodes, {}},
-        {"pause", 6, nodes_and_clients, {}},
-        {"suspend", 4, nodes_and_clients, {}},
-        {"stop", 4, nodes_and_clients, {}},
+        {"crash", 12, nodes_and_clients, {}},
+        {"power_loss", 12, nodes, {}},
+        {"pause", 8, nodes_and_clients, {}},
+        {"suspend", 6, nodes_and_clients, {}},
+        {"stop", 6, nodes_and_clients, {}},
         {"restart", 2, nodes, {{"set", {"replica.lag.time.max.ms=600", "num.replica.fetchers=3"}}}},
         {"rolling_restart", 2, nodes, {{"down", {"100ms", "900ms"}}, {"gap", {"50ms", "700ms"}}}},
-        {"partition", 6, nodes, {}},
-        {"partition_one_way", 5, nodes, {{"direction", {"in", "out"}}}},
+        {"partition", 8, nodes, {}},
+        {"partition_one_way", 8, nodes, {{"direction", {"in", "out"}}}},
         {"latency", 2, nodes_and_clients, {{"factor", {"3", "20"}}, {"extra", {"0ms", "30ms", "300ms"}}}},
         {"jitter", 2, nodes_and_clients, {{"up_to", {"5ms", "80ms", "600ms"}}}},
         {"bandwidth", 1, nodes_and_clients, {{"bytes_per_second", {"5000", "60000"}}}},
@@ -308,7 +321,7 @@ class Storm {
         {"bit_rot", 2, nodes, {{"batches", {"1", "2"}}}},
         {"misdirected_write", 2, nodes, {}},
         {"wipe_disk", 2, brokers_disks, {}},
-        {"restore_disk", 2, brokers_disks, {}},
+        {"restore_disk", 4, brokers_disks, {}},
         {"clock_step", 2, nodes_and_clients, {{"by", {"1h", "-10s", "-1h", "2s"}}}},
         {"clock_drift", 1, nodes_and_clients, {{"ppm", {"-50000", "50000"}}}},
         {"new_address", 1, nodes, {}},
@@ -323,7 +336,7 @@ class Storm {
       const Kind& kind = weighted(draws);
       if (kind.strikes != Strikes::brokers_disks || !combined_) on.push_back(&kind);
     }
-    const uint64_t faults = 2 + draws.below(11);
+    const uint64_t faults = focus_ == Focus::partition ? 6 + draws.below(19) : 2 + draws.below(15);
     for (uint64_t i = 0; i < faults; ++i) {
       const Kind& kind = *draws.of(on);
       FaultPlan fault;
@@ -332,8 +345,9 @@ class Storm {
         fault.parameters[std::string(parameter.key)] = draws.of(parameter.values);
       place(draws, fault);
       fault.target = target(draws, kind, fault);
-      fault.lasts = draws.duration(milliseconds(20), seconds(5));
-      if (fault.kind == "restore_disk" && fault.trigger.at && draws.one_in(2)) stop_before(fault);
+      // Half of them longer than a session may be silent.
+      fault.lasts = draws.duration(draws.one_in(2) ? milliseconds(20) : milliseconds(900), seconds(5));
+      if (fault.kind == "restore_disk" && fault.trigger.at) stop_before(fault);
       plan_.faults.push_back(std::move(fault));
     }
   }
@@ -355,18 +369,26 @@ class Storm {
       if (fault.trigger.at) {
         fault.trigger.at = *fault.trigger.at + draws.duration(milliseconds(1), seconds(2));
       } else {
-        fault.trigger.delay = fault.trigger.delay + draws.duration(milliseconds(1), seconds(1));
+        const Duration later = draws.duration(milliseconds(1), seconds(1));
+        fault.trigger.delay = fault.trigger.delay + later;
+        fault.trigger.at_latest = *fault.trigger.at_latest + later;
       }
     } else if (draws.one_in(2)) {
-      const auto span = static_cast<uint64_t>(plan_.duration.ms());
-      fault.trigger.at = milliseconds(static_cast<int64_t>(draws.below(span)));
+      fault.trigger.at = some_time(draws);
     } else {
       const bool predicate = !words_.predicates.empty() && draws.one_in(3);
       fault.trigger.when =
           predicate ? draws.of(words_.predicates) : mark_name(static_cast<Mark>(draws.below(kMarkCount)));
       fault.trigger.nth = draws.count(predicate ? 8 : 64);
       if (draws.one_in(2)) fault.trigger.delay = draws.duration(milliseconds(1), milliseconds(500));
+      // A moment may be too delicate to come: a fault that waits for ever is none.
+      fault.trigger.at_latest = some_time(draws);
     }
+  }
+  Duration some_time(Draws& draws) const {
+    const Duration from = draws.one_in(10) ? Duration{} : up_;
+    return from + milliseconds(
+                      static_cast<int64_t>(draws.below(static_cast<uint64_t>((plan_.duration - from).ms()))));
   }
   // What is put back is often the disk of a machine that had been stopped in order.
   void stop_before(FaultPlan& fault) {
@@ -381,7 +403,7 @@ class Storm {
   std::string target(Draws& draws, const Kind& kind, const FaultPlan& fault) {
     const std::string leader = fmt::format("leader({})", some_partition(draws));
     const std::string follower = fmt::format("follower({})", some_partition(draws));
-    Words targets = {leader, leader, follower};
+    Words targets = {leader, leader, leader, follower, follower};
     if (kind.strikes != Strikes::brokers_disks) {
       targets.insert(targets.end(), {"controller", "any", "all"});
       if (focus_ == Focus::quorum)
@@ -407,6 +429,7 @@ class Storm {
   uint64_t seed_;
   Focus focus_ = Focus::everything;
   int32_t brokers_ = 0;
+  Duration up_{0};  // by then a cluster without faults takes records
   bool combined_ = false;
   Plan plan_;
 };

@@ -127,6 +127,7 @@ std::vector<Edit> weaker_workload(const Plan& plan) {
     change("begins at once", [](ProducerPlan& p) { return set(p.starts, Duration{}); });
     change("sends one record at a time", [](ProducerPlan& p) { return set(p.burst, 1U); });
     change("sends 8 bytes", [](ProducerPlan& p) { return set(p.record_bytes, 8U); });
+    change("sends nothing large", [](ProducerPlan& p) { return set(p.large_every, 0U); });
     change("lives on", [](ProducerPlan& p) { return set(p.renew_every, 0U); });
     change("has no keys", [](ProducerPlan& p) { return set(p.keyed, false); });
     for (const uint32_t records : {1U, 2U, 4U, 8U, 16U, 32U, 64U, 128U}) {
@@ -176,6 +177,14 @@ std::vector<Edit> weaker_faults(const Plan& plan) {
     change("at the first time", [](FaultPlan& f) { return set(f.trigger.nth, 1U); });
     change("at half the count", [](FaultPlan& f) { return halve(f.trigger.nth, 1U); });
     change("wherever it is about", [](FaultPlan& f) { return set(f.trigger.subject, std::string()); });
+    change("at a time", [](FaultPlan& f) {
+      if (!f.trigger.at_latest) return false;
+      const Duration latest = *f.trigger.at_latest;
+      f.trigger = {};
+      f.trigger.at = latest;
+      return f.target != kHere;
+    });
+    change("awaited", [](FaultPlan& f) { return set(f.trigger.at_latest, std::optional<Duration>()); });
     change("in half the time",
            [](FaultPlan& f) { return f.trigger.at && halve(*f.trigger.at, milliseconds(100)); });
     for (const auto& [name, value] : fault.parameters) {

@@ -25,10 +25,13 @@ SwarmJob swarm_job(uint64_t job) {
 
 uint64_t swarm_jobs(uint64_t runs) { return runs / kRunsToRecheck * kJobsOfBlock + runs % kRunsToRecheck; }
 
+// Of so many turns the favoured scenario has all but one.
+constexpr uint64_t kTurns = 4;
+
 uint64_t SwarmPlan::runs() const {
   constexpr uint64_t kMost = 1ULL << 48;
   const uint64_t last = last_seed.value_or(~0ULL);
-  const uint64_t turns = favoured.empty() ? scenarios.size() : 2 * (scenarios.size() - 1);
+  const uint64_t turns = favoured.empty() ? scenarios.size() : kTurns * (scenarios.size() - 1);
   const uint64_t more = std::min(last - first_seed, kMost / turns - 1);
   return (more + 1) * turns;
 }
@@ -37,10 +40,11 @@ std::pair<size_t, uint64_t> SwarmPlan::turn(uint64_t number) const {
   if (favoured.empty()) return {number % scenarios.size(), number / scenarios.size()};
   const auto place =
       static_cast<size_t>(std::find(scenarios.begin(), scenarios.end(), favoured) - scenarios.begin());
-  if (number % 2 == 0) return {place, number / 2};
+  const uint64_t round = number / kTurns;
+  if (number % kTurns != kTurns - 1) return {place, round * (kTurns - 1) + number % kTurns};
   const uint64_t others = scenarios.size() - 1;
-  const uint64_t other = number / 2 % others;
-  return {other < place ? other : other + 1, number / 2 / others};
+  const uint64_t other = round % others;
+  return {other < place ? other : other + 1, round / others};
 }
 
 std::string_view to_string(SwarmOutcome outcome) { return kOutcomes[static_cast<size_t>(outcome)]; }

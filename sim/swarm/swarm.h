@@ -38,7 +38,7 @@ struct SwarmPlan {
   std::vector<std::string> settings;  // "key=value"
   std::string build;                  // what identifies the program
   bool guided = false;                // runs after the first ones are mutations of what brought something new
-  std::string favoured;               // of the scenarios: it has every second turn; empty: none
+  std::string favoured;               // of the scenarios: it has three turns of four; empty: none
 
   // Whose turn run `number` is, by its place, and with which seed.
   size_t turn_of(uint64_t number) const { return turn(number).first; }

@@ -53,18 +53,18 @@ TEST(Swarm, ScenariosTakeTurns) {
   EXPECT_GT(plan.runs(), 1'000'000U);
 }
 
-TEST(Swarm, AFavouredScenarioHasEverySecondTurn) {
+TEST(Swarm, AFavouredScenarioHasThreeTurnsOfFour) {
   SwarmPlan plan = plan_of({"a", "b", "c"});
   plan.favoured = "b";
   plan.first_seed = 10;
   std::map<std::string, std::vector<uint64_t>> turns;
-  for (uint64_t number = 0; number < 8; ++number)
+  for (uint64_t number = 0; number < 16; ++number)
     turns[plan.scenario_of(number)].push_back(plan.seed_of(number));
   const std::map<std::string, std::vector<uint64_t>> expected = {
-      {"a", {10, 11}}, {"b", {10, 11, 12, 13}}, {"c", {10, 11}}};
+      {"a", {10, 11}}, {"b", {10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21}}, {"c", {10, 11}}};
   EXPECT_EQ(turns, expected);
   plan.last_seed = 11;
-  EXPECT_EQ(plan.runs(), 8U);
+  EXPECT_EQ(plan.runs(), 16U);
 }
 
 TEST(Swarm, NumbersDoNotMakeAnotherCause) {

@@ -4,6 +4,7 @@
 #include "core/client/consumer.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "core/base/assert.h"
 #include "sim/workloads/client_config.h"
@@ -126,12 +127,14 @@ class ConsumerProcess final : public ClientProcess {
         state_.positions.find({number_, state_.observer.names().id(partition.topic, partition.partition)});
     if (was == state_.positions.end()) return;  // it has not begun there
     seeking_[static_cast<size_t>(partition.partition)] = true;
-    const uint64_t where = dice_.below(4);
+    // Back by a little as often as by much: what is far back was read by others, and takes its time.
+    const auto most = static_cast<uint64_t>(was->second);
+    const uint64_t reach = most >> dice_.below(static_cast<uint64_t>(std::bit_width(most)) + 1);
+    const uint64_t where = dice_.below(8);
     const Result<void> done =
         where == 0   ? consumer.seek_to_beginning({partition})
         : where == 1 ? consumer.seek_to_end({partition})
-                     : consumer.seek(partition, was->second - static_cast<int64_t>(dice_.below(
-                                                                  1 + static_cast<uint64_t>(was->second))));
+                     : consumer.seek(partition, was->second - static_cast<int64_t>(dice_.below(1 + reach)));
     ENSURE(done.ok());
     note_jumps(consumer);  // an end is looked up by later polls
   }

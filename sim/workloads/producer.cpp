@@ -121,7 +121,9 @@ class ProducerProcess final : public ClientProcess {
     const std::string key = plan_.keyed ? fmt::format("key-{}", dice_.below(64)) : std::string();
     const int32_t partition =
         plan_.keyed ? client::partition_for_key(as_bytes(key), topic.partitions) : place;
-    send_record(producer, topic, partition, n, key, plan_.record_bytes, [](const client::SendResult&) {});
+    const bool large = plan_.large_every > 0 && n % plan_.large_every == 0;
+    send_record(producer, topic, partition, n, key, size_t{plan_.record_bytes} * (large ? kLargeTimes : 1),
+                [](const client::SendResult&) {});
   }
 
   // A small one, which no limit that an administrator may have set keeps out.

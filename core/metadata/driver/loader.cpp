@@ -7,7 +7,7 @@
 namespace ksim {
 namespace {
 
-constexpr Duration kLate = milliseconds(400);  // where metadata.published_late is active
+constexpr Duration kLate = milliseconds(1200);  // where metadata.published_late is active
 
 }  // namespace
 
