@@ -41,6 +41,23 @@ TEST_F(Story, P1LetsABatchThatWasSentAgainStandBehind) {
   EXPECT_FALSE(cried("P1"));
 }
 
+TEST_F(Story, P1LetsABatchComeAgainOfWhichALogKnowsNothing) {
+  lead(1, 0);
+  replicate({1, 2}, 0, 0, {a, b});
+  high_watermark(1, 2);
+  emit(3, LogTruncated{kLog, kTopic, 0, 0, 2});
+  EXPECT_EQ(view.partition(0)->forgotten_below, 2);
+  replicate({1, 2}, 2, 0, {a});
+  high_watermark(1, 3);
+  EXPECT_FALSE(cried("P1"));
+  replicate({1, 2}, 3, 0, {b});
+  high_watermark(1, 4);
+  EXPECT_FALSE(cried("P1"));
+  replicate({1, 2}, 4, 0, {b});
+  high_watermark(1, 5);
+  EXPECT_TRUE(cried("P1"));
+}
+
 TEST_F(Story, P1CriesWhenARecordFirstAppearsTooLate) {
   session({1, "plain", -1, false, 1});
   lead(1, 0);

@@ -88,7 +88,9 @@ class ExactlyOnce final : public Checker {
     const bool unique = unique_[session];
     if (!unique && given_up_.contains(record.id)) return;
     const bool again = unique ? number == last.number : !last.seen.insert(number).second;
-    if (number <= last.number && (unique || !again)) {
+    // A log that never had the earlier one, having begun above it, cannot know the producer by it.
+    const bool forgotten = last.offset < view_.partition(id)->forgotten_below;
+    if (number <= last.number && (unique || !again) && !forgotten) {
       cry(at, to_string(view_.names().name(id)),
           fmt::format("record {:016x} (send {} of session {}) at offset {} follows send {} at offset {}: {}",
                       record.id, number, session, record.offset, last.number, last.offset,

@@ -230,7 +230,10 @@ void ClusterView::on_event(const NodeEvent& note) {
       log->appended();
     }
   } else if (const auto* e = std::get_if<LogTruncated>(&event)) {
-    if (auto [truth, log] = of_log(e->log); log != nullptr) log->truncated(e->to_offset);
+    auto [truth, log] = of_log(e->log);
+    if (log != nullptr) log->truncated(e->to_offset);
+    if (truth != nullptr && e->to_offset > e->from_offset)
+      truth->forgotten_below = std::max(truth->forgotten_below, e->to_offset);
   } else if (const auto* e = std::get_if<LogStartMoved>(&event)) {
     const auto [truth, log] = of_log(e->log);
     if (truth != nullptr) on_start_moved(*truth, *partition_of(event), log, *e, note);

@@ -20,7 +20,7 @@ RawProducer::RawProducer(RawWire& wire) : wire_(wire), forger_session_(wire.stat
 
 void RawProducer::act() {
   Lane& lane = lanes_[wire_.dice().below(lanes_.size())];
-  if (const uint64_t losses = losses_of(lane); losses != lane.losses) {
+  if (const uint64_t losses = losses_of(lane); losses != lane.losses || forgotten(lane)) {
     // A leader may remember less than it has acknowledged: nothing is certain of the next sequence.
     lane.losses = losses;
     if (lane.open) give_up(lane);
@@ -41,6 +41,13 @@ void RawProducer::act() {
 uint64_t RawProducer::losses_of(const Lane& lane) {
   const PartitionTruth* truth = wire_.state().observer.view().partition(wire_.partition_id(lane.partition));
   return truth == nullptr ? 0 : truth->unclean.size() + truth->destroyed.size();
+}
+
+// A replica has come whose log begins above the oldest batch that a broker would remember.
+bool RawProducer::forgotten(const Lane& lane) {
+  const PartitionTruth* truth = wire_.state().observer.view().partition(wire_.partition_id(lane.partition));
+  return truth != nullptr && !lane.acknowledged.empty() &&
+         lane.acknowledged.front().offset < truth->forgotten_below;
 }
 
 void RawProducer::finish() {

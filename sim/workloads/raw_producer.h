@@ -94,6 +94,7 @@ class RawProducer {
   void settle(Batch& batch, Outcome outcome, ErrorCode error, int64_t offset);
   void give_up(Lane& lane);
   uint64_t losses_of(const Lane& lane);
+  bool forgotten(const Lane& lane);
 
   // ---- forged ones ----
   void forge(Lane& lane);
