@@ -1,5 +1,6 @@
 // M1: an epoch of the metadata quorum has at most one leader; a voter votes for at most one candidate in an
-// epoch; the epoch a node has stored never decreases. Votes and epochs are read from the quorum-state files.
+// epoch; the epoch a node has stored never decreases; who has been replaced does not lead for long. Votes and
+// epochs are read from the quorum-state files.
 
 #include <nlohmann/json.hpp>
 
@@ -10,6 +11,9 @@
 
 namespace ksim::sim {
 namespace {
+
+constexpr Duration kUnderWay = milliseconds(5500);
+constexpr Duration kToComeToIt = seconds(1);
 
 class OneQuorumLeader final : public Checker {
  public:
@@ -25,7 +29,8 @@ class OneQuorumLeader final : public Checker {
       promised(note, vote->epoch, true, "granted a vote");
     }
     const auto* e = std::get_if<RaftStateChanged>(note.event);
-    if (e == nullptr) return;
+    if (e == nullptr) return stays_deposed(note);
+    reigns(note, *e);
     if (e->state == "leader") {
       const auto [it, fresh] = leader_.try_emplace(e->epoch, Leader{note.node, note.incarnation});
       if (!fresh && it->second.node != note.node) {
@@ -44,6 +49,7 @@ class OneQuorumLeader final : public Checker {
     promised(note, e->epoch, e->state == "candidate", fmt::format("became {}", e->state));
   }
   void on_node(int32_t node, NodeFault fault, Instant at) override {
+    reigning_.erase(node);
     if (fault == NodeFault::wiped) {
       stored_.erase(node);
       std::erase_if(votes_, [node](const auto& vote) { return vote.first.first == node; });
@@ -61,6 +67,12 @@ class OneQuorumLeader final : public Checker {
   struct Leader {
     int32_t node = -1;
     uint32_t incarnation = 0;
+  };
+  // One that leads, as it says itself.
+  struct Reign {
+    int32_t epoch = -1;
+    std::optional<Instant> deposed;    // when another one began to lead
+    std::optional<Instant> seen_late;  // and it did something, though it was long to have resigned
   };
   struct Stored {
     int32_t epoch = -1;
@@ -95,6 +107,34 @@ class OneQuorumLeader final : public Checker {
         fmt::format("it {} in epoch {}, but a power loss would leave it in epoch {}{}", what, epoch,
                     durable.epoch, durable.epoch == epoch ? " without a vote" : ""));
   }
+  void reigns(const NodeEvent& note, const RaftStateChanged& e) {
+    if (e.state != "leader") {
+      reigning_.erase(note.node);
+      return;
+    }
+    for (auto& [node, reign] : reigning_) {
+      if (reign.epoch < e.epoch && !reign.deposed) reign.deposed = note.at;
+    }
+    reigning_[note.node] = Reign{e.epoch, std::nullopt, std::nullopt};
+  }
+
+  // Rule B26: whom no majority of the voters asks, resigns (KAFKA-15489). Those who elected another one ask
+  // that one; what they had asked before may be under way for a while.
+  void stays_deposed(const NodeEvent& note) {
+    const auto it = reigning_.find(note.node);
+    if (it == reigning_.end() || !it->second.deposed) return;
+    Reign& reign = it->second;
+    const Instant due = *reign.deposed + Duration{view_.quorum_fetch_timeout.ns * 3 / 2} + kUnderWay;
+    if (note.at < due) return;
+    // Just awake after a pause, it may not have come to its timers yet.
+    if (!reign.seen_late) reign.seen_late = note.at;
+    if (note.at - *reign.seen_late < kToComeToIt) return;
+    cry(note.at, fmt::format("node {}", note.node),
+        fmt::format("it leads the quorum in epoch {} still, though another one has since {} ms", reign.epoch,
+                    reign.deposed->ms()));
+    reigning_.erase(it);
+  }
+
   // Without a leader only its vote keeps it from giving another one.
   void remembers(const NodeEvent& note, const RaftStateChanged& e) {
     if (e.voted_id >= 0 || e.leader_id >= 0) return;
@@ -118,6 +158,7 @@ class OneQuorumLeader final : public Checker {
   }
 
   std::map<int32_t, Leader> leader_;
+  std::map<int32_t, Reign> reigning_;
   std::map<int32_t, int32_t> stored_;
   std::map<std::pair<int32_t, int32_t>, int32_t> votes_;
 };

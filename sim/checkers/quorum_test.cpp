@@ -25,6 +25,24 @@ TEST_F(Story, M1CriesWhenANodeLeadsAgainInTheEpochThatItLedBeforeItStarted) {
   EXPECT_TRUE(cried("M1"));
 }
 
+TEST_F(Story, M1CriesWhenWhoWasReplacedGoesOnLeading) {
+  for (const int32_t node : {1, 2}) {
+    keep(node, "data/__cluster_metadata-0/quorum-state", R"({"leaderId":1,"leaderEpoch":3,"votedId":1})");
+  }
+  emit(1, RaftStateChanged{"leader", 3, 1, 1});
+  emit(2, RaftStateChanged{"leader", 4, 2, 2});
+  verdicts = {};
+  const auto act_after = [&](Duration pause) {
+    now = now + pause;
+    emit(1, RaftVoteGranted{3});
+  };
+  act_after(seconds(8));
+  act_after(seconds(2));
+  EXPECT_EQ(cries(), "") << "only now it is due";
+  act_after(seconds(2));
+  EXPECT_TRUE(cried("M1"));
+}
+
 TEST_F(Story, M1CriesWhenAVoteIsForgotten) {
   keep(1, "data/__cluster_metadata-0/quorum-state", R"({"leaderId":-1,"leaderEpoch":3,"votedId":2})");
   emit(1, RaftStateChanged{"unattached", 3, -1, 2});

@@ -39,15 +39,12 @@ WorldSetup world_setup(const Plan& plan) {
 }
 
 // What is in force for a topic: its own configuration, else what all nodes are given, else the default.
-TopicPromise promise_of(const Plan& plan, const TopicPlan& topic) {
+TopicPromise promise_of(const ServerConfig& server, const TopicPlan& topic) {
   TopicPromise promise;
   promise.replication = topic.replication;
-  std::vector<std::string> warnings;
-  const auto server = ServerConfig::parse_text(server_properties(plan, plan.cluster.nodes.front()), warnings);
-  if (!server.ok()) return promise;
   const ConfigMap own(topic.config.begin(), topic.config.end());
   const ConfigsImage nothing_dynamic;
-  const TopicConfig config = effective_topic_config({nothing_dynamic, *server}, &own);
+  const TopicConfig config = effective_topic_config({nothing_dynamic, server}, &own);
   promise.min_insync = config.min_insync_replicas;
   promise.unclean_election = config.unclean_leader_election;
   promise.retention_ms = config.retention_ms;
@@ -73,8 +70,7 @@ class Run final : private FaultTeller {
       world_.fabric().tap(&*tap_);
     }
     if (options.watcher != nullptr) watch(*options.watcher);
-    for (const TopicPlan& topic : plan_.topics)
-      observer_.view().promise(topic.name, promise_of(plan_, topic));
+    note_promises();
     cluster_.on_death = [this](SimNode& node) {
       workload_.died(node);
       faults_.died(node);
@@ -88,6 +84,15 @@ class Run final : private FaultTeller {
       if (options_.watcher != nullptr) options_.watcher->on_predicate(predicate, node, subject, world_.now());
       if (options_.faults) faults_.became_true(predicate, cluster_.by_id(node), subject);
     };
+  }
+  void note_promises() {
+    std::vector<std::string> warnings;
+    const auto server =
+        ServerConfig::parse_text(server_properties(plan_, plan_.cluster.nodes.front()), warnings);
+    if (!server.ok()) return;
+    ClusterView& view = observer_.view();
+    view.quorum_fetch_timeout = milliseconds(server->integer("controller.quorum.fetch.timeout.ms"));
+    for (const TopicPlan& topic : plan_.topics) view.promise(topic.name, promise_of(*server, topic));
   }
   ~Run() override { world_.fabric().tap(nullptr); }
 
@@ -245,7 +250,7 @@ class Run final : private FaultTeller {
     }
     for (const TopicPlan& topic : plan_.topics) {
       all("topic " + topic.name, topic.config);
-      const TopicPromise promise = promise_of(plan_, topic);
+      const TopicPromise promise = observer_.view().promise_of(topic.name);
       all("in force for " + topic.name,
           {{"replication", std::to_string(promise.replication)},
            {"min.insync.replicas", std::to_string(promise.min_insync)},

@@ -78,8 +78,10 @@ std::vector<int32_t> ClusterView::nodes() const {
   return ids;
 }
 
-TopicPromise ClusterView::promise_of(PartitionId id) const {
-  const auto it = promises_.find(names_.name(id).topic);
+TopicPromise ClusterView::promise_of(PartitionId id) const { return promise_of(names_.name(id).topic); }
+
+TopicPromise ClusterView::promise_of(const std::string& topic) const {
+  const auto it = promises_.find(topic);
   return it == promises_.end() ? TopicPromise{} : it->second;
 }
 

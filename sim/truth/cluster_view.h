@@ -136,6 +136,7 @@ class ClusterView {
   void add_node(int32_t node, std::vector<std::string> log_dirs);
   void add_voter(int32_t node) { voters_.push_back(node); }
   void promise(const std::string& topic, const TopicPromise& promise) { promises_[topic] = promise; }
+  Duration quorum_fetch_timeout = milliseconds(2000);  // controller.quorum.fetch.timeout.ms
 
   // ---- feeding ----
   void on_event(const NodeEvent& event);
@@ -165,6 +166,7 @@ class ClusterView {
   bool has_node(int32_t id) const { return nodes_.contains(id); }
   std::vector<int32_t> nodes() const;
   TopicPromise promise_of(PartitionId id) const;
+  TopicPromise promise_of(const std::string& topic) const;
   const DiskPeek& disks() const { return peek_; }
   const std::vector<std::string>& log_dirs(int32_t node) const { return nodes_.at(node).log_dirs; }
   // The metadata log on a node's disk, or nullptr.
