@@ -226,6 +226,44 @@ TEST_F(Story, K1PermitsAResetAfterAnUncleanElection) {
   EXPECT_FALSE(cried("K1"));
 }
 
+// A leader that was replaced by an unclean election, and has not heard of it, tells a reader where its end
+// is.
+TEST_F(Story, K1LetsAReplacedLeaderTellItsOldEnd) {
+  view.promise("orders", {3, 1, true});
+  lead(1, 0, {1});
+  replicate({1, 3}, 0, 0, {a});
+  write(1, 1, 0, {b});
+  high_watermark(1, 2);
+  consume(0, a);
+  const std::vector<int32_t> isr = {3};
+  emit(2, PartitionChanged{"orders", kTopic, 0, 3, 1, 1, isr, {}, true});
+  emit(3, BecameLeader{"orders", kTopic, 0, 1, 0, 0, isr});
+  seek_to_end(2);  // of node 1
+  emit(1, BecameFollower{"orders", kTopic, 0, 3, 1, 0});
+  set_position(0, "reset");
+  EXPECT_FALSE(cried("K1"));
+  seek_to_end(2);  // of node 3, which has all that it tells of
+  set_position(0, "reset");
+  EXPECT_TRUE(cried("K1"));
+}
+
+// Where an application seeks to was there when the reader came by, and is as old.
+TEST_F(Story, K1LetsASeekGoToAPlaceThatIsGone) {
+  view.promise("orders", {3, 1, true});
+  lead(1, 0, {1});
+  replicate({1, 3}, 0, 0, {a});
+  write(1, 1, 0, {b});
+  write(1, 2, 0, {c});
+  high_watermark(1, 3);
+  consume(0, a);
+  consume(1, b);
+  consume(2, c);
+  lead(3, 1, {3}, true);
+  set_position(2, "seek");
+  set_position(1, "reset");
+  EXPECT_FALSE(cried("K1"));
+}
+
 // The log before its position becomes another one, of which it hears nothing.
 TEST_F(Story, K1CriesForAReaderThatMissesWhatTookThePlaceOfLostRecords) {
   view.promise("orders", {3, 1, true});
@@ -265,6 +303,36 @@ TEST_F(Story, K1LetsAReaderMissWhatASecondUncleanElectionBroughtBack) {
   end();
   EXPECT_FALSE(cried("K1"));
 }
+
+// Two logs take turns by unclean elections. The reader is handed a and d of one and asks how far the epoch of
+// d is good; it does not hear that b was of a later epoch than a was. If d is in the log that has b, it must.
+struct TwoLogs : Story {
+  bool minded(bool d_stays) {
+    view.promise("orders", {3, 1, true});
+    const RecordId d = make_record_id(1, 4);
+    assign();
+    lead(2, 1, {2});
+    write(2, 0, 1, {a});
+    high_watermark(2, 1, true, 1);
+    consume(0, a, 1, 1);
+    lead(1, 2, {1}, true);
+    replicate({1, 3}, 0, 2, {b});
+    if (!d_stays) replicate({1, 3}, 1, 2, {c});
+    high_watermark(1, d_stays ? 1 : 2, true, 2);
+    const int32_t next = d_stays ? 1 : 2;
+    lead(next, 3, {next}, true);
+    write(next, 1, 3, {d});
+    if (d_stays) write(3, 1, 3, {d});
+    high_watermark(next, 2, true, 3);
+    consume(1, d, 1, 3);
+    lead(3, 4, {3}, true);
+    high_watermark(3, 2, true, 4);
+    end();
+    return cried("K1");
+  }
+};
+TEST_F(TwoLogs, K1LetsAReaderMissWhatIsBelowTheLastThatItRead) { EXPECT_FALSE(minded(false)); }
+TEST_F(TwoLogs, K1CriesForWhatIsBelowARecordThatStays) { EXPECT_TRUE(minded(true)); }
 
 // Whether K1 minds where a reader begins, with three records committed of which the first was deleted.
 struct FirstPosition : Story {

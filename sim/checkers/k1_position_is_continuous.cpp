@@ -50,8 +50,9 @@ class PositionIsContinuous final : public Checker {
     const auto [it, fresh] = readers_.try_emplace({set.consumer, set.partition});
     Reader& reader = it->second;
     const int64_t before = reader.next;
-    const Instant since = std::exchange(reader.since, set.at);
-    const int32_t epoch = std::exchange(reader.epoch, -1);
+    const Instant since = reader.since;
+    const int32_t epoch = reader.epoch;
+    learn(reader, set, fresh);
     reader.next = set.offset;
     if (fresh) {
       reader.from = set.offset;
@@ -134,7 +135,7 @@ class PositionIsContinuous final : public Checker {
     int64_t from = 0;  // where it began
     int64_t next = 0;
     Instant since;       // when it came there
-    int32_t epoch = -1;  // of the record before it; -1: the position was set
+    int32_t epoch = -1;  // who told it of the place led in this one or a later one; -1: nobody knows
     std::vector<Handed> handed;
     std::vector<Range> skipped;  // as it was asked to
   };
@@ -144,6 +145,19 @@ class PositionIsContinuous final : public Checker {
     int64_t end = -1;  // what was committed when it began to ask
     Instant at;
   };
+
+  // Since when it knows of the place where it is, and from whom. A leader that was replaced and has not heard
+  // of it may have told it. An application that seeks goes to a place that it knows.
+  void learn(Reader& reader, const PositionSet& set, bool fresh) const {
+    if (set.reason == "seek" && !set.sought && !fresh) return;
+    Instant asked = set.sought.value_or(reader.since);
+    if (fresh) {
+      const auto assigned = assigned_.find({set.consumer, set.partition});
+      asked = assigned == assigned_.end() ? set.at : assigned->second.at;
+    }
+    reader.epoch = view_.oldest_epoch(set.partition, asked, set.at);
+    reader.since = set.at;
+  }
 
   void judge_first(const PositionSet& set) {
     const auto found = assigned_.find({set.consumer, set.partition});
@@ -166,16 +180,21 @@ class PositionIsContinuous final : public Checker {
             set.consumer, set.offset, assigned.end));
   }
 
-  // An unclean election may bring back a log of earlier epochs than what a reader was handed in their place.
-  // It asks how far its own epoch is good, is told the end of an earlier one, and knows of nothing below that
-  // (KIP-320).
-  static bool was_handed_later_epoch(const Reader& reader, int64_t offset, int32_t epoch) {
+  // An unclean election may bring back a log of an earlier epoch than that of the last record which a reader
+  // was handed. It asks how far that epoch is good, is told the end of an earlier one, and knows of nothing
+  // below that (KIP-320): neither there nor further down, where it was handed something else long before.
+  static bool cannot_hear_of(const PartitionTruth& truth, const Reader& reader, int64_t offset,
+                             int32_t epoch) {
     const Handed from{offset, 0, std::numeric_limits<int32_t>::min()};
-    for (auto it = std::lower_bound(reader.handed.begin(), reader.handed.end(), from);
-         it != reader.handed.end() && it->offset == offset; ++it) {
-      if (it->epoch > epoch) return true;
-    }
-    return false;
+    auto handed = std::lower_bound(reader.handed.begin(), reader.handed.end(), from);
+    if (handed == reader.handed.end() || handed->offset != offset) return false;  // nothing in its place
+    return std::any_of(handed, reader.handed.end(), [&](const Handed& later) {
+      if (later.epoch <= epoch) return false;
+      const TruthRecord* there = truth.committed_record(later.offset);
+      if (there != nullptr && there->id == later.record) return false;
+      return std::any_of(truth.unclean.begin(), truth.unclean.end(),
+                         [&](const UncleanElection& unclean) { return unclean.leader_epoch > later.epoch; });
+    });
   }
 
   void judge_whole(uint32_t consumer, PartitionId id, const Reader& reader, Instant at) {
@@ -198,9 +217,7 @@ class PositionIsContinuous final : public Checker {
         if (handed != reader.handed.end() && handed->offset == record.offset && handed->record == record.id)
           continue;
         if (in_skipped(record.offset)) continue;
-        if (!truth->unclean.empty() &&
-            was_handed_later_epoch(reader, record.offset, truth->committed[i].leader_epoch))
-          continue;
+        if (cannot_hear_of(*truth, reader, record.offset, truth->committed[i].leader_epoch)) continue;
         cry(at, to_string(view_.names().name(id)),
             fmt::format(
                 "consumer {} began at {} and came to {}, but was never handed record {:016x} at offset {}",

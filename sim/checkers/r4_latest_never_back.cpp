@@ -41,9 +41,9 @@ class LatestNeverBack final : public Checker {
       }
       list.clear();  // from here on this is what must not step back
     }
-    // Of which epoch it is nobody says: a leader that was replaced and does not know it yet may have told it.
-    const Instant since = view_.oldest_reign(answer.partition, answer.invoked);
-    seen(answer.client, answer.partition, {answer.completed, since, -1, answer.offset});
+    // A leader that was replaced and does not know it yet may have told it.
+    const int32_t epoch = view_.oldest_epoch(answer.partition, answer.invoked, answer.completed);
+    seen(answer.client, answer.partition, {answer.completed, answer.invoked, epoch, answer.offset});
   }
 
   void on_time_lookup(const TimeLookup& lookup) override {
@@ -95,8 +95,8 @@ class LatestNeverBack final : public Checker {
   std::map<std::pair<uint32_t, PartitionId>, Asked> asked_;
   struct Seen {
     Instant at;          // when the reader knew
-    Instant since;       // what was lost before this does not count,
-    int32_t epoch = -1;  // nor, where it is known, does an unclean election up to this epoch
+    Instant since;       // what was lost before this does not count; or
+    int32_t epoch = -1;  // what was lost up to this epoch, where one is known
     int64_t end = 0;
   };
   void seen(uint32_t client, PartitionId id, const Seen& now) {

@@ -150,6 +150,11 @@ class Story : public testing::Test {
   void set_position(int64_t offset, std::string_view reason, uint32_t consumer = 1) {
     for (auto& checker : checkers) checker->on_position({consumer, 0, offset, reason, tick()});
   }
+  // A broker tells where that is.
+  void seek_to_end(int64_t offset) {
+    const Instant sought = tick();
+    for (auto& checker : checkers) checker->on_position({1, 0, offset, "seek", tick(), sought});
+  }
   void latest(int64_t offset) {
     const Instant asked = tick();
     for (auto& checker : checkers) checker->on_latest({1, 0, offset, asked, tick()});

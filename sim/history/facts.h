@@ -114,6 +114,8 @@ struct PositionSet {
   int64_t offset = 0;
   std::string_view reason;  // "seek", "reset", "truncated", "assigned"
   Instant at;
+  // Of a seek to an end, which a broker tells: when it was asked for. Of another seek nothing.
+  std::optional<Instant> sought = std::nullopt;
 };
 
 // ListOffsets(latest) was asked and answered.
@@ -168,9 +170,9 @@ struct TopicCall {
   int32_t broker = -1;  // that was asked
   uint64_t link = 0;    // the connection, unique in the run: on one, metadata never goes back
   std::string topic;
-  Uuid id;                 // that the answer names: of the topic created, or removed
-  int32_t partitions = 0;  // create and grow: how many there shall be in all
-  std::string key;         // configure; create: empty if it has no configuration
+  Uuid id;                           // that the answer names: of the topic created, or removed
+  int32_t partitions = 0;            // create and grow: how many there shall be in all
+  std::string key;                   // configure; create: empty if it has no configuration
   std::optional<std::string> value;  // none: the key's default again
   std::vector<TopicSeen> seen;       // look
   Instant invoked;

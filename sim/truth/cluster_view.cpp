@@ -193,7 +193,7 @@ void ClusterView::on_partition_changed(const PartitionChanged& e, Instant at) {
   }
   if (truth.elected.empty() || truth.elected.back().leader != e.leader) {
     if (!truth.elected.empty()) truth.elected.back().until = at;
-    truth.elected.push_back({e.leader, at, std::nullopt});
+    truth.elected.push_back({e.leader, e.leader_epoch, at, std::nullopt});
   }
   if (e.leader >= 0) truth.last_leader = e.leader;
   truth.claim = {e.leader,
@@ -210,7 +210,7 @@ void ClusterView::on_partition_changed(const PartitionChanged& e, Instant at) {
   const auto log = truth.replicas.find(e.leader);
   if (leads && !truth.unclean.empty() && truth.unclean.back().leader_epoch == e.leader_epoch &&
       log != truth.replicas.end() && log->second != nullptr)
-    rebase(truth, names_.id(e.topic, e.partition), *log->second, at);
+    rebase(truth, names_.id(e.topic, e.partition), *log->second, e.leader_epoch, at);
 }
 
 void ClusterView::on_event(const NodeEvent& note) {
@@ -253,11 +253,12 @@ void ClusterView::on_event(const NodeEvent& note) {
     on_partition_changed(*e, note.at);
   } else if (const auto* e = std::get_if<BecameLeader>(&event)) {
     PartitionTruth& truth = partition_at(e->topic, e->partition);
-    truth.reigns.push_back({note.node, note.at, std::nullopt});
+    end_reigns(truth, note.node, note.at);
+    truth.reigns.push_back({note.node, e->leader_epoch, note.at, std::nullopt});
     // Its high watermark may be where it was, and then it says no more.
     const auto log = truth.replicas.find(note.node);
     if (e->leader_epoch >= truth.claim.leader_epoch && log != truth.replicas.end() && log->second != nullptr)
-      rebase(truth, names_.id(e->topic, e->partition), *log->second, note.at);
+      rebase(truth, names_.id(e->topic, e->partition), *log->second, e->leader_epoch, note.at);
   } else if (const auto* e = std::get_if<BecameFollower>(&event)) {
     end_reigns(partition_at(e->topic, e->partition), note.node, note.at);
   } else if (const auto* e = std::get_if<IsrChanged>(&event)) {
@@ -314,7 +315,7 @@ void ClusterView::committed_up_to(PartitionTruth& truth, PartitionId id, const R
     if (unclean.leader_epoch > claim.leader_epoch) return;
   }
   if (truth.committed.empty()) truth.committed_start = leader.first_offset();
-  rebase(truth, id, leader, at);
+  rebase(truth, id, leader, claim.leader_epoch, at);
   for (size_t i = leader.find(truth.committed_end()); i < leader.batches().size(); ++i) {
     const TruthBatch& batch = leader.batches()[i];
     if (batch.last_offset >= claim.high_watermark) break;
@@ -324,14 +325,15 @@ void ClusterView::committed_up_to(PartitionTruth& truth, PartitionId id, const R
 }
 
 // After a permitted loss this leader's log is what is committed from now on.
-void ClusterView::rebase(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader, Instant at) {
+void ClusterView::rebase(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader,
+                         int32_t leader_epoch, Instant at) {
   while (!truth.committed.empty() && !(truth.unclean.empty() && truth.destroyed.empty())) {
     const TruthBatch& last = truth.committed.back();
     if (last.last_offset < leader.first_offset()) break;
     const size_t there = leader.find(last.base_offset);
     if (there < leader.batches().size() && leader.batches()[there].same(last)) break;
     if (!loss_permitted(id, last)) break;
-    truth.lost.push_back({last, at});
+    truth.lost.push_back({last, at, leader_epoch});
     truth.committed.pop_back();
   }
   // Whoever begins anew on an empty disk knows nothing of what was deleted before.
@@ -575,21 +577,25 @@ bool ClusterView::may_be_gone(PartitionId id, int64_t from, int64_t to, Instant 
     if (epoch >= 0 ? unclean.leader_epoch > epoch : unclean.at >= since) return true;
   }
   for (const LostBatch& gone : truth->lost) {
-    if (gone.at >= since && gone.batch.base_offset < to && gone.batch.last_offset >= from) return true;
+    const bool later = epoch >= 0 ? gone.leader_epoch > epoch : gone.at >= since;
+    if (later && gone.batch.base_offset < to && gone.batch.last_offset >= from) return true;
   }
   for (size_t i = truth->find_committed(from); i < truth->committed.size(); ++i) {
-    if (truth->committed[i].base_offset >= to) break;
-    if (loss_permitted(id, truth->committed[i])) return true;
+    const TruthBatch& batch = truth->committed[i];
+    if (batch.base_offset >= to) break;
+    // Which unclean elections count was said above.
+    if (epoch >= 0 ? too_few_copies(*truth, id, batch) : loss_permitted(id, batch)) return true;
   }
   return false;
 }
 
-Instant ClusterView::oldest_reign(PartitionId id, Instant at) const {
+int32_t ClusterView::oldest_epoch(PartitionId id, Instant from, Instant to) const {
   const PartitionTruth* truth = partition(id);
-  Instant oldest = at;
+  int32_t oldest = -1;
   if (truth == nullptr) return oldest;
   for (const Reign& reign : truth->reigns) {
-    if (reign.from <= at && (!reign.until || *reign.until >= at)) oldest = std::min(oldest, reign.from);
+    if (reign.from > to || (reign.until && *reign.until < from)) continue;
+    if (oldest < 0 || reign.leader_epoch < oldest) oldest = reign.leader_epoch;
   }
   return oldest;
 }

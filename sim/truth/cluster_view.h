@@ -37,6 +37,7 @@ struct Destroyed {
 struct LostBatch {
   TruthBatch batch;
   Instant at;
+  int32_t leader_epoch = 0;  // of that leader
 };
 
 // A broker from outside ISR and ELR was made leader.
@@ -49,6 +50,7 @@ struct UncleanElection {
 // A broker that was leader, by its own word or by the controller's. `until`: none, it still is.
 struct Reign {
   int32_t leader = -1;
+  int32_t leader_epoch = -1;  // the first of it
   Instant from;
   std::optional<Instant> until;
 };
@@ -180,13 +182,14 @@ class ClusterView {
   // The same of a record whose batch nobody knows, for what has happened since: since it was sent. With
   // acks=1 for what became of the leader.
   bool loss_permitted(PartitionId id, int64_t offset, int32_t acks, Instant since) const;
-  // When the first of those began to lead who led at that time, or believed to: what was told then may be of
-  // its day.
-  Instant oldest_reign(PartitionId id, Instant at) const;
+  // The oldest epoch of those who led between these times, or believed to: what was told then may be of it.
+  // -1: nobody did.
+  int32_t oldest_epoch(PartitionId id, Instant from, Instant to) const;
   // How many brokers led the partition since then, or believed to.
   size_t leaders_since(PartitionId id, Instant since) const;
-  // True if records that a reader had seen in [from, to) may be gone, which it came to know at `since`, the
-  // last of them from epoch `epoch` (-1: it does not know): they were lost since, or their loss is permitted.
+  // True if records that a reader had seen in [from, to) may be gone, of which it was told by a leader of
+  // epoch `epoch` or a later one: they were lost in later epochs, or their loss is permitted. -1: nobody
+  // knows the epoch, and what counts is what happened from `since` on.
   bool may_be_gone(PartitionId id, int64_t from, int64_t to, Instant since, int32_t epoch) const;
   // The first batch that is committed and that the log of `node` lacks although nothing permits it, or
   // nullptr.
@@ -209,7 +212,8 @@ class ClusterView {
   ReplicaTruth* replica(PartitionTruth& truth, int32_t node, std::string_view log);
   void committed_up_to(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader,
                        const HighWatermarkChanged& claim, Instant at);
-  void rebase(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader, Instant at);
+  void rebase(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader, int32_t leader_epoch,
+              Instant at);
   void on_start_moved(PartitionTruth& truth, PartitionId id, const ReplicaTruth* log,
                       const LogStartMoved& event, const NodeEvent& note);
   std::string unfounded(const PartitionTruth& truth, PartitionId id, const ReplicaTruth* log, int64_t start,

@@ -126,11 +126,11 @@ class ConsumerProcess final : public ClientProcess {
     const auto was =
         state_.positions.find({number_, state_.observer.names().id(partition.topic, partition.partition)});
     if (was == state_.positions.end()) return;  // it has not begun there
-    seeking_[static_cast<size_t>(partition.partition)] = true;
     // Back by a little as often as by much: what is far back was read by others, and takes its time.
     const auto most = static_cast<uint64_t>(was->second);
     const uint64_t reach = most >> dice_.below(static_cast<uint64_t>(std::bit_width(most)) + 1);
     const uint64_t where = dice_.below(8);
+    seeking_[static_cast<size_t>(partition.partition)] = Seek{where < 2, state_.world.now()};
     const Result<void> done =
         where == 0   ? consumer.seek_to_beginning({partition})
         : where == 1 ? consumer.seek_to_end({partition})
@@ -146,15 +146,17 @@ class ConsumerProcess final : public ClientProcess {
       uint64_t& known = jumps_[static_cast<size_t>(partition.partition)];
       if (position.jumps() == known) continue;
       const PartitionId id = state_.observer.names().id(partition.topic, partition.partition);
-      const bool sought = seeking_[static_cast<size_t>(partition.partition)];
-      state_.observer.on_position({number_, id, position.jumped_to(),
-                                   known == 0 ? "assigned"
-                                   : sought   ? "seek"
-                                              : "reset",
-                                   state_.world.now()});
+      std::optional<Seek>& seek = seeking_[static_cast<size_t>(partition.partition)];
+      PositionSet set{number_, id, position.jumped_to(),
+                      known == 0 ? "assigned"
+                      : seek     ? "seek"
+                                 : "reset",
+                      state_.world.now()};
+      if (seek && seek->to_end) set.sought = seek->at;
+      state_.observer.on_position(set);
       state_.positions[{number_, id}] = position.jumped_to();
       known = position.jumps();
-      seeking_[static_cast<size_t>(partition.partition)] = false;
+      seek.reset();
     }
   }
 
@@ -219,7 +221,11 @@ class ConsumerProcess final : public ClientProcess {
   Duration starts_in_;
   Dice dice_;
   std::vector<uint64_t> jumps_;  // by partition
-  std::vector<bool> seeking_;    // it was asked to, and has not jumped yet
+  struct Seek {
+    bool to_end;  // one of the two
+    Instant at;
+  };
+  std::vector<std::optional<Seek>> seeking_;  // it was asked to, and has not jumped yet
   uint64_t epochs_seen_ = 0;
   BeliefWatch beliefs_{state_, 1'000'000 + number_};
 };
