@@ -186,9 +186,9 @@ Result<void> BrokerRole::publish(const MetadataDelta& delta, const MetadataImage
       role.changed_.notify_all();
     }
   } applied{*this};
-  const std::vector<broker::ReplicaChanges> changes =
-      broker::replica_changes(delta, image, parts_.server.node_id(), parts_.shards.size());
-  const auto coming = broker::new_leaderships(delta, changes, parts_.server.node_id());
+  const auto changes = std::make_shared<const std::vector<broker::ReplicaChanges>>(
+      broker::replica_changes(delta, image, parts_.server.node_id(), parts_.shards.size()));
+  const auto coming = broker::new_leaderships(delta, *changes, parts_.server.node_id());
   on_every_shard([image, coming](BrokerShard& shard, size_t) {
     shard.replicas().set_image(image);
     shard.replicas().set_coming_leaderships(coming);
@@ -199,10 +199,10 @@ Result<void> BrokerRole::publish(const MetadataDelta& delta, const MetadataImage
     loaded_ = true;
   }
   const bool stops =
-      std::any_of(changes.begin(), changes.end(), [](const auto& c) { return !c.removed.empty(); });
-  if (stops && changes.size() > 1)
-    on_every_shard([&changes](BrokerShard& shard, size_t k) { shard.replicas().stop_removed(changes[k]); });
-  on_every_shard([&changes](BrokerShard& shard, size_t k) { shard.apply(changes[k]); });
+      std::any_of(changes->begin(), changes->end(), [](const auto& c) { return !c.removed.empty(); });
+  if (stops && changes->size() > 1)
+    on_every_shard([changes](BrokerShard& shard, size_t k) { shard.replicas().stop_removed((*changes)[k]); });
+  on_every_shard([changes](BrokerShard& shard, size_t k) { shard.apply((*changes)[k]); });
   on_every_shard([](BrokerShard& shard, size_t) { shard.replicas().set_coming_leaderships(nullptr); });
   become_ready();
   return {};
@@ -210,15 +210,15 @@ Result<void> BrokerRole::publish(const MetadataDelta& delta, const MetadataImage
 
 Result<void> BrokerRole::load_logs(const MetadataImageRef& image) {
   TRY_ASSIGN(const storage::FoundLogs found, parts_.log_dirs.begin_load());
-  std::vector<std::vector<storage::FoundLog>> by_shard(parts_.shards.size());
+  const auto by_shard = std::make_shared<std::vector<std::vector<storage::FoundLog>>>(parts_.shards.size());
   for (const storage::FoundLog& log : found.logs) {
     const broker::PartitionKey key{log.topic_id, log.topic_partition.partition};
-    by_shard[broker::shard_of(key, parts_.shards.size())].push_back(log);
+    (*by_shard)[broker::shard_of(key, parts_.shards.size())].push_back(log);
   }
   for (const auto& [directory, path] : found.doomed) {
     parts_.shards[0]->broker->logs().remove_directory_later(directory, path, 0);
   }
-  on_every_shard([&by_shard, image](BrokerShard& shard, size_t k) { shard.load(by_shard[k], image); });
+  on_every_shard([by_shard, image](BrokerShard& shard, size_t k) { shard.load((*by_shard)[k], image); });
   parts_.log_dirs.finish_load();
   // A directory may have failed meanwhile, and the node be about to end.
   if (!stopping_) scope_.spawn("log-duties", [this] { run_duties(); });

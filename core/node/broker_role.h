@@ -67,7 +67,8 @@ class BrokerRole final : public MetadataPublisher, public BrokerHome, public sto
   // W5 to W8: runs once, with the first image.
   Result<void> load_logs(const MetadataImageRef& image);
   void become_ready();
-  // Runs `what` on every shard at the same time and waits for all.
+  // Runs `what` on every shard at the same time and waits for all. It owns what it needs: if the caller is
+  // cancelled, some shards run it after that.
   template <class F>
   void on_every_shard(F what);
   void watch_controller();

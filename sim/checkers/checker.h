@@ -66,6 +66,9 @@ class Checker {
   virtual void on_topic_call(const TopicCall&) {}
   // All faults have ended, and what was down starts again.
   virtual void on_healed(Instant) {}
+  // They have read all there is, or on_unrest was told why not. What comes to be committed from here on,
+  // since it was still under way, is read by nobody.
+  virtual void on_readers_stop() {}
   // Healing has taken all the time it may, and this keeps the run from being quiet: `what` is amiss in
   // `subject`.
   virtual void on_unrest(std::string_view subject, std::string_view what, Instant at) {

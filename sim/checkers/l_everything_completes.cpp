@@ -24,6 +24,7 @@ class EverythingCompletes final : public Checker {
   void on_send_invoked(const SendOp& op) override { open_.emplace(op.record, op); }
   void on_send_completed(const SendOp& op) override {
     open_.erase(op.record);
+    if (op.outcome == Outcome::ok) moved(op);
     if (op.outcome != Outcome::ok && op.error == ErrorCode::REQUEST_TIMED_OUT) gave_up(op);
   }
   void on_event(const NodeEvent& note) override {
@@ -32,6 +33,9 @@ class EverythingCompletes final : public Checker {
     if (const auto id = view_.names().find(changed->topic, changed->partition)) changed_[*id] = note.at;
   }
   void on_healed(Instant at) override { healed_ = at; }
+  void on_readers_stop() override {
+    for (PartitionId id : view_.partitions()) to_read_[id] = view_.partition(id)->committed_end();
+  }
 
   void on_assigned(const ReaderAssigned& assigned) override {
     readers_[assigned.consumer].name = assigned.name;
@@ -76,6 +80,24 @@ class EverythingCompletes final : public Checker {
   }
 
  private:
+  using Queue = std::pair<uint32_t, PartitionId>;  // what a session sends into a partition goes out in order
+  using Front = std::map<RecordId, Instant>;       // later records, later times
+
+  void moved(const SendOp& op) {
+    Front& front = acknowledged_[{op.session, op.partition}];
+    front.erase(front.lower_bound(op.record), front.end());
+    front[op.record] = op.completed;
+  }
+
+  // When the last of those was acknowledged that stood before it. A queue of many takes its time, which is
+  // counted to each of them (KIP-91): its turn has not come while what stands before it goes on.
+  Instant in_front_since(const SendOp& op) const {
+    const auto queue = acknowledged_.find({op.session, op.partition});
+    if (queue == acknowledged_.end()) return op.invoked;
+    const auto behind = queue->second.lower_bound(op.record);
+    return behind == queue->second.begin() ? op.invoked : std::max(op.invoked, std::prev(behind)->second);
+  }
+
   // A producer whose time was up, though its partition had long been as well as it gets: it was stuck.
   void gave_up(const SendOp& op) {
     const PartitionTruth* const truth = view_.partition(op.partition);
@@ -83,12 +105,13 @@ class EverythingCompletes final : public Checker {
     if (static_cast<int32_t>(truth->claim.isr.size()) < view_.promise_of(op.partition).replication) return;
     const auto changed = changed_.find(op.partition);
     const Instant well =
-        std::max({*healed_, op.invoked, changed == changed_.end() ? *healed_ : changed->second});
+        std::max({*healed_, in_front_since(op), changed == changed_.end() ? *healed_ : changed->second});
     if (op.completed - well < kLongEnough) return;
     cry(op.completed, to_string(view_.names().name(op.partition)),
-        fmt::format(
-            "record {:016x}, sent at {} ms, was given up although nothing has changed or failed since {} ms",
-            op.record, op.invoked.ms(), well.ms()),
+        fmt::format("record {:016x}, sent at {} ms, was given up although nothing has changed or failed "
+                    "since {} ms, nor "
+                    "has one before it been acknowledged",
+                    op.record, op.invoked.ms(), well.ms()),
         op.record);
   }
 
@@ -130,6 +153,7 @@ class EverythingCompletes final : public Checker {
   void reader(PartitionId id, uint32_t consumer, int64_t position, Instant at) {
     const PartitionTruth* truth = view_.partition(id);
     if (truth == nullptr || truth->committed.empty() || position >= truth->committed_end()) return;
+    if (const auto end = to_read_.find(id); end != to_read_.end() && position >= end->second) return;
     if (view_.offline_permitted(id)) return;
     const Reader& reader = readers_[consumer];
     cry(at, to_string(view_.names().name(id)),
@@ -150,6 +174,8 @@ class EverythingCompletes final : public Checker {
   static constexpr Duration kLongEnough = seconds(15);
   std::optional<Instant> healed_;
   std::map<PartitionId, Instant> changed_;  // when the controller changed it last
+  std::map<Queue, Front> acknowledged_;
+  std::map<PartitionId, int64_t> to_read_;  // what was committed when readers were asked to stop
   std::map<RecordId, SendOp> open_;
   std::map<uint32_t, Reader> readers_;
   std::map<std::pair<PartitionId, uint32_t>, int64_t> position_;  // the next offset; -1: not begun

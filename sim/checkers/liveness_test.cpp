@@ -32,6 +32,34 @@ TEST_F(Story, LCriesForAStuckReaderAndForOneThatNeverBegan) {
   EXPECT_TRUE(judged()) << "the second has read nothing";
 }
 
+TEST_F(Story, LAsksOfReadersWhatWasCommittedWhenTheyWereToStop) {
+  emit(1, ControllerActivated{1});
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a});
+  high_watermark(1, 1);
+  assign();
+  set_position(0, "assigned");
+  consume(0, a);
+  for (auto& checker : checkers) checker->on_readers_stop();
+  replicate({1, 2, 3}, 1, 0, {b});
+  high_watermark(1, 2);
+  end();
+  EXPECT_FALSE(cried("L")) << "b arrived when it was to stop";
+}
+
+TEST_F(Story, LCriesForAReaderThatIsBehindWhenItIsToStop) {
+  emit(1, ControllerActivated{1});
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a, b});
+  high_watermark(1, 2);
+  assign();
+  set_position(0, "assigned");
+  consume(0, a);
+  for (auto& checker : checkers) checker->on_readers_stop();
+  end();
+  EXPECT_TRUE(cried("L"));
+}
+
 TEST_F(Story, LAsksNothingOfAReaderThatHasDied) {
   emit(1, ControllerActivated{1});
   lead(1, 0);
@@ -59,7 +87,7 @@ TEST_F(Story, LCriesForACallOfAReaderThatNeverEnds) {
 // A producer that is stuck looks like a slow one until its time is up.
 struct GivenUp : Story {
   // Whether L minds that a send is given up so long after healing, `changed` after the partition's last
-  // change.
+  // change. Its session has sent records before it and behind it.
   bool minded(Duration healed_ago, Duration changed_ago, ErrorCode error = ErrorCode::REQUEST_TIMED_OUT) {
     view.promise("orders", {3, 2, false});
     const Instant start = now;
@@ -69,18 +97,38 @@ struct GivenUp : Story {
     const std::vector<int32_t> isr = {1, 2, 3};
     emit(1, PartitionChanged{"orders", kTopic, 0, 1, 1, 1, isr, {}, false});
     for (auto& checker : checkers) checker->on_healed(end_of_it - healed_ago);
-    SendOp op{1, 0, a, end_of_it - seconds(30), {}, Outcome::pending, ErrorCode::NONE, -1};
+    SendOp op{1, 0, b, end_of_it - seconds(30), {}, Outcome::pending, ErrorCode::NONE, -1};
     for (auto& checker : checkers) checker->on_send_invoked(op);
+    for (const auto& [record, ago] : acknowledged_ago)
+      acknowledge({1, 0, record, op.invoked, end_of_it - ago, Outcome::ok, ErrorCode::NONE, 0});
     op.completed = end_of_it;
     op.outcome = Outcome::unknown;
     op.error = error;
     for (auto& checker : checkers) checker->on_send_completed(op);
     return cried("L");
   }
+
+  std::vector<std::pair<RecordId, Duration>> acknowledged_ago;
 };
 TEST_F(GivenUp, LCriesWhereAllWasWellForLong) { EXPECT_TRUE(minded(seconds(20), seconds(20))); }
 TEST_F(GivenUp, LPermitsItSoonAfterHealing) { EXPECT_FALSE(minded(seconds(5), seconds(60))); }
 TEST_F(GivenUp, LPermitsItSoonAfterAnElection) { EXPECT_FALSE(minded(seconds(60), seconds(5))); }
+TEST_F(GivenUp, LPermitsItSoonAfterTheOneBeforeIt) {
+  acknowledged_ago = {{a, seconds(5)}};
+  EXPECT_FALSE(minded(seconds(60), seconds(60)));
+}
+TEST_F(GivenUp, LCriesWhereTheOneBeforeItIsLongAcknowledged) {
+  acknowledged_ago = {{a, seconds(20)}};
+  EXPECT_TRUE(minded(seconds(60), seconds(60)));
+}
+TEST_F(GivenUp, LCriesWhereOnlyLaterOnesGoOn) {
+  acknowledged_ago = {{a, seconds(20)}, {c, seconds(5)}};
+  EXPECT_TRUE(minded(seconds(60), seconds(60)));
+}
+TEST_F(GivenUp, LPermitsItWhereTheOneBeforeItWasLaterThanTheOneBehindIt) {
+  acknowledged_ago = {{c, seconds(20)}, {a, seconds(5)}};
+  EXPECT_FALSE(minded(seconds(60), seconds(60)));
+}
 TEST_F(GivenUp, LPermitsARefusal) {
   EXPECT_FALSE(minded(seconds(20), seconds(20), ErrorCode::MESSAGE_TOO_LARGE));
 }

@@ -35,6 +35,11 @@ class CommittedMetadataStays final : public Checker {
     return "committed metadata is durable on a majority and in the log of every later leader";
   }
 
+  void on_node(int32_t node, NodeFault what, Instant) override {
+    const ReplicaTruth* log = view_.metadata_log(node);
+    if (what == NodeFault::started) found_end_[node] = log == nullptr ? 0 : log->end_offset();
+  }
+
   void on_event(const NodeEvent& note) override {
     if (const auto* e = std::get_if<RaftHighWatermarkAdvanced>(note.event)) {
       int64_t& known = high_watermark_[{note.node, note.incarnation}];
@@ -86,7 +91,13 @@ class CommittedMetadataStays final : public Checker {
     if (at >= log->batches().size() || log->batches()[at].base_offset > batch.last_offset)
       return snapshot_holds(*log, batch);
     const TruthBatch& mine = log->batches()[at];
-    return mine.same(batch) && log->is_durable(mine);
+    return mine.same(batch) && (log->is_durable(mine) || counts_as_synced(*log, mine));
+  }
+
+  // What a process found when it was started, and an earlier one could not sync.
+  bool counts_as_synced(const ReplicaTruth& log, const TruthBatch& batch) const {
+    const auto end = found_end_.find(log.node());
+    return end != found_end_.end() && batch.last_offset < end->second && log.is_spoilt(batch);
   }
 
   // A log that begins above the batch stands on a snapshot, which has what was committed below its end.
@@ -144,7 +155,8 @@ class CommittedMetadataStays final : public Checker {
     int32_t log_epoch = -1;  // of the last batch of the voter's log when it voted
     int64_t log_end = 0;
   };
-  std::map<int32_t, Vote> votes_;  // by voter, in the newest epoch that had one
+  std::map<int32_t, int64_t> found_end_;  // by node: where its log ended when it was started
+  std::map<int32_t, Vote> votes_;         // by voter, in the newest epoch that had one
   int32_t votes_epoch_ = -1;
   int32_t leader_ = -1;
   int32_t leader_epoch_ = -1;

@@ -307,6 +307,10 @@ void RunObserver::on_healed(Instant at) {
   for (const auto& checker : checkers_) checker->on_healed(at);
 }
 
+void RunObserver::on_readers_stop() {
+  for (const auto& checker : checkers_) checker->on_readers_stop();
+}
+
 void RunObserver::on_unrest(std::string_view subject, std::string_view what, Instant at) {
   for (const auto& checker : checkers_) checker->on_unrest(subject, what, at);
 }

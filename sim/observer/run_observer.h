@@ -94,6 +94,7 @@ class RunObserver {
 
   // Healing has taken all the time it may.
   void on_healed(Instant at);
+  void on_readers_stop();
   void on_unrest(std::string_view subject, std::string_view what, Instant at);
 
   // True while sends are open: the runner waits for them after healing.

@@ -98,6 +98,38 @@ lasts = "8s"
   EXPECT_EQ(frozen.summary.counts.acknowledged + frozen.summary.counts.unknown, frozen.summary.counts.sent);
 }
 
+// Its bytes arrive when all is quiet, and everybody who read has gone.
+TEST(Clients, WhatWasSentInVainMayBeWrittenWhenReadersHaveStopped) {
+  const RunSummary summary = run_well(R"toml(
+duration = "5s"
+settle = "20s"
+[cluster]
+brokers = 1
+controllers = 1
+[[topic]]
+name = "orders"
+partitions = 1
+replication = 1
+[[producer]]
+name = "producer"
+topic = "orders"
+interval = "50ms"
+config = { "delivery.timeout.ms" = 600, "request.timeout.ms" = 300, "enable.idempotence" = "false", "linger.ms" = 0 }
+[[consumer]]
+name = "reader"
+topic = "orders"
+config = { "auto.offset.reset" = "earliest" }
+[[fault]]
+kind = "late_bytes"
+target = "producer"
+at = "4500ms"
+lasts = "400ms"
+extra = "1200ms"
+)toml");
+  EXPECT_GT(summary.partitions[0].committed, summary.counts.read) << "nothing came so late";
+  EXPECT_LT(summary.ended, Instant{} + seconds(10)) << "it was waited for";
+}
+
 TEST(Clients, NoFaultOfDisksStrikesThem) {
   const Plan plan = draw_plan(std::string(kCluster) + R"toml(
 [[fault]]

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "sim/observer/run_watcher.h"
 #include "sim/ping/ping_run.h"
 #include "sim/verify/trace.h"
 #include "sim/workloads/all.h"
@@ -74,6 +75,57 @@ TEST(Plans, PrintedAndReadAreTheSameRun) {
     ASSERT_TRUE(again.ok()) << again.error().message;
     EXPECT_EQ(print_plan(*again), print_plan(plan));
     EXPECT_EQ(play(*again, {}, memory).digest, play(plan, {}, memory).digest) << file;
+  }
+}
+
+// When a broker first began to load its logs.
+class LoadingSince final : public RunWatcher {
+ public:
+  void on_event(const NodeEvent& note) override {
+    const auto* changed = std::get_if<BrokerStateChanged>(note.event);
+    if (changed != nullptr && changed->state == "RECOVERY" && at.is_never()) at = note.at;
+  }
+  Instant at = Instant::never();
+};
+
+// What its shards were asked to load, and have not begun with, ends with the one that asked.
+TEST(Stops, ABrokerMayBeStoppedAtAnyMomentOfItsStart) {
+  constexpr std::string_view kOneBroker = R"toml(
+duration = "3s"
+[[cluster.node]]
+id = 1
+roles = ["broker"]
+shards = 3
+[[cluster.node]]
+id = 101
+roles = ["controller"]
+[[topic]]
+name = "orders"
+partitions = 1
+replication = 1
+[disk]
+latency = "spinning"
+[[fault]]
+kind = "stop"
+target = "broker-1"
+lasts = "100ms"
+at = )toml";
+  RunMemory memory;
+  const auto stopped_at = [&](Instant at, const RunRequest& request) {
+    const std::string text = std::string(kOneBroker) + '"' + std::to_string(at.ns / 1000) + "us\"";
+    const auto plan = draw_plan(text, "stops", 1, {}, plan_vocabulary());
+    EXPECT_TRUE(plan.ok()) << plan.error().message;
+    return play(*plan, request, memory);
+  };
+  LoadingSince loading;
+  RunRequest watched;
+  watched.watcher = &loading;
+  EXPECT_TRUE(stopped_at(Instant{} + seconds(2), watched).holds());
+  ASSERT_FALSE(loading.at.is_never());
+  for (int64_t us = 0; us <= 3000; us += 200) {
+    const RunSummary run = stopped_at(loading.at + microseconds(us), {});
+    EXPECT_TRUE(run.holds()) << us;
+    EXPECT_EQ(run.counts.faults, 1U) << us;
   }
 }
 

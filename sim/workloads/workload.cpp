@@ -62,7 +62,13 @@ std::string Workload::producer_waits() const {
   return {};
 }
 
+void Workload::stop_readers() {
+  state_.readers_stop = true;
+  state_.observer.on_readers_stop();
+}
+
 std::optional<Workload::Behind> Workload::reader_behind(bool for_good) const {
+  if (state_.readers_stop) return std::nullopt;
   for (size_t i = 0; i < state_.plan.consumers.size(); ++i) {
     const TopicPlan* topic = state_.topic(state_.plan.consumers[i].topic);
     const auto reader = state_.readers.find(state_.plan.consumers[i].name);

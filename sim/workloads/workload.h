@@ -27,7 +27,8 @@ class Workload {
   void finish() { state_.finishing = true; }
   bool producers_done() const { return state_.topics_ready && state_.producers_open == 0; }
   // The first partition that a reader has not read to its committed end: which reader, and how far it is.
-  // `for_good`: but for those that may stay offline.
+  // `for_good`: but for those that may stay offline. None, once readers are to stop: a request that its
+  // client gave up long ago may arrive even then, and be committed.
   struct Behind {
     PartitionId partition;
     std::string text;
@@ -36,7 +37,7 @@ class Workload {
   // What a producer waits for that has not ended; empty: no more is known.
   std::string producer_waits() const;
   uint64_t records_read() const { return state_.records_read; }
-  void stop_readers() { state_.readers_stop = true; }
+  void stop_readers();
   // The process of a machine has died; other machines than clients' are none of its business.
   void died(const SimNode& node) { state_.client_died(node.name()); }
 
