@@ -9,6 +9,7 @@ constexpr Duration kAlterPartitionRetry = milliseconds(50);
 // Where alter_partition.held and .late are active: long enough for a broker to come back, and for a replica
 // to lag.
 constexpr Duration kHeld = milliseconds(1500);
+constexpr Duration kAgain = milliseconds(900);
 constexpr Duration kLate = milliseconds(1200);
 
 // The request for what is in flight; arrays live in the arena. Topics and partitions in the order of keys.
@@ -97,9 +98,22 @@ void AlterPartitionManager::loop() {
   }
 }
 
+// A request of a connection that was given up may be read when the one that was sent in its place has long
+// been decided.
+void AlterPartitionManager::send_again_later(const std::map<PartitionKey, IsrProposal>& proposals) {
+  scope_.spawn("alter-partition-again", [this, proposals, epoch = identity_.broker_epoch()] {
+    env_.sleep(kAgain);
+    wire::Arena arena;
+    static_cast<void>(
+        channel_.call(make_request(proposals, identity_.broker_id, epoch, arena), env_.after(kAgain)));
+  });
+}
+
 bool AlterPartitionManager::send_all() {
   wire::Arena arena;
-  const auto request = make_request(queue_.take(), identity_.broker_id, identity_.broker_epoch(), arena);
+  const auto& proposals = queue_.take();
+  const auto request = make_request(proposals, identity_.broker_id, identity_.broker_epoch(), arena);
+  if (env_.buggify(Site::alter_partition_again, 200)) send_again_later(proposals);
   env_.dawdle(Site::alter_partition_held, 100, kHeld);
   // Without an end: the change stays pending until the controller has decided it.
   auto reply = channel_.call(request, Instant::never());

@@ -57,6 +57,7 @@ class AlterPartitionManager {
 
  private:
   void loop();
+  void send_again_later(const std::map<PartitionKey, IsrProposal>& proposals);
   // False: the whole request failed.
   bool send_all();
 

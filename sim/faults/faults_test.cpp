@@ -95,6 +95,7 @@ class FaultsTest : public testing::Test, public FaultStage, public FaultTeller {
   World& world() override { return test.world(); }
   std::vector<SimNode*> resolve(const std::string& target, uint64_t) override {
     if (target == "all") return nodes;
+    if (target == "any") return {nodes.front()};
     SimNode* node = test.world().find(target);
     return node == nullptr ? std::vector<SimNode*>{} : std::vector<SimNode*>{node};
   }

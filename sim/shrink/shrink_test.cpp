@@ -46,6 +46,7 @@ Plan large() {
   }
   plan.duration = seconds(40);
   plan.topics.front().config["min.insync.replicas"] = "1";
+  plan.producers.front().config["acks"] = "all";
   return plan;
 }
 
