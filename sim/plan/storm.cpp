@@ -1,5 +1,8 @@
 #include "sim/plan/storm.h"
 
+#include <algorithm>
+#include <array>
+
 #include <fmt/format.h>
 
 #include "core/base/hooks.h"
@@ -14,7 +17,8 @@ using Words = std::vector<std::string>;
 constexpr Duration kWorldBegins = seconds(1);
 
 // What a run is mostly about: faults that are spread over everything seldom meet.
-enum class Focus : uint8_t { everything, partition, quorum, clients };
+// `failovers`: leaders go and come so fast that their logs fork more than once (KIP-279).
+enum class Focus : uint8_t { everything, partition, failovers, quorum, clients };
 
 // One value of a key that a seed may set.
 struct Knob {
@@ -28,8 +32,9 @@ class Storm {
 
   Plan draw() {
     Draws draws = of("run");
-    focus_ = draws.of(std::vector<Focus>{Focus::everything, Focus::everything, Focus::partition,
-                                         Focus::partition, Focus::quorum, Focus::clients});
+    focus_ =
+        draws.of(std::vector<Focus>{Focus::everything, Focus::everything, Focus::partition, Focus::partition,
+                                    Focus::failovers, Focus::failovers, Focus::quorum, Focus::clients});
     plan_.duration = draws.duration(seconds(4), seconds(14));
     // A client whose peer has lost power hears of it when its kernel gives the connection up.
     plan_.network.retransmission_timeout = seconds(draws.of(std::vector<int64_t>{5, 20, 60}));
@@ -70,8 +75,10 @@ class Storm {
   void draw_cluster() {
     Draws draws = of("cluster");
     const bool quorum = focus_ == Focus::quorum;
-    brokers_ = draws.of(quorum ? std::vector<int32_t>{1, 1, 2, 3}
-                               : std::vector<int32_t>{1, 2, 3, 3, 3, 3, 3, 3, 3, 4, 5});
+    const bool failovers = focus_ == Focus::failovers;
+    brokers_ = draws.of(quorum      ? std::vector<int32_t>{1, 1, 2, 3}
+                        : failovers ? std::vector<int32_t>{2, 3, 3}
+                                    : std::vector<int32_t>{1, 2, 3, 3, 3, 3, 3, 3, 3, 4, 5});
     const auto controllers = draws.of(quorum ? std::vector<int32_t>{3, 3, 5} : std::vector<int32_t>{1, 3, 3});
     combined_ = draws.one_in(4) && controllers <= brokers_;
     const bool racks = draws.one_in(2);
@@ -91,7 +98,8 @@ class Storm {
       plan_.cluster.nodes.push_back(std::move(node));
     }
     Properties& config = plan_.cluster.config;
-    config["broker.session.timeout.ms"] = draws.of(Words{"1000", "1000", "1500", "3000", "9000"});
+    config["broker.session.timeout.ms"] =
+        failovers ? "1000" : draws.of(Words{"1000", "1000", "1500", "3000", "9000"});
     config["broker.heartbeat.interval.ms"] = draws.of(Words{"200", "400"});
     config["replica.lag.time.max.ms"] = draws.of(Words{"400", "1000", "2500", "30000"});
     config["replica.fetch.wait.max.ms"] = draws.of(Words{"20", "100", "300"});
@@ -145,8 +153,10 @@ class Storm {
     for (uint64_t i = 0; i < topics; ++i) {
       TopicPlan topic;
       topic.name = i == 0 ? "orders" : "bills";
-      topic.partitions = focus_ == Focus::partition && i == 0 ? 1 : static_cast<int32_t>(draws.count(6));
+      const bool one = focus_ == Focus::partition || focus_ == Focus::failovers;
+      topic.partitions = one && i == 0 ? 1 : static_cast<int32_t>(draws.count(6));
       topic.replication = std::min(brokers_, draws.of(std::vector<int32_t>{1, 2, 3, 3, 3, 3, 3, 3, 4}));
+      if (focus_ == Focus::failovers) topic.replication = brokers_;
       const auto least = static_cast<int32_t>(draws.below(static_cast<uint64_t>(topic.replication)) + 1);
       topic.config["min.insync.replicas"] = std::to_string(least);
       turn(draws, topic.config,
@@ -162,6 +172,8 @@ class Storm {
             {"file.delete.delay.ms", {"0", "300"}},
             {"max.message.bytes", {"2000", "2000", "700"}}},
            5);
+      if (focus_ == Focus::failovers && draws.one_in(2))
+        topic.config["unclean.leader.election.enable"] = "true";
       plan_.topics.push_back(std::move(topic));
     }
   }
@@ -178,6 +190,7 @@ class Storm {
       producer.topic = i == 1 ? "orders" : some_topic(draws);
       producer.starts = draws.one_in(4) ? draws.duration(milliseconds(10), plan_.duration - up_) : Duration{};
       producer.interval = draws.duration(milliseconds(15), milliseconds(150));
+      if (focus_ == Focus::failovers) producer.interval = draws.duration(milliseconds(10), milliseconds(40));
       producer.burst = draws.count(8);
       producer.record_bytes = static_cast<uint32_t>(draws.of(std::vector<int>{20, 100, 100, 400, 1500}));
       // Some are longer than a topic may take: what is refused stands among what is not.
@@ -332,11 +345,15 @@ class Storm {
   void draw_faults() {
     Draws draws = of("faults");
     std::vector<const Kind*> on;
+    const bool failovers = focus_ == Focus::failovers;
     for (uint64_t wanted = 1 + draws.below(6); on.size() < wanted;) {
       const Kind& kind = weighted(draws);
-      if (kind.strikes != Strikes::brokers_disks || !combined_) on.push_back(&kind);
+      const bool fits = kind.strikes != Strikes::brokers_disks || !combined_;
+      if (fits && (!failovers || takes_leaders(kind) || draws.one_in(4))) on.push_back(&kind);
     }
-    const uint64_t faults = focus_ == Focus::partition ? 6 + draws.below(19) : 2 + draws.below(15);
+    const uint64_t faults = failovers                    ? 10 + draws.below(20)
+                            : focus_ == Focus::partition ? 6 + draws.below(19)
+                                                         : 2 + draws.below(15);
     for (uint64_t i = 0; i < faults; ++i) {
       const Kind& kind = *draws.of(on);
       FaultPlan fault;
@@ -346,10 +363,16 @@ class Storm {
       place(draws, fault);
       fault.target = target(draws, kind, fault);
       // Half of them longer than a session may be silent.
-      fault.lasts = draws.duration(draws.one_in(2) ? milliseconds(20) : milliseconds(900), seconds(5));
+      fault.lasts = draws.duration(draws.one_in(2) ? milliseconds(20) : milliseconds(900),
+                                   failovers ? seconds(2) : seconds(5));
       if (fault.kind == "restore_disk" && fault.trigger.at) stop_before(fault);
       plan_.faults.push_back(std::move(fault));
     }
+  }
+  static bool takes_leaders(const Kind& kind) {
+    constexpr std::array<std::string_view, 8> kTake{
+        "crash", "power_loss", "pause", "suspend", "stop", "partition", "partition_one_way", "clog"};
+    return std::find(kTake.begin(), kTake.end(), kind.name) != kTake.end();
   }
   const Kind& weighted(Draws& draws) const {
     uint64_t sum = 0;
@@ -396,14 +419,15 @@ class Storm {
     stop.kind = "stop";
     stop.target = fault.target;
     stop.trigger.at = *fault.trigger.at;
-    stop.lasts = milliseconds(500);
-    fault.trigger.at = *fault.trigger.at + milliseconds(400);
+    stop.lasts = milliseconds(1500);
+    fault.trigger.at = *fault.trigger.at + milliseconds(1200);
     plan_.faults.push_back(std::move(stop));
   }
   std::string target(Draws& draws, const Kind& kind, const FaultPlan& fault) {
     const std::string leader = fmt::format("leader({})", some_partition(draws));
     const std::string follower = fmt::format("follower({})", some_partition(draws));
     Words targets = {leader, leader, leader, follower, follower};
+    if (focus_ == Focus::failovers && draws.one_in(2)) return leader;
     if (kind.strikes != Strikes::brokers_disks) {
       targets.insert(targets.end(), {"controller", "any", "all"});
       if (focus_ == Focus::quorum)

@@ -35,15 +35,18 @@ def values():
 SENT = values()
 
 
+# What is read is compared in its order, which no client promises without idempotence: a batch that is sent again comes
+# behind those that were under way beside it.
 def kcat_writes(topic, codec):
     run(
-        ["kcat", "-P", "-b", BOOTSTRAP, "-t", topic, "-p", "0", "-z", codec, "-D", END.decode(), "-X", "acks=all"],
+        ["kcat", "-P", "-b", BOOTSTRAP, "-t", topic, "-p", "0", "-z", codec, "-D", END.decode(),
+         "-X", "enable.idempotence=true"],
         END.join(SENT),
     )
 
 
 def confluent_writes(topic, codec):
-    p = Producer({"bootstrap.servers": BOOTSTRAP, "compression.type": codec, "linger.ms": 20})
+    p = Producer({"bootstrap.servers": BOOTSTRAP, "compression.type": codec, "linger.ms": 20, "enable.idempotence": True})
     for v in SENT:
         p.produce(topic, value=v, partition=0)
     same("unsent", 0, p.flush(30))
@@ -52,7 +55,11 @@ def confluent_writes(topic, codec):
 def kafka_python_writes(topic, codec):
     needs_codec(codec)
     p = KafkaProducer(
-        bootstrap_servers=BOOTSTRAP, compression_type=None if codec == "none" else codec, acks="all", linger_ms=20
+        bootstrap_servers=BOOTSTRAP,
+        compression_type=None if codec == "none" else codec,
+        acks="all",
+        linger_ms=20,
+        max_in_flight_requests_per_connection=1,
     )
     for v in SENT:
         p.send(topic, value=v, partition=0)
