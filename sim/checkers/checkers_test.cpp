@@ -452,11 +452,12 @@ TEST_F(Story, S1AcceptsALogThatIsCutBelowItsStart) {
 // Whether S1 minds that node 1 deletes a and b, written an instant ago, after this long.
 struct RetentionStory : Story {
   int64_t asked = 0;
+  bool unclean = false;  // election of another one, of which the node has not heard
   bool minded(int64_t retention_ms, int64_t retention_bytes, int64_t committed = 2, int64_t after_ms = 1000) {
-    view.promise("orders", {3, 2, false, retention_ms, retention_bytes});
+    view.promise("orders", {3, 2, unclean, retention_ms, retention_bytes});
     const int64_t written_ms = 5'000'000;
     view.wall_ms = [=](int32_t) { return written_ms + after_ms; };
-    lead(1, 0);
+    lead(1, 0, unclean ? std::vector<int32_t>{1} : std::vector<int32_t>{1, 2, 3});
     view.on_delete_records(0, asked);
     BatchOptions options;
     options.leader_epoch = 0;
@@ -465,6 +466,8 @@ struct RetentionStory : Story {
     const ByteBuffer bytes = builder.build();
     for (int32_t node : {1, 2, 3}) write_batch(node, bytes);
     high_watermark(1, committed);
+    const std::vector<int32_t> isr = {2};
+    if (unclean) emit(1, PartitionChanged{"orders", kTopic, 0, 2, 1, 1, isr, {}, true});
     emit(1, LogStartMoved{kLog, kTopic, 0, 2, "segment deletion"});
     return cried("S1");
   }
@@ -476,6 +479,11 @@ TEST_F(RetentionStory, S1CriesWhenWhatIsKeptForEverGoes) { EXPECT_TRUE(minded(-1
 TEST_F(RetentionStory, S1CriesWhenFewerBytesAreLeftThanAreToStay) { EXPECT_TRUE(minded(-1, 1)); }
 TEST_F(RetentionStory, S1LetsWhatIsTooMuchGo) { EXPECT_FALSE(minded(-1, 0)); }
 TEST_F(RetentionStory, S1CriesWhenUncommittedRecordsGo) { EXPECT_TRUE(minded(1, -1, 0)); }
+TEST_F(RetentionStory, S1LetsWhomAnUncleanElectionHasReplacedGoByItsOwnWatermark) {
+  unclean = true;
+  EXPECT_FALSE(minded(1, -1, 0));
+  EXPECT_EQ(view.partition(0)->deleted_below, 0) << "what leads now keeps its records";
+}
 TEST_F(RetentionStory, S1LetsAClientDelete) {
   asked = 2;
   EXPECT_FALSE(minded(-1, -1));

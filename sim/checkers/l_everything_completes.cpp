@@ -28,6 +28,7 @@ class EverythingCompletes final : public Checker {
     if (op.outcome != Outcome::ok && op.error == ErrorCode::REQUEST_TIMED_OUT) gave_up(op);
   }
   void on_event(const NodeEvent& note) override {
+    if (std::holds_alternative<ControllerActivated>(*note.event)) new_controller_ = note.at;
     const auto* changed = std::get_if<PartitionChanged>(note.event);
     if (changed == nullptr) return;
     if (const auto id = view_.names().find(changed->topic, changed->partition)) changed_[*id] = note.at;
@@ -105,7 +106,9 @@ class EverythingCompletes final : public Checker {
     if (static_cast<int32_t>(truth->claim.isr.size()) < view_.promise_of(op.partition).replication) return;
     const auto changed = changed_.find(op.partition);
     const Instant well =
-        std::max({*healed_, in_front_since(op), changed == changed_.end() ? *healed_ : changed->second});
+        // A new controller gives every session its whole time again, and so do brokers wait that come back.
+        std::max({*healed_, in_front_since(op), new_controller_,
+                  changed == changed_.end() ? *healed_ : changed->second});
     if (op.completed - well < kLongEnough) return;
     cry(op.completed, to_string(view_.names().name(op.partition)),
         fmt::format("record {:016x}, sent at {} ms, was given up although nothing has changed or failed "
@@ -173,6 +176,7 @@ class EverythingCompletes final : public Checker {
   // and back off.
   static constexpr Duration kLongEnough = seconds(15);
   std::optional<Instant> healed_;
+  Instant new_controller_;
   std::map<PartitionId, Instant> changed_;  // when the controller changed it last
   std::map<Queue, Front> acknowledged_;
   std::map<PartitionId, int64_t> to_read_;  // what was committed when readers were asked to stop

@@ -93,9 +93,10 @@ struct GivenUp : Story {
     const Instant start = now;
     const Instant end_of_it = start + seconds(100);
     now = end_of_it - changed_ago;
-    emit(1, ControllerActivated{1});
     const std::vector<int32_t> isr = {1, 2, 3};
     emit(1, PartitionChanged{"orders", kTopic, 0, 1, 1, 1, isr, {}, false});
+    now = end_of_it - controller_ago;
+    emit(1, ControllerActivated{1});
     for (auto& checker : checkers) checker->on_healed(end_of_it - healed_ago);
     SendOp op{1, 0, b, end_of_it - seconds(30), {}, Outcome::pending, ErrorCode::NONE, -1};
     for (auto& checker : checkers) checker->on_send_invoked(op);
@@ -109,10 +110,15 @@ struct GivenUp : Story {
   }
 
   std::vector<std::pair<RecordId, Duration>> acknowledged_ago;
+  Duration controller_ago = seconds(90);
 };
 TEST_F(GivenUp, LCriesWhereAllWasWellForLong) { EXPECT_TRUE(minded(seconds(20), seconds(20))); }
 TEST_F(GivenUp, LPermitsItSoonAfterHealing) { EXPECT_FALSE(minded(seconds(5), seconds(60))); }
 TEST_F(GivenUp, LPermitsItSoonAfterAnElection) { EXPECT_FALSE(minded(seconds(60), seconds(5))); }
+TEST_F(GivenUp, LPermitsItSoonAfterAControllerHasCome) {
+  controller_ago = seconds(5);
+  EXPECT_FALSE(minded(seconds(60), seconds(60)));
+}
 TEST_F(GivenUp, LPermitsItSoonAfterTheOneBeforeIt) {
   acknowledged_ago = {{a, seconds(5)}};
   EXPECT_FALSE(minded(seconds(60), seconds(60)));

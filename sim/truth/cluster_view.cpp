@@ -363,7 +363,10 @@ void ClusterView::on_delete_records(PartitionId id, int64_t offset) {
 void ClusterView::on_start_moved(PartitionTruth& truth, PartitionId id, const ReplicaTruth* log,
                                  const LogStartMoved& event, const NodeEvent& note) {
   truth.unfounded_deletion.clear();
-  if (!event.reason.starts_with("leader offset")) {
+  // Who has not heard of an unclean election, or not cut its log yet, goes by a high watermark of before it.
+  const bool of_another_log =
+      event.start_offset > truth.committed_end() && !truth.unclean.empty() && note.node != truth.claim.leader;
+  if (!event.reason.starts_with("leader offset") && !of_another_log) {
     truth.unfounded_deletion = unfounded(truth, id, log, event.start_offset, note);
     if (truth.unfounded_deletion.empty())
       truth.deleted_below = std::max(truth.deleted_below, event.start_offset);
