@@ -58,6 +58,16 @@ TEST_F(Story, P1LetsABatchComeAgainOfWhichALogKnowsNothing) {
   EXPECT_TRUE(cried("P1"));
 }
 
+TEST_F(Story, P1LetsABatchComeAgainThatWasDeletedBeforeAnUncleanStop) {
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a});
+  high_watermark(1, 1);
+  emit(1, LogLoaded{kLog, kTopic, 0, false, 1, 1, 0, nullptr});
+  replicate({1, 2, 3}, 1, 0, {a});
+  high_watermark(1, 2);
+  EXPECT_FALSE(cried("P1"));
+}
+
 TEST_F(Story, P1CriesWhenARecordFirstAppearsTooLate) {
   session({1, "plain", -1, false, 1});
   lead(1, 0);

@@ -244,6 +244,8 @@ void ClusterView::on_event(const NodeEvent& note) {
   } else if (const auto* e = std::get_if<LogLoaded>(&event)) {
     const auto [truth, log] = of_log(e->log);
     if (truth != nullptr) truth->start[note.node] = e->start_offset;
+    if (truth != nullptr && !e->clean)
+      truth->forgotten_below = std::max(truth->forgotten_below, e->start_offset);
     if (truth != nullptr && log != nullptr) {
       on_loaded(*truth, *log, note.at);
     } else if (log != nullptr) {

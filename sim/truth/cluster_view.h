@@ -91,8 +91,8 @@ struct PartitionTruth {
   int64_t deleted_below = 0;
   int64_t deletion_asked = 0;        // the largest offset of which a client has asked for it
   std::map<int32_t, int64_t> start;  // of each node's log, as it says
-  // A replica's log began anew there, above all it had: it never had what was before, nor what producers had
-  // written there.
+  // A replica's log began anew there, above all it had, or was recovered after an unclean stop: of what was
+  // before it knows nothing, nor what producers had written there.
   int64_t forgotten_below = 0;
   std::string unfounded_deletion;  // what is wrong with the deletion that was just heard of; empty: nothing
   std::vector<Destroyed> destroyed;
