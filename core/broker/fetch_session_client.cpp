@@ -1,5 +1,7 @@
 #include "core/broker/fetch_session_client.h"
 
+#include <algorithm>
+
 namespace ksim::broker {
 namespace {
 
@@ -11,7 +13,8 @@ bool same(const FetchAsk& a, const FetchAsk& b) {
 
 }  // namespace
 
-FetchSessionClient::Request FetchSessionClient::next(const std::map<FetchKey, FetchAsk>& wanted) {
+FetchSessionClient::Request FetchSessionClient::next(const std::map<FetchKey, FetchAsk>& wanted,
+                                                     const std::optional<FetchKey>& served) {
   Request request;
   request.session_id = session_id_;
   request.session_epoch = epoch_;
@@ -19,6 +22,11 @@ FetchSessionClient::Request FetchSessionClient::next(const std::map<FetchKey, Fe
   for (const auto& [key, ask] : wanted) {
     const auto held = held_.find(key);
     if (held == held_.end() || !same(held->second, ask)) request.items.push_back({key, ask});
+  }
+  if (served) {
+    const auto behind = std::find_if(request.items.begin(), request.items.end(),
+                                     [&](const FetchItem& item) { return *served < item.key; });
+    std::rotate(request.items.begin(), behind, request.items.end());
   }
   for (const auto& [key, ask] : held_) {
     if (!wanted.contains(key)) request.forgotten.push_back(key);

@@ -3,6 +3,7 @@
 // Pure.
 
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "core/broker/fetch_session.h"
@@ -14,13 +15,17 @@ class FetchSessionClient {
   struct Request {
     int32_t session_id = kNoFetchSession;
     int32_t session_epoch = kFetchEpochInitial;
-    std::vector<FetchItem> items;  // all, or the changed ones, in the order of keys
+    std::vector<FetchItem>
+        items;  // all, or the changed ones, in the order of keys, beginning behind `served`
     std::vector<FetchKey> forgotten;
     bool full() const { return session_epoch == kFetchEpochInitial; }
   };
 
-  // The request that asks for `wanted`. One at a time; then answered() or lost().
-  Request next(const std::map<FetchKey, FetchAsk>& wanted);
+  // The request that asks for `wanted`. One at a time; then answered() or lost(). A broker fills its answer
+  // in the order of the request, and a session then goes on behind who has had something; without a session
+  // that is for the request to do, or those behind one that always has more would starve: it begins behind
+  // `served`, which was the last one to bring records.
+  Request next(const std::map<FetchKey, FetchAsk>& wanted, const std::optional<FetchKey>& served = {});
   // The top-level error and session id of the response. False: nothing in it may be used.
   bool answered(ErrorCode error, int32_t session_id);
   // No response: the broker may or may not have moved on.

@@ -187,7 +187,7 @@ void ReplicaFetcher::fetch(const Wanted& wants) {
     return delay_all();
   }
   wire::Arena arena;
-  const wire::FetchRequest request = make_request(session_.next(wants), *version, arena);
+  const wire::FetchRequest request = make_request(session_.next(wants, served_), *version, arena);
   auto reply = connection_->call(request, env_.after(options_.wait_max + options_.socket_timeout));
   if (!reply.ok()) {
     env_.reached(Mark::replica_fetch_lost, to_string(leader_));
@@ -223,6 +223,7 @@ void ReplicaFetcher::take_partition(const FetchKey& name, const FetchAsk& ask,
       found->second.refused_for = {};
       const Result<void> taken = append(*partition, ask, data);
       bytes_in_ += data.records.bytes.size();
+      if (!data.records.bytes.empty()) served_ = name;
       // The append may have waited: the partition may be gone from here.
       if (const auto still = followed_.find(key); still != followed_.end()) {
         still->second.lag = std::max<int64_t>(0, data.high_watermark - partition->log()->log_end_offset());

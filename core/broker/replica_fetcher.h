@@ -75,6 +75,7 @@ class ReplicaFetcher {
   const int64_t& own_broker_epoch_;
   uint64_t& bytes_in_;
   std::map<PartitionKey, Followed> followed_;
+  std::optional<FetchKey> served_;  // the last partition that brought records
   FetchSessionClient session_;
   std::unique_ptr<rpc::RpcConnection> connection_;
   Condition changed_;
