@@ -105,15 +105,12 @@ class EverythingCompletes final : public Checker {
     if (!healed_ || truth == nullptr || truth->claim.leader < 0) return;
     if (static_cast<int32_t>(truth->claim.isr.size()) < view_.promise_of(op.partition).replication) return;
     const auto changed = changed_.find(op.partition);
-    const Instant well =
-        // A new controller gives every session its whole time again, and so do brokers wait that come back.
-        std::max({*healed_, in_front_since(op), new_controller_,
-                  changed == changed_.end() ? *healed_ : changed->second});
+    const Instant well = std::max({*healed_, in_front_since(op), new_controller_,
+                                   changed == changed_.end() ? *healed_ : changed->second});
     if (op.completed - well < kLongEnough) return;
     cry(op.completed, to_string(view_.names().name(op.partition)),
         fmt::format("record {:016x}, sent at {} ms, was given up although nothing has changed or failed "
-                    "since {} ms, nor "
-                    "has one before it been acknowledged",
+                    "since {} ms, nor has one before it been acknowledged",
                     op.record, op.invoked.ms(), well.ms()),
         op.record);
   }
@@ -176,7 +173,7 @@ class EverythingCompletes final : public Checker {
   // and back off.
   static constexpr Duration kLongEnough = seconds(15);
   std::optional<Instant> healed_;
-  Instant new_controller_;
+  Instant new_controller_;  // it gives every session its whole time again: a broker that comes back waits
   std::map<PartitionId, Instant> changed_;  // when the controller changed it last
   std::map<Queue, Front> acknowledged_;
   std::map<PartitionId, int64_t> to_read_;  // what was committed when readers were asked to stop

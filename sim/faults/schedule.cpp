@@ -42,7 +42,7 @@ void FaultSchedule::start() {
     if (trigger.at) stage_.world().at(Instant{} + *trigger.at, states_[i].key, [this, i] { begin(i); });
     if (trigger.at_latest)
       stage_.world().at(Instant{} + *trigger.at_latest, mix64(states_[i].key, 2), [this, i] {
-        if (states_[i].seen < plans_[i].trigger.nth) begin(i);
+        if (!came(i)) begin(i);
       });
   }
 }
@@ -82,7 +82,7 @@ void FaultSchedule::became_true(Predicate predicate, SimNode* node, std::string_
 std::string FaultSchedule::cause(size_t i) const {
   const FaultTrigger& trigger = plans_[i].trigger;
   if (trigger.at) return "at " + format_duration(*trigger.at);
-  if (states_[i].seen < trigger.nth && trigger.at_latest)
+  if (!came(i) && trigger.at_latest)
     return fmt::format("at {}, since {} had not come", format_duration(*trigger.at_latest), trigger.when);
   return fmt::format("on {}{} #{}{}", trigger.when, trigger.subject.empty() ? "" : " of " + trigger.subject,
                      trigger.nth, trigger.delay.ns > 0 ? " after " + format_duration(trigger.delay) : "");
@@ -95,9 +95,8 @@ void FaultSchedule::begin(size_t i) {
   const FaultPlan& plan = plans_[i];
   const std::optional<FaultKind> kind = find_fault(plan.kind);
   ENSURE(kind.has_value(), "a plan has only faults that are known");
-  const bool came = plan.trigger.at || state.seen >= plan.trigger.nth;
   const std::vector<SimNode*> targets = plan.target != kHere    ? stage_.resolve(plan.target, state.key)
-                                        : !came                 ? stage_.resolve("any", state.key)
+                                        : !came(i)              ? stage_.resolve("any", state.key)
                                         : state.here == nullptr ? std::vector<SimNode*>{}
                                                                 : std::vector<SimNode*>{state.here};
   if (targets.empty()) {
@@ -141,7 +140,7 @@ std::string FaultSchedule::why_not_begun(size_t i) const {
   const std::string healed = format_duration(stage_.world().now() - Instant{0});
   if (trigger.at) return fmt::format("all was healed at {}, before it was due", healed);
   const uint32_t seen = states_[i].seen;
-  if (seen >= trigger.nth) return fmt::format("all was healed at {}, before its delay was over", healed);
+  if (came(i)) return fmt::format("all was healed at {}, before its delay was over", healed);
   const bool mark = trigger.when.find('.') != std::string::npos;
   if (seen == 0) return fmt::format("{} {}", trigger.when, mark ? "was never reached" : "never came true");
   return fmt::format("{} {} {} times, and not {}", trigger.when, mark ? "was reached" : "came true", seen,

@@ -54,6 +54,8 @@ class FaultSchedule {
 
   // It has come about once more what the fault hangs on; true if that was the time.
   bool count(size_t i, SimNode* node, std::string_view subject);
+  // What the fault hangs on has come about as often as it is to.
+  bool came(size_t i) const { return plans_[i].trigger.at || states_[i].seen >= plans_[i].trigger.nth; }
   void begin(size_t i);
   void end(size_t i);
   void miss(size_t i, const std::string& target, const std::string& why);

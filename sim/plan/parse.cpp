@@ -428,30 +428,25 @@ void check_when(Section& section, const FaultTrigger& trigger, const Vocabulary&
                                               fmt::join(predicates, ", "), meant));
 }
 
+// Nothing where the key is not there.
+std::optional<Duration> optional_duration(Section& section, std::string_view key) {
+  std::optional<Duration> value;
+  if (section.has(key)) section.duration(key, value.emplace());
+  return value;
+}
+
 void read_fault(Section& section, Plan& plan, const Vocabulary& words) {
   FaultPlan fault;
   fault.path = section.path();
   section.text("kind", fault.kind);
   section.text("target", fault.target);
-  if (section.has("at")) {
-    Duration at{0};
-    section.duration("at", at);
-    fault.trigger.at = at;
-  }
+  fault.trigger.at = optional_duration(section, "at");
   section.text("when", fault.trigger.when);
   section.text("subject", fault.trigger.subject);
   section.number("nth", fault.trigger.nth, 1);
   section.duration("delay", fault.trigger.delay);
-  if (section.has("at_latest")) {
-    Duration at_latest{0};
-    section.duration("at_latest", at_latest);
-    fault.trigger.at_latest = at_latest;
-  }
-  if (section.has("lasts")) {
-    Duration lasts{0};
-    section.duration("lasts", lasts);
-    fault.lasts = lasts;
-  }
+  fault.trigger.at_latest = optional_duration(section, "at_latest");
+  fault.lasts = optional_duration(section, "lasts");
   if (fault.trigger.at.has_value() == !fault.trigger.when.empty()) {
     section.complain("kind", "fault: give either at = \"10s\" or when = \"a.mark\" or a predicate");
   }

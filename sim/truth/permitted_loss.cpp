@@ -1,0 +1,144 @@
+// What the contract permits of a partition: which records may be missing, and who may have been told what.
+
+#include <algorithm>
+#include <set>
+
+#include "sim/truth/cluster_view.h"
+
+namespace ksim::sim {
+
+std::set<int32_t> ClusterView::leaders_since(const PartitionTruth& truth, Instant since) {
+  std::set<int32_t> leaders;
+  for (const std::vector<Reign>* reigns : {&truth.reigns, &truth.elected}) {
+    for (const Reign& reign : *reigns) {
+      if (reign.leader >= 0 && (!reign.until || *reign.until >= since)) leaders.insert(reign.leader);
+    }
+  }
+  return leaders;
+}
+
+int32_t ClusterView::budget(PartitionId id) const {
+  const TopicPromise promise = promise_of(id);
+  return std::min(promise.min_insync, promise.replication);
+}
+
+bool ClusterView::too_few_copies(const PartitionTruth& truth, PartitionId id, const TruthBatch& batch) const {
+  std::set<int32_t> nodes;  // without a copy
+  bool lone = false;
+  const bool flush_each = promise_of(id).flush_each;
+  for (const Destroyed& copy : truth.destroyed) {
+    if (flush_each && !copy.wiped && !copy.damaged) continue;
+    const auto gone = copy.batches.find(batch.base_offset);
+    if (gone == copy.batches.end() || !gone->second.same(batch)) continue;
+    nodes.insert(copy.node);
+    lone = lone || copy.lone;
+  }
+  return lone || static_cast<int32_t>(nodes.size()) >= budget(id);
+}
+
+bool ClusterView::loss_permitted(PartitionId id, const TruthBatch& batch) const {
+  const PartitionTruth* truth = partition(id);
+  if (truth == nullptr) return false;
+  for (const UncleanElection& unclean : truth->unclean) {
+    if (unclean.leader_epoch > batch.leader_epoch) return true;
+  }
+  return too_few_copies(*truth, id, batch);
+}
+
+bool ClusterView::loss_permitted(PartitionId id, int64_t offset, int32_t acks, Instant since) const {
+  const PartitionTruth* truth = partition(id);
+  if (acks == 0) return true;
+  if (truth == nullptr) return false;
+  for (const UncleanElection& unclean : truth->unclean) {
+    if (unclean.at >= since) return true;
+    // Who was deposed by it and does not know it yet goes on for nothing; so does who hears of its own
+    // election only then.
+    for (const Reign& reign : truth->reigns) {
+      const bool elected_since =
+          std::any_of(truth->elected.begin(), truth->elected.end(), [&](const Reign& elected) {
+            return elected.leader == reign.leader && elected.from > unclean.at && elected.from <= reign.from;
+          });
+      if (reign.leader != unclean.leader && (reign.from <= unclean.at || !elected_since) &&
+          (!reign.until || *reign.until >= since))
+        return true;
+    }
+  }
+  std::set<int32_t> destroyed;
+  bool lone = false;
+  const bool flush_each = promise_of(id).flush_each;
+  for (const Destroyed& copy : truth->destroyed) {
+    if (flush_each && !copy.wiped && !copy.damaged) continue;
+    if (copy.from_offset > offset || offset >= copy.end_offset || copy.at < since) continue;
+    destroyed.insert(copy.node);
+    lone = lone || copy.lone;
+  }
+  if (lone) return true;
+  if (acks == 1) {
+    // Which leader acknowledged it is not known if there were several, but then one of them was deposed.
+    const std::set<int32_t> leaders = leaders_since(*truth, since);
+    return leaders.size() > 1 || (leaders.size() == 1 && destroyed.contains(*leaders.begin()));
+  }
+  return static_cast<int32_t>(destroyed.size()) >= budget(id);
+}
+
+size_t ClusterView::leaders_since(PartitionId id, Instant since) const {
+  const PartitionTruth* truth = partition(id);
+  return truth == nullptr ? 0 : leaders_since(*truth, since).size();
+}
+
+bool ClusterView::may_be_gone(PartitionId id, int64_t from, int64_t to, Instant since, int32_t epoch) const {
+  const PartitionTruth* truth = partition(id);
+  if (truth == nullptr) return false;
+  for (const UncleanElection& unclean : truth->unclean) {
+    if (epoch >= 0 ? unclean.leader_epoch > epoch : unclean.at >= since) return true;
+  }
+  for (const LostBatch& gone : truth->lost) {
+    const bool later = epoch >= 0 ? gone.leader_epoch > epoch : gone.at >= since;
+    if (later && gone.batch.base_offset < to && gone.batch.last_offset >= from) return true;
+  }
+  for (size_t i = truth->find_committed(from); i < truth->committed.size(); ++i) {
+    const TruthBatch& batch = truth->committed[i];
+    if (batch.base_offset >= to) break;
+    // Which unclean elections count was said above.
+    if (epoch >= 0 ? too_few_copies(*truth, id, batch) : loss_permitted(id, batch)) return true;
+  }
+  return false;
+}
+
+int32_t ClusterView::oldest_epoch(PartitionId id, Instant from, Instant to) const {
+  const PartitionTruth* truth = partition(id);
+  int32_t oldest = -1;
+  if (truth == nullptr) return oldest;
+  for (const Reign& reign : truth->reigns) {
+    if (reign.from > to || (reign.until && *reign.until < from)) continue;
+    if (oldest < 0 || reign.leader_epoch < oldest) oldest = reign.leader_epoch;
+  }
+  return oldest;
+}
+
+const TruthBatch* ClusterView::first_missing(PartitionId id, int32_t node) const {
+  const PartitionTruth* truth = partition(id);
+  if (truth == nullptr || truth->committed.empty()) return nullptr;
+  const auto replica = truth->replicas.find(node);
+  const std::vector<TruthBatch> none;
+  const std::vector<TruthBatch>& held =
+      replica == truth->replicas.end() || replica->second == nullptr ? none : replica->second->batches();
+  const int64_t from = truth->first_kept();
+  size_t at = 0;
+  for (size_t i = truth->find_committed(from); i < truth->committed.size(); ++i) {
+    const TruthBatch& batch = truth->committed[i];
+    if (batch.base_offset < from) continue;
+    while (at < held.size() && held[at].last_offset < batch.base_offset) ++at;
+    if (at < held.size() && held[at].same(batch)) continue;
+    if (!loss_permitted(id, batch)) return &batch;
+  }
+  return nullptr;
+}
+
+bool ClusterView::offline_permitted(PartitionId id) const {
+  const PartitionTruth* truth = partition(id);
+  return truth != nullptr && truth->claim.leader < 0 && !truth->committed.empty() &&
+         loss_permitted(id, truth->committed.back());
+}
+
+}  // namespace ksim::sim
