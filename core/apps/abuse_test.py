@@ -16,6 +16,8 @@ import tempfile
 import threading
 import time
 
+from free_ports import free_ports
+
 DEADLINE_S = 60
 API_VERSIONS = struct.pack(">hhih", 18, 0, 7, -1)  # version 0, no client id
 
@@ -65,14 +67,7 @@ def string(text):
 class Broker:
     def __init__(self, kbroker, directory, **limits):
         self.directory = directory
-        start = os.getpid() * 3 % 9000  # tests run side by side
-        for port in (23000 + (start + k) % 9000 for k in range(0, 9000, 3)):
-            try:
-                for k in range(3):
-                    socket.create_server(("localhost", port + k)).close()
-                break
-            except OSError:
-                continue
+        port = free_ports(3)[0]
         self.port = port
 
         def limit():

@@ -13,10 +13,7 @@ fail() {
   exit 1
 }
 
-read -ra ports < <(python3 -c '
-import socket
-sockets = [socket.create_server(("localhost", 0)) for _ in range(9)]
-print(*(s.getsockname()[1] for s in sockets))')
+read -ra ports < <("$(dirname "$0")/free_ports.py" 9)
 voters=1@localhost:${ports[3]},2@localhost:${ports[4]},3@localhost:${ports[5]}
 bootstrap=localhost:${ports[0]},localhost:${ports[1]},localhost:${ports[2]}
 

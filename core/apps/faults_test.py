@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 
+from free_ports import free_ports
+
 PATIENCE_S = 90
 NODES = (1, 2, 3)
 SESSION_MS = 3000
@@ -34,20 +36,6 @@ def until(what, condition):
         if time.monotonic() > end:
             fail(f"not in {PATIENCE_S} s: {what}")
         time.sleep(0.1)
-
-
-def free_ports(count):
-    """Below those that the kernel gives to connections: a node that is down must find its port free again."""
-    ports = []
-    for port in range(15000, 32000):
-        try:
-            socket.create_server(("localhost", port)).close()
-        except OSError:
-            continue
-        ports.append(port)
-        if len(ports) == count:
-            return ports
-    fail("no free ports")
 
 
 class Cluster:

@@ -8,10 +8,7 @@ broker=
 trap '[ -z "$broker" ] || kill -9 "$broker" 2> /dev/null; rm -rf "$work"' EXIT
 fail() { echo "$*"; tail -n 30 "$work/log"; exit 1; }
 
-read -r port controller_port < <(python3 -c '
-import socket
-sockets = [socket.create_server(("localhost", 0)) for _ in range(2)]
-print(*(s.getsockname()[1] for s in sockets))')
+read -r port controller_port < <("$(dirname "$0")/free_ports.py" 2)
 address=localhost:$port
 
 start() {
