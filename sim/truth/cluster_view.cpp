@@ -210,7 +210,7 @@ void ClusterView::on_partition_changed(const PartitionChanged& e, Instant at) {
   const auto log = truth.replicas.find(e.leader);
   if (leads && !truth.unclean.empty() && truth.unclean.back().leader_epoch == e.leader_epoch &&
       log != truth.replicas.end() && log->second != nullptr)
-    rebase(truth, names_.id(e.topic, e.partition), *log->second, e.leader_epoch, at);
+    begins_to_lead(truth, names_.id(e.topic, e.partition), *log->second, e.leader_epoch, at);
 }
 
 void ClusterView::on_event(const NodeEvent& note) {
@@ -257,10 +257,10 @@ void ClusterView::on_event(const NodeEvent& note) {
     PartitionTruth& truth = partition_at(e->topic, e->partition);
     end_reigns(truth, note.node, note.at);
     truth.reigns.push_back({note.node, e->leader_epoch, note.at, std::nullopt});
-    // Its high watermark may be where it was, and then it says no more.
+    truth.high_watermark[note.node] = e->high_watermark;
     const auto log = truth.replicas.find(note.node);
     if (e->leader_epoch >= truth.claim.leader_epoch && log != truth.replicas.end() && log->second != nullptr)
-      rebase(truth, names_.id(e->topic, e->partition), *log->second, e->leader_epoch, note.at);
+      begins_to_lead(truth, names_.id(e->topic, e->partition), *log->second, e->leader_epoch, note.at);
   } else if (const auto* e = std::get_if<BecameFollower>(&event)) {
     end_reigns(partition_at(e->topic, e->partition), note.node, note.at);
   } else if (const auto* e = std::get_if<IsrChanged>(&event)) {
@@ -285,7 +285,8 @@ void ClusterView::on_event(const NodeEvent& note) {
     truth.high_watermark[note.node] = e->high_watermark;
     const auto it = truth.replicas.find(note.node);
     if (e->leader && it != truth.replicas.end() && it->second != nullptr) {
-      committed_up_to(truth, names_.id(e->topic, e->partition), *it->second, *e, note.at);
+      committed_up_to(truth, names_.id(e->topic, e->partition), *it->second, e->leader_epoch,
+                      e->high_watermark, note.at);
     }
   } else if (const auto* e = std::get_if<BrokerRegistered>(&event)) {
     on_registered(*e, note.at);
@@ -311,19 +312,31 @@ void ClusterView::on_registered(const BrokerRegistered& event, Instant at) {
 }
 
 void ClusterView::committed_up_to(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader,
-                                  const HighWatermarkChanged& claim, Instant at) {
+                                  int32_t leader_epoch, int64_t high_watermark, Instant at) {
   // A leader that does not know yet that another one was elected uncleanly commits nothing any more.
   for (const UncleanElection& unclean : truth.unclean) {
-    if (unclean.leader_epoch > claim.leader_epoch) return;
+    if (unclean.leader_epoch > leader_epoch) return;
   }
   if (truth.committed.empty()) truth.committed_start = leader.first_offset();
-  rebase(truth, id, leader, claim.leader_epoch, at);
+  rebase(truth, id, leader, leader_epoch, at);
   for (size_t i = leader.find(truth.committed_end()); i < leader.batches().size(); ++i) {
     const TruthBatch& batch = leader.batches()[i];
-    if (batch.last_offset >= claim.high_watermark) break;
+    if (batch.last_offset >= high_watermark) break;
     if (batch.base_offset < truth.committed_end()) continue;
     truth.committed.push_back(batch);
   }
+}
+
+// Its high watermark may be where it was, and then it says no more: after an unclean election it may bring
+// back what was lost, up to there.
+void ClusterView::begins_to_lead(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader,
+                                 int32_t leader_epoch, Instant at) {
+  rebase(truth, id, leader, leader_epoch, at);
+  const auto claim = truth.high_watermark.find(leader.node());
+  // Whether it was elected uncleanly, the controller may have to say yet.
+  if (leader_epoch > truth.claim.leader_epoch || claim == truth.high_watermark.end()) return;
+  if (claim->second > truth.committed_end())
+    committed_up_to(truth, id, leader, leader_epoch, claim->second, at);
 }
 
 // After a permitted loss this leader's log is what is committed from now on.

@@ -211,7 +211,9 @@ class ClusterView {
                          BatchContents& contents);
   ReplicaTruth* replica(PartitionTruth& truth, int32_t node, std::string_view log);
   void committed_up_to(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader,
-                       const HighWatermarkChanged& claim, Instant at);
+                       int32_t leader_epoch, int64_t high_watermark, Instant at);
+  void begins_to_lead(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader, int32_t leader_epoch,
+                      Instant at);
   void rebase(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader, int32_t leader_epoch,
               Instant at);
   void on_start_moved(PartitionTruth& truth, PartitionId id, const ReplicaTruth* log,
