@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/base/contains.h"
+
 namespace ksim::broker {
 
 Partition::Partition(const Env& env, PartitionHost& host, Options options, std::shared_ptr<storage::Log> log,
@@ -67,6 +69,7 @@ Result<bool> Partition::make_follower(const PartitionRegistration& state) {
   const auto result = isr_.follow(assignment);
   if (!result.accepted) return false;
   leader_id_ = state.leader;
+  eligible_ = contains(state.isr, options_.own_id) || contains(state.elr, options_.own_id);
   if (result.new_leader_epoch) {
     BecameFollower event;
     event.topic = topic();

@@ -146,7 +146,8 @@ class Partition {
   // NONE: enough replicas have it; nothing: not yet (rule D22).
   std::optional<ErrorCode> acknowledged(int64_t required_offset, int32_t appended_epoch) const;
   // The same of the flush that flush.messages asks for, up to `offset`; also when others lead since: what was
-  // appended is written, and no client may be told otherwise (P2). REQUEST_TIMED_OUT: it was cut off meanwhile.
+  // appended is written, and no client may be told otherwise (P2). REQUEST_TIMED_OUT: it was cut off
+  // meanwhile.
   std::optional<ErrorCode> flushed(int64_t offset, int32_t appended_epoch) const;
   // The log has been flushed: this replica's own copy may count now.
   void log_flushed();
@@ -181,6 +182,13 @@ class Partition {
   Result<bool> truncate_to_divergence(int32_t request_epoch, storage::EpochEndOffset leader_end);
   // Rule D53.
   Result<bool> out_of_range(int32_t request_epoch, int64_t leader_start, int64_t leader_end);
+  // True if it has no record and knows no epoch, though its log starts above 0, and nobody counts on what it
+  // had: its start may be of another log than its leader's.
+  bool is_blank() const {
+    return log_->empty() && !log_->latest_epoch() && log_->log_start_offset() > 0 && !eligible_;
+  }
+  // Such a one begins anew where its leader's log starts, if that is lower.
+  Result<bool> begin_at(int32_t request_epoch, int64_t leader_start);
   bool follows(int32_t leader_epoch) const {
     return online() && !isr_.is_leader() && isr_.leader_epoch() == leader_epoch;
   }
@@ -212,6 +220,7 @@ class Partition {
   TopicSettings settings_;
   PartitionIsr isr_;
   int32_t leader_id_ = -1;
+  bool eligible_ = false;  // a follower in ISR or ELR
   bool gone_ = false;
   mutable Mutex lock_;
 };

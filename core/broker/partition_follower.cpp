@@ -101,4 +101,14 @@ Result<bool> Partition::out_of_range(int32_t request_epoch, int64_t leader_start
   return true;
 }
 
+// Not copied: Kafka's follower goes on where its own log starts. After an unclean election that was a place
+// in another log, and it comes into the ISR without what its leader has below.
+Result<bool> Partition::begin_at(int32_t request_epoch, int64_t leader_start) {
+  MutexLock hold(lock_);
+  if (!follows(request_epoch) || !is_blank() || leader_start >= log_->log_start_offset()) return false;
+  TRY(log_->truncate_fully_and_start_at(leader_start));
+  note_high_watermark();
+  return true;
+}
+
 }  // namespace ksim::broker

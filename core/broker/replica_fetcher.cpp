@@ -65,6 +65,7 @@ void ReplicaFetcher::remove(const PartitionKey& key) { followed_.erase(key); }
 
 void ReplicaFetcher::loop() {
   for (;;) {
+    find_starts();
     Instant next = Instant::never();
     const Wanted wants = wanted(next);
     if (wants.empty()) {
@@ -79,11 +80,39 @@ void ReplicaFetcher::loop() {
   }
 }
 
+bool ReplicaFetcher::may_ask(const Followed& followed) const {
+  return !followed.parked && followed.partition->follows(followed.leader_epoch);
+}
+
+void ReplicaFetcher::find_starts() {
+  std::vector<PartitionKey> blank;
+  for (const auto& [key, followed] : followed_) {
+    if (may_ask(followed) && followed.ready_at <= env_.now() && !followed.start_known &&
+        followed.partition->is_blank())
+      blank.push_back(key);
+  }
+  if (!blank.empty() && !connect()) return delay_all();
+  for (const PartitionKey& key : blank) find_start(key);
+}
+
+void ReplicaFetcher::find_start(const PartitionKey& key) {
+  const auto found = followed_.find(key);
+  if (found == followed_.end()) return;
+  const std::shared_ptr<Partition> partition = found->second.partition;
+  const int32_t epoch = found->second.leader_epoch;
+  const Result<int64_t> start = leader_offset(*partition, epoch, kEarliestTimestamp);
+  if (start.ok() && !partition->begin_at(epoch, *start).ok()) return delay(key);
+  const auto still = followed_.find(key);
+  if (still == followed_.end() || still->second.leader_epoch != epoch) return;
+  if (!start.ok()) return delay_refused(still->second);
+  still->second.start_known = true;
+}
+
 ReplicaFetcher::Wanted ReplicaFetcher::wanted(Instant& next) {
   Wanted wants;
   const Instant now = env_.now();
   for (const auto& [key, followed] : followed_) {
-    if (followed.parked || !followed.partition->follows(followed.leader_epoch)) continue;
+    if (!may_ask(followed)) continue;
     if (followed.ready_at > now) {
       next = std::min(next, followed.ready_at);
       continue;

@@ -44,14 +44,20 @@ class ReplicaFetcher {
   struct Followed {
     std::shared_ptr<Partition> partition;
     int32_t leader_epoch = -1;
-    Instant ready_at;         // after an error
-    Duration refused_for{0};  // how long it was put off when the leader last refused; 0: it did not
-    bool parked = false;      // fenced: until the next leader epoch (rule D54)
+    Instant ready_at;          // after an error
+    Duration refused_for{0};   // how long it was put off when the leader last refused; 0: it did not
+    bool parked = false;       // fenced: until the next leader epoch (rule D54)
+    bool start_known = false;  // the leader was asked where its log starts
     int64_t lag = 0;
   };
   using Wanted = std::map<FetchKey, FetchAsk>;
 
   void loop();
+  // A blank log must not be fetched to before it begins where its leader's does: a fetch tells the leader
+  // that all below is there.
+  void find_starts();
+  void find_start(const PartitionKey& key);
+  bool may_ask(const Followed& followed) const;
   // What can be fetched now; the instant at which there may be more, if there is nothing.
   Wanted wanted(Instant& next);
   void fetch(const Wanted& wanted);

@@ -208,6 +208,64 @@ TEST_P(Replication, AFollowerBehindItsLeadersLogStartBeginsThere) {
   EXPECT_EQ(cluster.replica(2)->log()->log_end_offset(), 8);
 }
 
+// Its log start is of the log that the unclean election took away: what its leader has below, it lacks.
+TEST_P(Replication, AFollowerThatIsCutBelowItsLogStartBeginsAtItsLeaders) {
+  TestCluster cluster(with(2, GetParam()));
+  cluster.create_topic(1, {1, 2});
+  cluster.run_for(seconds(1));
+  ASSERT_TRUE(cluster.client([&](Env& env) {
+    auto first = connect(env, 1);
+    EXPECT_EQ(produce(env, *first, 0, batch_of({"a", "b"})).error, ErrorCode::NONE);
+  }));
+  cluster.crash_broker(2);
+  cluster.fence(2);
+  ASSERT_TRUE(cluster.client([&](Env& env) {
+    auto first = connect(env, 1);
+    EXPECT_EQ(produce(env, *first, 0, batch_of({"x", "x", "x"})).error, ErrorCode::NONE);
+    EXPECT_EQ(delete_records(env, *first, 0, 5).low_watermark, 5);
+  }));
+  cluster.change(0, std::vector<int32_t>{2}, 2);
+  cluster.start_broker(2);
+  cluster.run_for(seconds(10));
+  EXPECT_EQ(cluster.partition(0).isr, (std::vector<int32_t>{1, 2}));
+  cluster.change(0, std::nullopt, 1);
+  cluster.run_for(seconds(2));
+  ASSERT_TRUE(cluster.client([&](Env& env) {
+    auto first = connect(env, 1);
+    EXPECT_EQ(fetch(env, *first, 0).values, (std::vector<std::string>{"a", "b"}));
+  }));
+}
+
+TEST_P(Replication, AFollowerThatKnowsNothingBeginsAtItsLeadersLogStart) {
+  TestCluster cluster(with(3, GetParam()));
+  cluster.create_topic(1, {1, 2, 3});
+  cluster.run_for(seconds(1));
+  for (int32_t id : {2, 3}) cluster.crash_broker(id), cluster.fence(id);
+  ASSERT_TRUE(cluster.client([&](Env& env) {
+    auto first = connect(env, 1);
+    EXPECT_EQ(produce(env, *first, 0, batch_of({"x", "x"})).error, ErrorCode::NONE);
+    EXPECT_EQ(delete_records(env, *first, 0, 2).low_watermark, 2);
+  }));
+  cluster.start_broker(2);
+  cluster.run_for(seconds(10));
+  ASSERT_EQ(cluster.replica(2)->log()->log_start_offset(), 2) << "as its leader's, and it is empty";
+  cluster.crash_broker(1);
+  cluster.pause_broker(2);
+  cluster.change(0, std::vector<int32_t>{3}, 3);
+  cluster.start_broker(3);
+  cluster.run_for(seconds(1));
+  ASSERT_TRUE(cluster.client([&](Env& env) {
+    auto third = connect(env, 3);
+    EXPECT_EQ(produce(env, *third, 0, batch_of({"a", "b"}), 1).error, ErrorCode::NONE);
+    EXPECT_EQ(produce(env, *third, 0, batch_of({"c"}), 1).error, ErrorCode::NONE);
+  }));
+  cluster.unpause_broker(2);
+  cluster.run_for(seconds(10));
+  EXPECT_EQ(cluster.replica(2)->log()->log_start_offset(), 0);
+  EXPECT_EQ(cluster.replica(2)->log()->log_end_offset(), 3);
+  EXPECT_EQ(cluster.partition(0).isr, (std::vector<int32_t>{2, 3}));
+}
+
 // Rule D46: a new leader may not yet know how far its predecessor had committed.
 TEST_P(Replication, TheLatestOffsetIsUnknownUntilTheNewLeadersWatermarkIsThere) {
   TestCluster cluster(with(2, GetParam(), "replica.lag.time.max.ms=3000\n"));
