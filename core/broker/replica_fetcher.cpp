@@ -84,12 +84,14 @@ bool ReplicaFetcher::may_ask(const Followed& followed) const {
   return !followed.parked && followed.partition->follows(followed.leader_epoch);
 }
 
+bool ReplicaFetcher::needs_start(const Followed& followed) const {
+  return !followed.start_known && followed.partition->is_blank();
+}
+
 void ReplicaFetcher::find_starts() {
   std::vector<PartitionKey> blank;
   for (const auto& [key, followed] : followed_) {
-    if (may_ask(followed) && followed.ready_at <= env_.now() && !followed.start_known &&
-        followed.partition->is_blank())
-      blank.push_back(key);
+    if (may_ask(followed) && followed.ready_at <= env_.now() && needs_start(followed)) blank.push_back(key);
   }
   if (!blank.empty() && !connect()) return delay_all();
   for (const PartitionKey& key : blank) find_start(key);
@@ -115,6 +117,10 @@ ReplicaFetcher::Wanted ReplicaFetcher::wanted(Instant& next) {
     if (!may_ask(followed)) continue;
     if (followed.ready_at > now) {
       next = std::min(next, followed.ready_at);
+      continue;
+    }
+    if (needs_start(followed)) {  // it came while others were asked for
+      next = now;
       continue;
     }
     const storage::Log& log = *followed.partition->log();

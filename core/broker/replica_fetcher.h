@@ -58,6 +58,7 @@ class ReplicaFetcher {
   void find_starts();
   void find_start(const PartitionKey& key);
   bool may_ask(const Followed& followed) const;
+  bool needs_start(const Followed& followed) const;
   // What can be fetched now; the instant at which there may be more, if there is nothing.
   Wanted wanted(Instant& next);
   void fetch(const Wanted& wanted);
