@@ -41,6 +41,23 @@ TEST_F(Story, P1LetsABatchThatWasSentAgainStandBehind) {
   EXPECT_FALSE(cried("P1"));
 }
 
+// What was written in between stood below where its log starts, but never in it.
+TEST_F(Story, P1JudgesTheLogThatAnUncleanElectionBroughtBackAlone) {
+  view.promise("orders", {3, 2, true});
+  lead(1, 0, {1});
+  write(1, 2, 0, {b});
+  high_watermark(1, 3);
+  lead(2, 1, {2}, true);
+  write(2, 0, 1, {a});
+  write(2, 1, 1, {c});
+  high_watermark(2, 2, true, 1);
+  EXPECT_EQ(view.partition(0)->committed.size(), 2U);
+  lead(1, 2, {1}, true);
+  high_watermark(1, 3, true, 2);
+  EXPECT_EQ(cries(), "");
+  EXPECT_EQ(view.partition(0)->committed.size(), 1U);
+}
+
 TEST_F(Story, P1LetsABatchComeAgainOfWhichALogKnowsNothing) {
   lead(1, 0);
   replicate({1, 2}, 0, 0, {a, b});

@@ -317,8 +317,8 @@ void ClusterView::committed_up_to(PartitionTruth& truth, PartitionId id, const R
   for (const UncleanElection& unclean : truth.unclean) {
     if (unclean.leader_epoch > leader_epoch) return;
   }
-  if (truth.committed.empty()) truth.committed_start = leader.first_offset();
   rebase(truth, id, leader, leader_epoch, at);
+  if (truth.committed.empty()) truth.committed_start = leader.first_offset();
   for (size_t i = leader.find(truth.committed_end()); i < leader.batches().size(); ++i) {
     const TruthBatch& batch = leader.batches()[i];
     if (batch.last_offset >= high_watermark) break;
@@ -344,7 +344,9 @@ void ClusterView::rebase(PartitionTruth& truth, PartitionId id, const ReplicaTru
                          int32_t leader_epoch, Instant at) {
   while (!truth.committed.empty() && !(truth.unclean.empty() && truth.destroyed.empty())) {
     const TruthBatch& last = truth.committed.back();
-    if (last.last_offset < leader.first_offset()) break;
+    // What this leader has deleted may have been the same; but in one log epochs never go back.
+    const bool may_have_had = leader.empty() || last.leader_epoch <= leader.batches().front().leader_epoch;
+    if (last.last_offset < leader.first_offset() && may_have_had) break;
     const size_t there = leader.find(last.base_offset);
     if (there < leader.batches().size() && leader.batches()[there].same(last)) break;
     if (!loss_permitted(id, last)) break;
