@@ -24,7 +24,7 @@ void ReplicaFetchers::follow(const std::shared_ptr<Partition>& partition, const 
   auto& fetcher = fetchers_[place];
   if (fetcher == nullptr) {
     fetcher = std::make_unique<ReplicaFetcher>(env_, options_, place.endpoint, broker_epoch_, bytes_in_);
-    fetcher->start(scope_, mix64(static_cast<uint64_t>(leader.id), place.index));
+    fetcher->start(mix64(static_cast<uint64_t>(leader.id), place.index));
   }
   fetcher->add(partition);
 }
@@ -36,6 +36,26 @@ void ReplicaFetchers::unfollow(const PartitionKey& key) {
   places_.erase(known);
 }
 
+// As Apache Kafka ends idle fetcher threads. A leader whose machine has died is waited for as long as
+// replica.socket.timeout.ms; if it leads again by then it is asked on a new connection.
+void ReplicaFetchers::end_idle() {
+  std::erase_if(retired_, [](const auto& fetcher) { return fetcher->ended(); });
+  for (auto next = fetchers_.begin(); next != fetchers_.end();) {
+    const auto at = next++;
+    if (at->second->size() > 0) continue;
+    at->second->retire();
+    retired_.push_back(std::move(at->second));
+    fetchers_.erase(at);
+  }
+}
+
+void ReplicaFetchers::stop() {
+  for (const auto& [place, fetcher] : fetchers_) fetcher->cancel();
+  for (const auto& fetcher : retired_) fetcher->cancel();
+  for (const auto& [place, fetcher] : fetchers_) fetcher->join();
+  for (const auto& fetcher : retired_) fetcher->join();
+}
+
 // ---- one fetcher ----
 
 ReplicaFetcher::ReplicaFetcher(const Env& env, const FetcherOptions& options, Endpoint leader,
@@ -45,10 +65,11 @@ ReplicaFetcher::ReplicaFetcher(const Env& env, const FetcherOptions& options, En
       leader_(std::move(leader)),
       own_broker_epoch_(own_broker_epoch),
       bytes_in_(bytes_in),
-      changed_(env.scheduler) {}
+      changed_(env.scheduler),
+      scope_(env) {}
 
-void ReplicaFetcher::start(Scope& scope, uint64_t entity) {
-  scope.spawn(
+void ReplicaFetcher::start(uint64_t entity) {
+  scope_.spawn(
       "replica-fetcher", [this] { loop(); }, entity);
 }
 
@@ -63,16 +84,22 @@ void ReplicaFetcher::add(const std::shared_ptr<Partition>& partition) {
 
 void ReplicaFetcher::remove(const PartitionKey& key) { followed_.erase(key); }
 
+void ReplicaFetcher::retire() {
+  retired_ = true;
+  if (asking_) scope_.cancel();
+  changed_.notify_one();
+}
+
 void ReplicaFetcher::loop() {
-  for (;;) {
+  struct Leave {
+    std::unique_ptr<rpc::RpcConnection>& connection;
+    ~Leave() { connection.reset(); }
+  } leave{connection_};
+  while (!retired_) {
     find_starts();
     Instant next = Instant::never();
     const Wanted wants = wanted(next);
     if (wants.empty()) {
-      if (followed_.empty() && connection_ != nullptr) {
-        connection_.reset();
-        session_.lost();
-      }
       static_cast<void>(changed_.wait(next, "nothing to fetch"));
       continue;
     }
@@ -142,10 +169,17 @@ bool ReplicaFetcher::connect() {
   rpc::RpcClientConfig config;
   config.client_id = "broker-" + std::to_string(options_.own_id) + "-fetcher";
   config.purpose = "fetch";
+  const Asking asking(asking_);
   auto opened = rpc::RpcConnection::open(env_, leader_, config, env_.after(options_.socket_timeout));
   if (!opened.ok()) return false;
   connection_ = std::move(opened).value();
   return true;
+}
+
+template <class Request>
+auto ReplicaFetcher::call(const Request& request, Duration patience) {
+  const Asking asking(asking_);
+  return connection_->call(request, env_.after(patience));
 }
 
 namespace {
@@ -223,7 +257,7 @@ void ReplicaFetcher::fetch(const Wanted& wants) {
   }
   wire::Arena arena;
   const wire::FetchRequest request = make_request(session_.next(wants, served_), *version, arena);
-  auto reply = connection_->call(request, env_.after(options_.wait_max + options_.socket_timeout));
+  auto reply = call(request, options_.wait_max + options_.socket_timeout);
   if (!reply.ok()) {
     env_.reached(Mark::replica_fetch_lost, to_string(leader_));
     connection_.reset();
@@ -318,7 +352,7 @@ Result<int64_t> ReplicaFetcher::leader_offset(const Partition& partition, int32_
   request.topics[0].partitions[0].current_leader_epoch = leader_epoch;
   request.topics[0].partitions[0].timestamp = timestamp;
   if (connection_ == nullptr) return fail(ErrorCode::NETWORK_EXCEPTION, "not connected");
-  TRY_ASSIGN(auto reply, connection_->call(request, env_.after(options_.socket_timeout)));
+  TRY_ASSIGN(auto reply, call(request, options_.socket_timeout));
   for (const auto& topic : reply->topics) {
     for (const auto& answer : topic.partitions) {
       const ErrorCode error = error_code_of(answer.error_code);

@@ -32,10 +32,16 @@ class ReplicaFetcher {
   ReplicaFetcher(const Env& env, const FetcherOptions& options, Endpoint leader,
                  const int64_t& own_broker_epoch, uint64_t& bytes_in);
 
-  void start(Scope& scope, uint64_t entity);
-  // Neither waits.
+  void start(uint64_t entity);
+  // None waits.
   void add(const std::shared_ptr<Partition>& partition);
   void remove(const PartitionKey& key);
+  // For good, of one that follows nothing: it waits for its leader no longer. A write is still brought to its
+  // end.
+  void retire();
+  void cancel() { scope_.cancel(); }
+  void join() { scope_.join(); }  // waits
+  bool ended() const { return scope_.empty(); }
   size_t size() const { return followed_.size(); }
   // Records that the leader has and this broker lacks, at the last answers; of the partition with most.
   int64_t max_lag() const;
@@ -51,6 +57,15 @@ class ReplicaFetcher {
     int64_t lag = 0;
   };
   using Wanted = std::map<FetchKey, FetchAsk>;
+  // While it lives the fiber waits for the leader, and for nothing else.
+  class Asking {
+   public:
+    explicit Asking(bool& asking) : asking_(asking) { asking_ = true; }
+    ~Asking() { asking_ = false; }
+
+   private:
+    bool& asking_;
+  };
 
   void loop();
   // A blank log must not be fetched to before it begins where its leader's does: a fetch tells the leader
@@ -59,6 +74,8 @@ class ReplicaFetcher {
   void find_start(const PartitionKey& key);
   bool may_ask(const Followed& followed) const;
   bool needs_start(const Followed& followed) const;
+  template <class Request>
+  auto call(const Request& request, Duration patience);
   // What can be fetched now; the instant at which there may be more, if there is nothing.
   Wanted wanted(Instant& next);
   void fetch(const Wanted& wanted);
@@ -85,20 +102,23 @@ class ReplicaFetcher {
   std::optional<FetchKey> served_;  // the last partition that brought records
   FetchSessionClient session_;
   std::unique_ptr<rpc::RpcConnection> connection_;
+  bool asking_ = false;
+  bool retired_ = false;
   Condition changed_;
+  Scope scope_;
 };
 
 // All fetchers of a shard.
 class ReplicaFetchers final : public FollowerFetching {
  public:
-  ReplicaFetchers(const Env& env, FetcherOptions options)
-      : env_(env), options_(std::move(options)), scope_(env) {}
+  ReplicaFetchers(const Env& env, FetcherOptions options) : env_(env), options_(std::move(options)) {}
 
-  void stop() { scope_.close(); }  // waits
+  void stop();  // waits
   void set_broker_epoch(int64_t epoch) { broker_epoch_ = epoch; }
 
   void follow(const std::shared_ptr<Partition>& partition, const BrokerRegistration& leader) override;
   void unfollow(const PartitionKey& key) override;
+  void end_idle() override;
   uint64_t bytes_in() const { return bytes_in_; }
   int64_t max_lag() const;
 
@@ -119,8 +139,8 @@ class ReplicaFetchers final : public FollowerFetching {
   FetcherOptions options_;
   int64_t broker_epoch_ = kUnknownBrokerEpoch;
   uint64_t bytes_in_ = 0;
-  Scope scope_;
   std::map<Place, std::unique_ptr<ReplicaFetcher>> fetchers_;
+  std::vector<std::unique_ptr<ReplicaFetcher>> retired_;  // until their fibers have ended
   std::map<PartitionKey, Place> places_;
 };
 

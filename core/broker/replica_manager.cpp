@@ -106,6 +106,7 @@ void ReplicaManager::apply(const ReplicaChanges& changes) {
       }
     }
   }
+  fetching_.end_idle();
   run_actions();
 }
 

@@ -37,9 +37,11 @@ class IsrProposals {
 class FollowerFetching {
  public:
   virtual ~FollowerFetching() = default;
-  // Neither waits. follow() replaces what was there.
+  // None waits. follow() replaces what was there.
   virtual void follow(const std::shared_ptr<Partition>& partition, const BrokerRegistration& leader) = 0;
   virtual void unfollow(const PartitionKey& key) = 0;
+  // After all changes of a metadata image: whom nothing is followed from any more is asked nothing either.
+  virtual void end_idle() = 0;
 };
 
 // ---- produce ----

@@ -174,6 +174,12 @@ void TestCluster::crash_broker(int32_t id) {
   run_for(milliseconds(1));  // its fibers end
 }
 
+void TestCluster::power_loss(int32_t id) {
+  alive.erase(id);
+  broker_node(id).power_loss();
+  run_for(milliseconds(1));
+}
+
 bool TestCluster::client(std::function<void(Env&)> body, Duration limit) {
   bool ended = false;
   world.start("client", [&](Env& env) {

@@ -76,6 +76,26 @@ TEST_P(Replication, ASilentFollowerLeavesTheIsrAndComesBack) {
   EXPECT_EQ(cluster.replica(2)->log()->high_watermark(), 1);
 }
 
+// An answer of the dead machine would be waited for as long as replica.socket.timeout.ms.
+TEST_P(Replication, ALeaderThatLostPowerAndLeadsAgainIsAskedAnew) {
+  TestCluster cluster(with(3, GetParam()));
+  cluster.create_topic(1, {1, 2, 3});
+  cluster.run_for(seconds(1));
+  cluster.power_loss(1);
+  cluster.fence(1);
+  EXPECT_EQ(cluster.partition(0).leader, 2);
+  cluster.run_for(seconds(1));
+  cluster.start_broker(1);
+  cluster.run_for(seconds(3));
+  ASSERT_EQ(cluster.partition(0).isr, (std::vector<int32_t>{1, 2, 3}));
+  cluster.change(0, std::nullopt, 1);
+  cluster.run_for(seconds(1));
+  ASSERT_TRUE(cluster.client([&](Env& env) {
+    auto leader = connect(env, 1);
+    EXPECT_EQ(produce(env, *leader, 0, batch_of({"x"}), -1, seconds(5)).error, ErrorCode::NONE);
+  }));
+}
+
 TEST_P(Replication, MinIsrRefusesBeforeAndAfterTheAppend) {
   TestCluster cluster(with(2, GetParam(), "replica.lag.time.max.ms=3000\n"));
   cluster.create_topic(1, {1, 2});

@@ -94,6 +94,7 @@ class TestCluster {
   // ---- outside fibers ----
   void start_broker(int32_t id);
   void crash_broker(int32_t id);
+  void power_loss(int32_t id);  // nobody who is connected to it hears of it
   void pause_broker(int32_t id) { broker_node(id).pause(); }
   void unpause_broker(int32_t id) { broker_node(id).unpause(); }
   void run_for(Duration d) { world.world().run_until(world.world().now() + d); }
