@@ -138,6 +138,22 @@ TEST_F(Story, R2CriesWhenABatchHasTwoPasts) {
   EXPECT_TRUE(cried("R2"));
 }
 
+// Cut below its start, a log keeps the bytes in front of the cut.
+TEST_F(Story, R2AsksNothingOfWhatIsBeforeTheStartOfALog) {
+  lead(2, 1, {1, 2});
+  write(1, 0, 0, {a});
+  write(2, 0, 1, {c});
+  emit(1, LogStartMoved{kLog, kTopic, 0, 5, "leader offset increment"});
+  emit(1, LogTruncated{kLog, kTopic, 0, 5, 1});
+  replicate({2, 1}, 1, 1, {b});
+  end();
+  EXPECT_FALSE(cried("R2"));
+  write(2, 2, 1, {a});
+  write(1, 2, 0, {a});
+  replicate({2, 1}, 3, 2, {c});
+  EXPECT_TRUE(cried("R2")) << "and of what it has now all again";
+}
+
 TEST_F(Story, R2CriesWhenAnOffsetOfAnEpochHasOtherBytes) {
   lead(1, 0);
   write(1, 0, 0, {a});

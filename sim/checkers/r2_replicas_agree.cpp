@@ -90,8 +90,9 @@ class ReplicasAgree final : public Checker {
         if (a->same(*b) && i > 0 && k > 0) {
           a = &own[i - 1];
           b = &others[k - 1];
-          // What was deleted on purpose need not have been cut off.
+          // What was deleted on purpose need not have been cut off, by all or by one of them.
           if (std::min(a->base_offset, b->base_offset) < truth.first_kept()) continue;
+          if (is_before_start(truth, node, *a) || is_before_start(truth, other, *b)) continue;
         }
         if (a->same(*b)) continue;
         return cry(at, to_string(view_.names().name(id)),
@@ -100,6 +101,11 @@ class ReplicasAgree final : public Checker {
                    0, own[i].base_offset);
       }
     }
+  }
+
+  static bool is_before_start(const PartitionTruth& truth, int32_t node, const TruthBatch& batch) {
+    const auto start = truth.start.find(node);
+    return start != truth.start.end() && batch.last_offset < start->second;
   }
 
   void compare_quiet(PartitionId id, Instant at) {
@@ -123,11 +129,14 @@ class ReplicasAgree final : public Checker {
       const auto& b = other->batches();
       // Retention may have cut either log further: compare from the end backwards.
       for (size_t k = 1; k <= a.size() && k <= b.size(); ++k) {
-        if (a[a.size() - k].same(b[b.size() - k])) continue;
-        if (a[a.size() - k].base_offset < truth->first_kept()) break;
+        const TruthBatch& leads = a[a.size() - k];
+        const TruthBatch& follows = b[b.size() - k];
+        if (leads.same(follows)) continue;
+        if (leads.base_offset < truth->first_kept()) break;
+        if (is_before_start(*truth, claim.leader, leads) || is_before_start(*truth, member, follows)) break;
         cry(at, to_string(view_.names().name(id)),
             fmt::format("all is quiet, yet leader {} holds {} and ISR member {} {}", claim.leader,
-                        to_string(a[a.size() - k]), member, to_string(b[b.size() - k])));
+                        to_string(leads), member, to_string(follows)));
         break;
       }
     }

@@ -234,8 +234,7 @@ void ClusterView::on_event(const NodeEvent& note) {
   } else if (const auto* e = std::get_if<LogTruncated>(&event)) {
     auto [truth, log] = of_log(e->log);
     if (log != nullptr) log->truncated(e->to_offset);
-    if (truth != nullptr && e->to_offset > e->from_offset)
-      truth->forgotten_below = std::max(truth->forgotten_below, e->to_offset);
+    if (truth != nullptr) on_truncated(*truth, *e, note.node);
   } else if (const auto* e = std::get_if<LogStartMoved>(&event)) {
     const auto [truth, log] = of_log(e->log);
     if (truth != nullptr) on_start_moved(*truth, *partition_of(event), log, *e, note);
@@ -374,6 +373,14 @@ void ClusterView::on_delete_records(PartitionId id, int64_t offset) {
   const PartitionName& name = names_.name(id);
   PartitionTruth& truth = partition_at(name.topic, name.index);
   truth.deletion_asked = std::max(truth.deletion_asked, offset);
+}
+
+void ClusterView::on_truncated(PartitionTruth& truth, const LogTruncated& event, int32_t node) {
+  const bool begins_anew = event.to_offset > event.from_offset;
+  if (begins_anew) truth.forgotten_below = std::max(truth.forgotten_below, event.to_offset);
+  const auto start = truth.start.find(node);
+  if (start == truth.start.end()) return;
+  start->second = begins_anew ? event.to_offset : std::min(start->second, event.to_offset);
 }
 
 // Each replica deletes what is too old or too much by itself; what came from its leader says nothing new.

@@ -216,6 +216,7 @@ class ClusterView {
                       Instant at);
   void rebase(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader, int32_t leader_epoch,
               Instant at);
+  static void on_truncated(PartitionTruth& truth, const LogTruncated& event, int32_t node);
   void on_start_moved(PartitionTruth& truth, PartitionId id, const ReplicaTruth* log,
                       const LogStartMoved& event, const NodeEvent& note);
   std::string unfounded(const PartitionTruth& truth, PartitionId id, const ReplicaTruth* log, int64_t start,
