@@ -80,28 +80,6 @@ TEST_F(EarlyLeaderStory, NothingIsCommittedThatTheWordPermitsToBeLost) {
   EXPECT_EQ(view.partition(0)->lost.size(), 1U);
 }
 
-// It has committed it itself before, says so as it begins to lead, and then nothing more.
-class BroughtBackStory : public Story {
- protected:
-  int64_t committed_end(bool told_before) {
-    view.promise("orders", {3, 2, true});
-    lead(1, 0, {1});
-    replicate({1, 2, 3}, 0, 0, {a});
-    write(1, 1, 0, {b});
-    high_watermark(1, 2);
-    lead(2, 1, {2}, true);
-    EXPECT_EQ(view.partition(0)->committed_end(), 1);
-    const std::vector<int32_t> isr{1};
-    const PartitionChanged word{"orders", kTopic, 0, 1, 2, 2, isr, {}, true};
-    if (told_before) emit(3, word);
-    emit(1, BecameLeader{"orders", kTopic, 0, 2, 2, 2, isr});
-    if (!told_before) emit(3, word);
-    EXPECT_EQ(cries(), "");
-    return view.partition(0)->committed_end();
-  }
-};
-TEST_F(BroughtBackStory, WhatAnUncleanElectionBringsBackIsCommitted) { EXPECT_EQ(committed_end(true), 2); }
-TEST_F(BroughtBackStory, AlsoWhereTheControllerTellsOfItLater) { EXPECT_EQ(committed_end(false), 2); }
 
 TEST_F(Story, R1PermitsLossOnlyWhenMinInsyncCopiesWereDestroyed) {
   lead(1, 0);

@@ -338,22 +338,37 @@ void ClusterView::begins_to_lead(PartitionTruth& truth, PartitionId id, const Re
     committed_up_to(truth, id, leader, leader_epoch, claim->second, at);
 }
 
+namespace {
+
+// What a log has deleted it had if it goes on right behind it, and in no older epoch.
+bool has_or_had(const ReplicaTruth& log, const TruthBatch& batch) {
+  if (batch.last_offset < log.first_offset()) {
+    return batch.last_offset + 1 == log.first_offset() &&
+           (log.empty() || batch.leader_epoch <= log.batches().front().leader_epoch);
+  }
+  const size_t there = log.find(batch.base_offset);
+  return there < log.batches().size() && log.batches()[there].same(batch);
+}
+
+}  // namespace
+
 // After a permitted loss this leader's log is what is committed from now on.
 void ClusterView::rebase(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader,
                          int32_t leader_epoch, Instant at) {
   while (!truth.committed.empty() && !(truth.unclean.empty() && truth.destroyed.empty())) {
     const TruthBatch& last = truth.committed.back();
-    // What this leader has deleted may have been the same; but in one log epochs never go back.
-    const bool may_have_had = leader.empty() || last.leader_epoch <= leader.batches().front().leader_epoch;
-    if (last.last_offset < leader.first_offset() && may_have_had) break;
-    const size_t there = leader.find(last.base_offset);
-    if (there < leader.batches().size() && leader.batches()[there].same(last)) break;
+    if (has_or_had(leader, last)) break;
+    if (last.last_offset < std::min(leader.first_offset(), truth.deleted_below)) break;
     if (!loss_permitted(id, last)) break;
     truth.lost.push_back({last, at, leader_epoch});
     truth.committed.pop_back();
   }
-  // Whoever begins anew on an empty disk knows nothing of what was deleted before.
   const auto start = truth.start.find(leader.node());
+  // Whom an unclean election brings back begins where its own log does, above all that is left.
+  const bool all_gone = truth.committed.empty() || truth.committed.back().last_offset < truth.deleted_below;
+  if (!truth.unclean.empty() && all_gone && start != truth.start.end())
+    truth.deleted_below = std::max(truth.deleted_below, std::min(start->second, leader.end_offset()));
+  // Whoever begins anew on an empty disk knows nothing of what was deleted before.
   if (!(truth.unclean.empty() && truth.destroyed.empty()) && leader.end_offset() < truth.deleted_below &&
       start != truth.start.end())
     truth.deleted_below = std::min(truth.deleted_below, start->second);

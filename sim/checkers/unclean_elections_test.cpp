@@ -1,0 +1,87 @@
+// What is committed where logs take turns by unclean elections.
+
+#include "sim/checkers/test_story.h"
+
+namespace ksim::sim {
+namespace {
+
+// Two logs take turns by unclean elections; the one that comes back keeps nothing below 2 any more.
+struct LogsThatTakeTurns : Story {
+  void comes_back(bool empty) {
+    view.promise("orders", {3, 1, true, 1000});
+    lead(1, 0, {1});
+    write(1, 0, 0, {a});
+    write(1, 1, 0, {a});
+    write(1, 2, 0, {b});
+    high_watermark(1, 3);
+    lead(3, 1, {3}, true);
+    replicate({3}, 0, 1, {c});
+    if (!empty) replicate({3}, 1, 1, {c});
+    high_watermark(3, empty ? 1 : 2, true, 1);
+    log_file(1).bytes.clear();
+    if (!empty) log_file(1).bytes = batch(2, 0, {b});
+    auto& file = disks.files[{1, fmt::format("data/{}/{:020}.log", kLog, empty ? 3 : 2)}];
+    std::swap(file, log_file(1));
+    disks.files.erase({1, fmt::format("data/{}/{:020}.log", kLog, 0)});
+    const int64_t start = empty ? 3 : 2;
+    loaded(1, log_of(start, 3, start, {}));
+    lead(1, 2, {1}, true);
+  }
+  const PartitionTruth& truth() const { return *view.partition(0); }
+};
+
+TEST_F(LogsThatTakeTurns, WhatIsBelowARecordOfAnOlderEpochIsGone) {
+  comes_back(false);
+  high_watermark(1, 3, true, 2);
+  EXPECT_EQ(truth().lost.size(), 5U) << "all three of the first log, then both of the second";
+  ASSERT_EQ(truth().committed.size(), 1U);
+  EXPECT_EQ(truth().committed.front().base_offset, 2);
+  EXPECT_EQ(truth().deleted_below, 2);
+}
+
+TEST_F(LogsThatTakeTurns, ALogThatKeepsNothingIsCommittedToItsEnd) {
+  comes_back(true);
+  EXPECT_EQ(truth().committed_end(), 3);
+  EXPECT_TRUE(truth().committed.empty());
+}
+
+// It tells no high watermark then, since that is where it was.
+TEST_F(Story, WhatAnUncleanElectionBringsBackIsCommittedAsFarAsItWas) {
+  view.promise("orders", {3, 1, true});
+  lead(1, 0, {1});
+  write(2, 0, 0, {a});
+  write(1, 0, 0, {a});
+  write(1, 1, 0, {b});
+  write(1, 2, 0, {c});
+  high_watermark(1, 2);
+  lead(2, 1, {2}, true);
+  EXPECT_EQ(view.partition(0)->committed_end(), 1);
+  const std::vector<int32_t> isr = {1};
+  emit(1, PartitionChanged{"orders", kTopic, 0, 1, 2, 2, isr, {}, true});
+  emit(1, BecameLeader{"orders", kTopic, 0, 2, 3, 2, isr});
+  EXPECT_EQ(view.partition(0)->committed_end(), 2);
+  lead(2, 3, {2}, true);
+  emit(1, BecameLeader{"orders", kTopic, 0, 4, 3, 2, isr});
+  EXPECT_EQ(view.partition(0)->committed_end(), 1) << "and only once the controller has told of it";
+  emit(1, PartitionChanged{"orders", kTopic, 0, 1, 4, 4, isr, {}, true});
+  EXPECT_EQ(view.partition(0)->committed_end(), 2);
+}
+
+TEST_F(Story, WhatALeaderHasDeletedStaysCommitted) {
+  view.promise("orders", {3, 1, true, 1000});
+  lead(1, 0, {1, 2});
+  replicate({1, 2}, 0, 0, {a});
+  high_watermark(1, 1);
+  lead(3, 1, {3}, true);
+  replicate({3}, 0, 1, {b});
+  high_watermark(3, 1, true, 1);
+  disks.files[{3, fmt::format("data/{}/{:020}.log", kLog, 1)}] = {};
+  disks.files.erase({3, fmt::format("data/{}/{:020}.log", kLog, 0)});
+  emit(3, LogTruncated{kLog, kTopic, 0, 1, 1});
+  lead(3, 2, {3});
+  EXPECT_EQ(view.partition(0)->committed.size(), 1U);
+  EXPECT_EQ(view.partition(0)->lost.size(), 1U);
+}
+
+}  // namespace
+}  // namespace ksim::sim
