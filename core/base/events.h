@@ -231,10 +231,12 @@ struct IsrProposed {
   Uuid topic_id;
   int32_t partition = 0;
   int32_t leader_epoch = 0;
+  int32_t partition_epoch = 0;  // of the state that it is to change
   Replicas isr;
+  std::span<const int64_t> broker_epochs;  // of these, as the leader knows them; -1: it does not
   void fields(auto&& v) const {
     v("topic", topic), v("topic_id", topic_id), v("partition", partition), v("leader_epoch", leader_epoch);
-    v("isr", isr);
+    v("partition_epoch", partition_epoch), v("isr", isr);
   }
 };
 struct IsrChanged {  // the leader took over a committed ISR

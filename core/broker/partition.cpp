@@ -108,13 +108,19 @@ void Partition::carry_out(const IsrEffects& effects) {
   }
   if (effects.propose) {
     std::vector<int32_t> ids;
-    for (const IsrMember& member : effects.propose->isr) ids.push_back(member.broker_id);
+    std::vector<int64_t> epochs;
+    for (const IsrMember& member : effects.propose->isr) {
+      ids.push_back(member.broker_id);
+      epochs.push_back(member.broker_epoch);
+    }
     IsrProposed event;
     event.topic = topic();
     event.topic_id = key().topic_id;
     event.partition = index();
     event.leader_epoch = isr_.leader_epoch();
+    event.partition_epoch = effects.propose->partition_epoch;
     event.isr = ids;
+    event.broker_epochs = epochs;
     env_.emit(event);
     env_.reached(effects.propose->expands ? Mark::isr_expand_proposed : Mark::isr_shrink_proposed, name_);
     host_.propose(*this, *effects.propose);

@@ -5,12 +5,13 @@
 namespace ksim::sim {
 namespace {
 
-constexpr std::array<CheckerKind, 22> kKinds{{
+constexpr std::array<CheckerKind, 23> kKinds{{
     {"M1", make_one_quorum_leader},
     {"M2", make_logs_match},
     {"M3", make_committed_metadata_stays},
     {"M4", make_images_agree},
     {"M5", make_topic_calls_linearize},
+    {"M6", make_partition_states},
     {"R1", make_committed_survives},
     {"R2", make_replicas_agree},
     {"R3", make_one_appender},

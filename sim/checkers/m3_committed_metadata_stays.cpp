@@ -1,8 +1,9 @@
 // M3: a metadata record that was ever below the quorum high watermark is in the log of every later leader;
 // that watermark never decreases and rests on a majority of durable copies. Nobody leads by the vote of one
-// that knew more.
+// that knew more. No log goes on that ends before the node's own snapshot.
 
 #include <charconv>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -38,6 +39,7 @@ class CommittedMetadataStays final : public Checker {
   void on_node(int32_t node, NodeFault what, Instant) override {
     const ReplicaTruth* log = view_.metadata_log(node);
     if (what == NodeFault::started) found_end_[node] = log == nullptr ? 0 : log->end_offset();
+    if (what == NodeFault::started) starting_.insert(node);
   }
 
   void on_event(const NodeEvent& note) override {
@@ -50,6 +52,7 @@ class CommittedMetadataStays final : public Checker {
       known = e->high_watermark;
       if (leader_ == note.node && leader_epoch_ == e->epoch) committed(note.node, e->high_watermark, note.at);
     } else if (const auto* s = std::get_if<RaftStateChanged>(note.event)) {
+      if (starting_.erase(note.node) > 0) reaches_its_snapshot(note.node, note.at);
       if (s->voted_id >= 0 && s->voted_id != note.node) voted(note.node, *s);
       if (s->state == "leader" && s->epoch >= leader_epoch_) {
         leader_ = note.node;
@@ -110,6 +113,19 @@ class CommittedMetadataStays final : public Checker {
     return false;
   }
 
+  // Rule A58: what is between the end of the log and the snapshot is in neither.
+  void reaches_its_snapshot(int32_t node, Instant at) {
+    const ReplicaTruth* log = view_.metadata_log(node);
+    if (log == nullptr) return;
+    for (const std::string& name : view_.disks().list(node, log->directory(), DiskPeek::Layer::cached)) {
+      const auto id = parse_snapshot_name(name);
+      if (!id || id->first <= log->end_offset()) continue;
+      cry(at, kMetadataLog,
+          fmt::format("node {} goes on with a log that ends at {}, before its snapshot up to {} of epoch {}",
+                      node, log->end_offset(), id->first, id->second));
+    }
+  }
+
   void voted(int32_t voter, const RaftStateChanged& s) {
     const ReplicaTruth* log = view_.metadata_log(voter);
     if (log == nullptr || log->batches().empty()) return;
@@ -156,7 +172,8 @@ class CommittedMetadataStays final : public Checker {
     int64_t log_end = 0;
   };
   std::map<int32_t, int64_t> found_end_;  // by node: where its log ended when it was started
-  std::map<int32_t, Vote> votes_;         // by voter, in the newest epoch that had one
+  std::set<int32_t> starting_;
+  std::map<int32_t, Vote> votes_;  // by voter, in the newest epoch that had one
   int32_t votes_epoch_ = -1;
   int32_t leader_ = -1;
   int32_t leader_epoch_ = -1;

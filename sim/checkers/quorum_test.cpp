@@ -170,6 +170,18 @@ TEST_F(Story, M3AcceptsASnapshotForTheLogBelowIt) {
   EXPECT_FALSE(cried("M2") || cried("M3"));
 }
 
+TEST_F(Story, M3CriesWhenALogGoesOnThatEndsBeforeItsSnapshot) {
+  write(2, 0, 1, {a}, kMetadataLog);
+  keep(2, "data/__cluster_metadata-0/00000000000000000001-0000000001.checkpoint", "");
+  for (const bool short_of_it : {false, true}) {
+    if (short_of_it) keep(2, "data/__cluster_metadata-0/00000000000000000007-0000000001.checkpoint", "");
+    fault(2, NodeFault::crashed);
+    fault(2, NodeFault::started);
+    emit(2, RaftStateChanged{"unattached", 1, -1, -1});
+    EXPECT_EQ(cried("M3"), short_of_it);
+  }
+}
+
 TEST_F(Story, M3CriesWhenALaterLeaderLacksCommittedMetadata) {
   emit(1, RaftStateChanged{"leader", 1, 1, 1});
   write(1, 0, 1, {a}, kMetadataLog);

@@ -1,4 +1,5 @@
-// R3: in one (partition, leader epoch) at most one broker appends as leader.
+// R3: in one (partition, leader epoch) at most one broker appends as leader, and who follows takes nothing of
+// an epoch that it does not know of: its leader may have been written over when it read that (KAFKA-18723).
 
 #include <fmt/format.h>
 
@@ -17,21 +18,22 @@ class OneAppender final : public Checker {
   void on_event(const NodeEvent& note) override {
     if (const auto* e = std::get_if<BecameLeader>(note.event)) {
       claim(e->topic_id, e->partition, e->leader_epoch, note, fmt::format("{}-{}", e->topic, e->partition));
-      leading_[{note.node, e->topic_id, e->partition}] = e->leader_epoch;
+      roles_[{note.node, e->topic_id, e->partition}] = {true, e->leader_epoch};
     } else if (const auto* f = std::get_if<BecameFollower>(note.event)) {
-      leading_.erase({note.node, f->topic_id, f->partition});
+      roles_[{note.node, f->topic_id, f->partition}] = {false, f->leader_epoch};
     } else if (const auto* a = std::get_if<LogAppended>(note.event)) {
-      const auto it = leading_.find({note.node, a->topic_id, a->partition});
-      if (it == leading_.end()) return;
-      if (a->leader_epoch != it->second) {
+      const auto it = roles_.find({note.node, a->topic_id, a->partition});
+      if (it == roles_.end()) return;
+      const Role& role = it->second;
+      if (role.leads ? a->leader_epoch != role.epoch : a->leader_epoch > role.epoch) {
         cry(note.at, a->log,
-            fmt::format("broker {} leads in epoch {} and appended at {} a batch of epoch {}", note.node,
-                        it->second, a->base_offset, a->leader_epoch));
+            fmt::format("broker {} {} in epoch {} and appended at {} a batch of epoch {}", note.node,
+                        role.leads ? "leads" : "follows", role.epoch, a->base_offset, a->leader_epoch));
       }
     }
   }
   void on_node(int32_t node, NodeFault, Instant) override {
-    std::erase_if(leading_, [node](const auto& entry) { return std::get<0>(entry.first) == node; });
+    std::erase_if(roles_, [node](const auto& entry) { return std::get<0>(entry.first) == node; });
   }
 
  private:
@@ -45,7 +47,11 @@ class OneAppender final : public Checker {
   }
 
   std::map<std::tuple<Uuid, int32_t, int32_t>, int32_t> leader_of_;
-  std::map<std::tuple<int32_t, Uuid, int32_t>, int32_t> leading_;
+  struct Role {
+    bool leads = false;
+    int32_t epoch = -1;
+  };
+  std::map<std::tuple<int32_t, Uuid, int32_t>, Role> roles_;
 };
 
 }  // namespace

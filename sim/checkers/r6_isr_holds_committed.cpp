@@ -1,5 +1,5 @@
 // R6: every member of the ISR or ELR that the controller has recorded holds all committed records. Who joins
-// an ISR is active (KIP-841).
+// an ISR is active (KIP-841), and has come to the start of the leader's epoch (KAFKA-7128).
 
 #include <algorithm>
 #include <utility>
@@ -35,6 +35,19 @@ class IsrHoldsCommitted final : public Checker {
       // Of a leader whose election the controller has not told yet: it will be looked at then.
       if (truth != nullptr && h->leader_epoch <= truth->claim.leader_epoch)
         check(*id, note.at, "the high watermark moved");
+    } else if (const auto* l = std::get_if<BecameLeader>(note.event)) {
+      leading_[{note.node, l->topic_id, l->partition}] = {
+          l->leader_epoch, l->epoch_start_offset, {l->isr.begin(), l->isr.end()}};
+      epochs_[{note.node, l->topic_id, l->partition}] = l->leader_epoch;
+    } else if (const auto* f = std::get_if<BecameFollower>(note.event)) {
+      epochs_[{note.node, f->topic_id, f->partition}] = f->leader_epoch;
+    } else if (const auto* i = std::get_if<IsrChanged>(note.event)) {
+      const auto it = leading_.find({note.node, i->topic_id, i->partition});
+      if (it != leading_.end()) it->second.isr.assign(i->isr.begin(), i->isr.end());
+    } else if (const auto* p = std::get_if<IsrProposed>(note.event)) {
+      check_proposed(note, *p);
+    } else if (const auto* b = std::get_if<BrokerRegistered>(note.event)) {
+      broker_epochs_[b->broker_id] = b->broker_epoch;
     } else if (const auto* m = std::get_if<MetadataPublished>(note.event)) {
       if (note.node == view_.active_controller()) check_joined(note, *m);
     } else if (std::holds_alternative<LogTruncated>(*note.event) ||
@@ -44,9 +57,38 @@ class IsrHoldsCommitted final : public Checker {
   }
   void on_node(int32_t node, NodeFault, Instant) override {
     std::erase_if(seen_, [node](const auto& entry) { return entry.first.first == node; });
+    std::erase_if(leading_, [node](const auto& entry) { return std::get<0>(entry.first) == node; });
   }
 
  private:
+  // Rule D43. Before the start of its epoch a leader may not know what the one before it has committed.
+  void check_proposed(const NodeEvent& note, const IsrProposed& proposal) {
+    const auto it = leading_.find({note.node, proposal.topic_id, proposal.partition});
+    const auto id = view_.names().find(proposal.topic, proposal.partition);
+    const PartitionTruth* truth = id ? view_.partition(*id) : nullptr;
+    if (it == leading_.end() || truth == nullptr || truth->topic_id != proposal.topic_id) return;
+    const Leading& leader = it->second;
+    if (leader.epoch != proposal.leader_epoch) return;
+    for (size_t i = 0; i < proposal.isr.size(); ++i) {
+      const int32_t member = proposal.isr[i];
+      if (contains(leader.isr, member) || !view_.has_node(member)) continue;
+      // One that was started again since it was seen; the controller refuses it.
+      const auto epoch = broker_epochs_.find(member);
+      const bool the_same = epoch != broker_epochs_.end() && i < proposal.broker_epochs.size() &&
+                            proposal.broker_epochs[i] == epoch->second;
+      if (!the_same || !view_.node(member).up || view_.node(member).suspect) continue;
+      // One that has heard of the next leader, and cut its log for that.
+      const auto role = epochs_.find({member, proposal.topic_id, proposal.partition});
+      if (role != epochs_.end() && role->second > leader.epoch) continue;
+      const auto found = truth->replicas.find(member);
+      const int64_t end = found == truth->replicas.end() || !found->second ? 0 : found->second->end_offset();
+      if (end >= leader.start_offset) continue;
+      cry(note.at, to_string(view_.names().name(*id)),
+          fmt::format("leader {} proposes broker {}, whose log ends at {}, before its epoch {} began at {}",
+                      note.node, member, end, leader.epoch, leader.start_offset));
+    }
+  }
+
   // One that is fenced or in controlled shutdown leaves every ISR that has another member, and comes into
   // none until it is active again.
   void check_joined(const NodeEvent& note, const MetadataPublished& published) {
@@ -130,6 +172,15 @@ class IsrHoldsCommitted final : public Checker {
       seen = {batch.last_offset + 1, batch};
     }
   }
+
+  struct Leading {
+    int32_t epoch = -1;
+    int64_t start_offset = 0;
+    std::vector<int32_t> isr;
+  };
+  std::map<std::tuple<int32_t, Uuid, int32_t>, Leading> leading_;  // by node and partition
+  std::map<std::tuple<int32_t, Uuid, int32_t>, int32_t> epochs_;   // that each has heard of
+  std::map<int32_t, int64_t> broker_epochs_;                       // the last that each was registered in
 
   // What of a member's log has been found to hold what is committed; so each batch is looked at once.
   struct Seen {
