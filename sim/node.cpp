@@ -90,6 +90,7 @@ SimNode::SimNode(World& world, size_t index, const NodeSetup& setup)
       bury_(*this) {
   clock_.set_start(setup.clock_start);
   clock_.set_drift(setup.drift_ppb);
+  drift_asked_ppb_ = setup.drift_ppb;
   clock_.step_wall(setup.wall_offset);
   world.fabric().add_host(host_);
 }
@@ -156,7 +157,11 @@ void SimNode::unpause() {
   for (const std::unique_ptr<Shard>& shard : life_->shards) shard->cpu.thaw();
 }
 
-void SimNode::set_drift(int32_t ppb) {
+void SimNode::add_drift(int32_t ppb) { set_drift(drift_asked_ppb_ + ppb); }
+
+void SimNode::set_drift(int32_t asked_ppb) {
+  drift_asked_ppb_ = asked_ppb;
+  const int32_t ppb = std::clamp(asked_ppb, -kMaxDriftPpb, kMaxDriftPpb);
   clock_.set_drift(ppb);
   requeue_timers();
 }

@@ -105,6 +105,9 @@ class SimNode {
   void pause();  // SIGSTOP: its kernel goes on. Until unpause() was called as often, or the process dies
   void unpause();
   void set_drift(int32_t ppb);
+  // On top of what it drifts by. Several together make a clock drift by no more than a clock can, and leave
+  // it as it was when all have been taken back.
+  void add_drift(int32_t ppb);
   // Its clocks stand still until release_clock() was called as often; while they do, the process is paused.
   void hold_clock();
   void release_clock();
@@ -138,6 +141,7 @@ class SimNode {
   NodeSetup setup_;
   Host host_;
   NodeClock clock_;
+  int32_t drift_asked_ppb_ = 0;
   Troubles<CpuTrouble> cpu_troubles_;
   Device device_;
   State state_ = State::down;

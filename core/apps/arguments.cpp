@@ -23,6 +23,8 @@ process.roles, whatever is missing is filled in for one node that is alone.
 An empty log directory formats itself, with the cluster id in CLUSTER_ID if that is set.
 Beside Kafka's keys:
   http.listener=localhost:9094   /metrics for Prometheus, /live, /ready; with --config off unless given
+  bootstrap.features=metadata.version=21,eligible.leader.replicas.version=0
+                                 levels with which a new cluster begins; by default the newest
 
 Signals: SIGTERM and SIGINT stop the node in order (leadership moves away, logs are closed); a second one does
 not wait. SIGHUP reopens --log-file, for logrotate.

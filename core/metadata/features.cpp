@@ -1,7 +1,10 @@
 #include "core/metadata/features.h"
 
 #include <algorithm>
+#include <limits>
 #include <set>
+
+#include "core/metadata/config_def.h"
 
 namespace ksim {
 namespace {
@@ -93,11 +96,58 @@ FeatureRanges supported_features() {
   };
 }
 
-std::vector<std::pair<std::string, int16_t>> default_feature_levels() {
-  return {{std::string(kMetadataVersionFeature), kDefaultMetadataVersion},
-          {std::string(kElrFeature), int16_t{1}},
-          {"group.version", int16_t{1}},
-          {"transaction.version", int16_t{2}}};
+namespace {
+
+// What comes with a metadata.version, but for that itself (Features in Apache Kafka).
+std::map<std::string, int16_t> levels_of(int16_t metadata_version) {
+  std::map<std::string, int16_t> levels;
+  if (metadata_version >= kDefaultMetadataVersion) levels[std::string(kElrFeature)] = 1;
+  if (metadata_version >= kMetadataVersion40Iv0) levels["group.version"] = 1;
+  if (metadata_version >= kMetadataVersion40Iv2) levels["transaction.version"] = 2;
+  return levels;
+}
+
+}  // namespace
+
+FeatureLevels default_feature_levels() {
+  const std::map<std::string, int16_t> others = levels_of(kDefaultMetadataVersion);
+  FeatureLevels levels{{std::string(kMetadataVersionFeature), kDefaultMetadataVersion}};
+  levels.insert(levels.end(), others.begin(), others.end());
+  return levels;
+}
+
+Result<FeatureLevels> bootstrap_feature_levels(const std::vector<std::string_view>& given) {
+  const FeatureRanges supported = supported_features();
+  std::map<std::string, int16_t> wanted;
+  for (const std::string_view item : given) {
+    const auto refuse = [&](std::string_view why) {
+      return fail(ErrorCode::INVALID_CONFIG, std::string(item) + ": " + std::string(why));
+    };
+    const size_t equals = item.find('=');
+    if (equals == std::string_view::npos) return refuse("must have the form name=level");
+    const std::string name(trim(item.substr(0, equals)));
+    const auto level = parse_int(trim(item.substr(equals + 1)), 0, std::numeric_limits<int16_t>::max());
+    const auto range = supported.find(name);
+    if (range == supported.end()) return refuse("there is no feature of that name");
+    if (!level || (*level != 0 && !range->second.contains(static_cast<int16_t>(*level))) ||
+        (*level == 0 && name == kMetadataVersionFeature)) {
+      return refuse("its levels are " + std::to_string(range->second.min) + " to " +
+                    std::to_string(range->second.max));
+    }
+    wanted[name] = static_cast<int16_t>(*level);
+  }
+  int16_t metadata_version = kDefaultMetadataVersion;
+  if (const auto own = wanted.extract(std::string(kMetadataVersionFeature))) metadata_version = own.mapped();
+  std::map<std::string, int16_t> levels = levels_of(metadata_version);
+  for (const auto& [name, level] : wanted) levels[name] = level;
+  std::erase_if(levels, [](const auto& entry) { return entry.second == 0; });
+  if (levels.contains(std::string(kElrFeature)) && metadata_version < kMetadataVersion40Iv1) {
+    return fail(ErrorCode::INVALID_CONFIG, std::string(kElrFeature) + " needs metadata.version " +
+                                               std::to_string(kMetadataVersion40Iv1) + " or more");
+  }
+  FeatureLevels all{{std::string(kMetadataVersionFeature), metadata_version}};
+  all.insert(all.end(), levels.begin(), levels.end());
+  return all;
 }
 
 bool is_known_metadata_version(int16_t level) { return level >= kMinLevel && level <= kMaxLevel; }

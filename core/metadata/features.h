@@ -20,7 +20,9 @@ constexpr int16_t kMetadataVersion36Iv0 = 12;  // an ISR shrink needs no new lea
 constexpr int16_t kMetadataVersion36Iv1 = 13;  // metadata transactions
 constexpr int16_t kMetadataVersion37Iv0 = 15;  // controller registration
 constexpr int16_t kMetadataVersion37Iv2 = 17;  // log directories in records
+constexpr int16_t kMetadataVersion40Iv0 = 22;  // the new group protocol
 constexpr int16_t kMetadataVersion40Iv1 = 23;  // eligible leader replicas in records
+constexpr int16_t kMetadataVersion40Iv2 = 24;  // transactions of the second kind
 constexpr int16_t kMetadataVersion40Iv3 = 25;
 constexpr int16_t kDefaultMetadataVersion = kMetadataVersion40Iv3;
 
@@ -28,7 +30,11 @@ constexpr int16_t kDefaultMetadataVersion = kMetadataVersion40Iv3;
 FeatureRanges supported_features();
 // Levels of a new cluster: metadata.version 4.0-IV3 and what Apache Kafka 4.1 turns on with it. The first is
 // metadata.version, the others follow by name; kraft.version is no FeatureLevelRecord (rule C47).
-std::vector<std::pair<std::string, int16_t>> default_feature_levels();
+using FeatureLevels = std::vector<std::pair<std::string, int16_t>>;
+FeatureLevels default_feature_levels();
+// The same for a cluster that begins with these ("name=level"), the others being those that come with its
+// metadata.version. INVALID_CONFIG with the reason.
+Result<FeatureLevels> bootstrap_feature_levels(const std::vector<std::string_view>& given);
 
 bool is_known_metadata_version(int16_t level);
 std::string metadata_version_name(int16_t level);  // "4.0-IV3"

@@ -307,6 +307,8 @@ Result<void> ServerConfig::check_together() const {
       return bad("max.connections.per.ip.overrides", item, "Each element must have the form address:limit");
     }
   }
+  if (const auto levels = bootstrap_feature_levels(list("bootstrap.features")); !levels.ok())
+    return bad("bootstrap.features", text("bootstrap.features"), levels.error().message);
   if (!text("http.listener").empty() && !http_listener()) {
     return bad("http.listener", text("http.listener"), "Must have the form host:port, or be empty");
   }
@@ -364,6 +366,12 @@ std::optional<ListenerEndpoint> ServerConfig::http_listener() const {
   auto parsed = parse_listener("http.listener", "HTTP://" + std::string(text("http.listener")));
   if (!parsed.ok()) return std::nullopt;
   return std::move(parsed).value();
+}
+
+FeatureLevels ServerConfig::bootstrap_features() const {
+  Result<FeatureLevels> levels = bootstrap_feature_levels(list("bootstrap.features"));
+  ENSURE(levels.ok(), "it was checked");
+  return std::move(levels).value();
 }
 
 std::string ServerConfig::metadata_log_dir() const {

@@ -10,6 +10,7 @@
 #include "core/base/limits.h"
 #include "core/base/properties.h"
 #include "core/base/result.h"
+#include "core/metadata/features.h"
 #include "core/metadata/image.h"
 
 namespace ksim {
@@ -60,6 +61,8 @@ class ServerConfig {
   const std::vector<QuorumVoter>& voters() const { return voters_; }
   // Where /metrics and the like are served; none if the key is empty.
   std::optional<ListenerEndpoint> http_listener() const;
+  // With which an empty cluster begins.
+  FeatureLevels bootstrap_features() const;
   // log.dirs, else log.dir.
   std::vector<std::string> log_dirs() const;
   std::string metadata_log_dir() const;  // the first log directory unless given

@@ -62,6 +62,19 @@ TEST(ServerConfig, ErrorsNameKeyValueAndWhatIsAllowed) {
       error_of("advertised.listeners=PLAINTEXT://0.0.0.0:9092"),
       "Invalid value PLAINTEXT://0.0.0.0 for configuration advertised.listeners: Must be an address that "
       "others can use; without it, listeners are advertised");
+  EXPECT_EQ(error_of("bootstrap.features=group.version"),
+            "Invalid value group.version for configuration bootstrap.features: group.version: must have the "
+            "form name=level");
+  EXPECT_EQ(error_of("bootstrap.features=metadata.version=3"),
+            "Invalid value metadata.version=3 for configuration bootstrap.features: metadata.version=3: its "
+            "levels are 7 to 25");
+  EXPECT_EQ(error_of("bootstrap.features=speed=1"),
+            "Invalid value speed=1 for configuration bootstrap.features: speed=1: there is no feature of "
+            "that name");
+  EXPECT_EQ(error_of("bootstrap.features=metadata.version=22,eligible.leader.replicas.version=1"),
+            "Invalid value metadata.version=22,eligible.leader.replicas.version=1 for configuration "
+            "bootstrap.features: "
+            "eligible.leader.replicas.version needs metadata.version 23 or more");
   EXPECT_EQ(error_of("http.listener=9094"),
             "Invalid value 9094 for configuration http.listener: Must have the form host:port, or be empty");
   EXPECT_EQ(
@@ -99,4 +112,20 @@ TEST(ServerConfig, ControllerOnly) {
 }
 
 }  // namespace
+TEST(ServerConfig, ANewClusterBeginsWithTheFeaturesOfItsMetadataVersion) {
+  const auto levels = [](const std::string& given) {
+    std::vector<std::string> warnings;
+    const auto config =
+        ServerConfig::parse_text(std::string(kCombined) + "bootstrap.features=" + given + "\n", warnings);
+    EXPECT_TRUE(config.ok() && warnings.empty());
+    return config.ok() ? config->bootstrap_features() : FeatureLevels{};
+  };
+  EXPECT_EQ(levels(""), default_feature_levels());
+  EXPECT_EQ(levels("metadata.version=21"), (FeatureLevels{{"metadata.version", 21}}));
+  EXPECT_EQ(levels("metadata.version=22, transaction.version=1"),
+            (FeatureLevels{{"metadata.version", 22}, {"group.version", 1}, {"transaction.version", 1}}));
+  EXPECT_EQ(levels("eligible.leader.replicas.version=0"),
+            (FeatureLevels{{"metadata.version", 25}, {"group.version", 1}, {"transaction.version", 2}}));
+}
+
 }  // namespace ksim

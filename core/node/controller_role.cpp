@@ -11,6 +11,7 @@ constexpr int64_t kRequestBytes = 256LL << 20;
 ControllerSettings settings_of(const ServerConfig& server, const std::string& cluster_id) {
   ControllerSettings settings;
   settings.cluster_id = cluster_id;
+  settings.bootstrap_features = server.bootstrap_features();
   for (const QuorumVoter& voter : server.voters()) settings.voters.push_back(voter.id);
   return settings;
 }

@@ -18,6 +18,10 @@ std::shared_ptr<const ConnectionInfo> describe(const RpcServerConfig& config, co
   return info;
 }
 
+// Where request.late and answer.late are active.
+constexpr Duration kLateRequest = milliseconds(700);
+constexpr Duration kLateAnswer = milliseconds(1200);
+
 }  // namespace
 
 ServerConnection::ServerConnection(RpcServer& server, ConnectionRef connection)
@@ -126,6 +130,7 @@ bool ServerConnection::serve(Frame frame) {
   state->request_bytes = request.frame.bytes.size();
   state->received = context.received;
   state->dispatched = Instant::never();
+  env_.dawdle(Site::request_late, 5, kLateRequest);
   server_.dispatcher_.dispatch(request, std::move(slot));
   state->dispatched = env_.now();
   return true;
@@ -158,6 +163,7 @@ void ServerConnection::write_loop() {
       continue;
     }
     const Instant begun = env_.now();
+    env_.dawdle(Site::answer_late, 5, kLateAnswer);
     if (!send(ready)) break;
     if (server_.config_.metrics != nullptr) {
       for (const auto& slot : ready) measure(*slot, begun);

@@ -1,6 +1,5 @@
 // clock_drift: both clocks run fast by `ppm` millionths, or ("-20000") slow, until the fault ends.
 
-#include <algorithm>
 #include <cstdlib>
 
 #include <fmt/format.h>
@@ -12,28 +11,19 @@ namespace {
 
 class Drifting final : public ActiveFault {
  public:
-  Drifting(World& world, const std::vector<SimNode*>& nodes, int32_t ppb) : began_(world.now()), ppb_(ppb) {
-    for (SimNode* node : nodes) {
-      // Several faults together make a clock drift by no more than a clock can.
-      const int32_t before = node->clock().drift_ppb();
-      const int32_t after = std::clamp(before + ppb, -kMaxDriftPpb, kMaxDriftPpb);
-      node->set_drift(after);
-      nodes_.push_back({node, after - before});
-    }
+  Drifting(World& world, const std::vector<SimNode*>& nodes, int32_t ppb)
+      : began_(world.now()), nodes_(nodes), ppb_(ppb) {
+    for (SimNode* node : nodes_) node->add_drift(ppb_);
   }
   std::string end(FaultStage& stage) override {
-    for (const Drifts& one : nodes_) one.node->set_drift(one.node->clock().drift_ppb() - one.added_ppb);
+    for (SimNode* node : nodes_) node->add_drift(-ppb_);
     const int64_t off_ms = (stage.world().now() - began_).ns / 1'000'000 * std::abs(ppb_) / 1'000'000'000;
     return fmt::format("{} ms {} by then", off_ms, ppb_ < 0 ? "behind" : "ahead");
   }
 
  private:
-  struct Drifts {
-    SimNode* node;
-    int32_t added_ppb;
-  };
-  std::vector<Drifts> nodes_;
   Instant began_;
+  std::vector<SimNode*> nodes_;
   int32_t ppb_;
 };
 

@@ -413,6 +413,16 @@ TEST_F(FaultsTest, AClockDriftsAndIsPutRight) {
   EXPECT_EQ(test.node("a").clock().drift_ppb(), 0);
 }
 
+TEST_F(FaultsTest, DriftsThatPassEachOtherLeaveAClockAsItWas) {
+  begin({fault("clock_drift", "a", seconds(1), seconds(3), {{"ppm", "-50000"}}),
+         fault("clock_drift", "a", seconds(2), seconds(3), {{"ppm", "50000"}}),
+         fault("clock_drift", "a", seconds(3), seconds(3), {{"ppm", "50000"}})});
+  const auto drift = [&](int64_t at_s) { return until(seconds(at_s)), test.node("a").clock().drift_ppb(); };
+  EXPECT_EQ(drift(4), 50'000'000) << "of the last two";
+  EXPECT_EQ(drift(5), 50'000'000);
+  EXPECT_EQ(drift(7), 0);
+}
+
 TEST_F(FaultsTest, ADiskFailsAtWhatIsAskedFor) {
   begin({fault("disk_error", "a", seconds(1), seconds(1), {{"what", "read"}}),
          fault("disk_error", "b", seconds(1), seconds(1), {{"what", "write"}, {"path", "f"}}),

@@ -47,10 +47,7 @@ class Storm {
       plan_.limits = "tiny";
       plan_.sizes = tiny_limits(seed_);
     }
-    const bool sites = !draws.one_in(3);
-    for (size_t i = 0; i < kSiteCount && sites; ++i) {
-      if (draws.one_in(4)) plan_.buggify.emplace_back(site_name(static_cast<Site>(i)));
-    }
+    draw_sites(draws);
     draw_cluster();
     draw_topics();
     draw_producers();
@@ -62,6 +59,21 @@ class Storm {
 
  private:
   Draws of(std::string_view part) const { return Draws(mix64(seed_, hash_text(part, hash_text("storm")))); }
+
+  // Rare paths of one kind ("alter_partition.") often come together: what one begins, another brings to its
+  // end.
+  void draw_sites(Draws& draws) {
+    if (draws.one_in(3)) return;
+    const auto kind_of = [](size_t i) {
+      const std::string_view name = site_name(static_cast<Site>(i));
+      return name.substr(0, name.find('.'));
+    };
+    const std::string_view favoured = draws.one_in(2) ? kind_of(draws.below(kSiteCount)) : std::string_view();
+    for (size_t i = 0; i < kSiteCount; ++i) {
+      if (kind_of(i) == favoured || draws.one_in(4))
+        plan_.buggify.emplace_back(site_name(static_cast<Site>(i)));
+    }
+  }
 
   // Each knob is turned in one of `rarely` runs.
   static void turn(Draws& draws, Properties& config, std::initializer_list<Knob> knobs, uint64_t rarely) {
@@ -131,6 +143,9 @@ class Storm {
           {"max.incremental.fetch.session.cache.slots", {"0", "1", "3"}},
           {"queued.max.requests", {"1", "3"}},
           {"controlled.shutdown.enable", {"false"}},
+          {"bootstrap.features",
+           {"eligible.leader.replicas.version=0", "eligible.leader.replicas.version=0", "metadata.version=24",
+            "metadata.version=20", "metadata.version=13", "metadata.version=7"}},
           {"connections.max.idle.ms", {"500", "2000"}}},
          4);
     if (plan_.limits == "tiny") add_tiny_settings(seed_, config);

@@ -92,6 +92,9 @@ class Run final : private FaultTeller {
     if (!server.ok()) return;
     ClusterView& view = observer_.view();
     view.quorum_fetch_timeout = milliseconds(server->integer("controller.quorum.fetch.timeout.ms"));
+    const FeatureLevels features = server->bootstrap_features();
+    const auto is_elr = [](const auto& feature) { return feature.first == kElrFeature; };
+    if (std::none_of(features.begin(), features.end(), is_elr)) view.on_elr_off();
     for (const TopicPlan& topic : plan_.topics) view.promise(topic.name, promise_of(*server, topic));
   }
   ~Run() override { world_.fabric().tap(nullptr); }

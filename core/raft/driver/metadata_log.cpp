@@ -227,12 +227,13 @@ Result<void> MetadataLog::install(OffsetAndEpoch id) {
   TRY(fetching_->freeze());
   const auto size = static_cast<int64_t>(fetching_->size_bytes());
   fetching_.reset();
+  // Before the log begins anew: whoever reads it finds no record there from then on, and goes on from this.
+  add_snapshot(id, size);
   // A crash between the two is mended at the next start (rule A58).
   env_.reached(Mark::raft_snapshot_named, log_->name());
   env_.dawdle(Site::raft_install_late, 500, kLateCut);
   TRY(log_->truncate_fully_and_start_at(id.offset));
   advance_high_watermark(id.offset);
-  add_snapshot(id, size);
   return remove_snapshots_below(env_, directory_, id.offset, snapshots_);
 }
 

@@ -166,6 +166,36 @@ TEST(RaftClient, SnapshotsReachThoseWhoAreBehind) {
   quorum.expect_sound();
 }
 
+// While a fetched snapshot takes the place of the log, the node's own older one must not take the place of
+// what has been applied since: whoever finds the log to begin above what it has goes on from the latest there
+// is.
+TEST(RaftClient, ALogNeverBeginsAboveItsLatestSnapshot) {
+  TestNodeSetup setup;
+  setup.snapshot_every = 20;
+  setup.retention_bytes = 1;
+  setup.segment_bytes = 4096;
+  Quorum quorum(7, setup);
+  quorum.start_all();
+  quorum.run(seconds(10));
+  ASSERT_TRUE(quorum.leader().has_value());
+  const int32_t behind = *quorum.leader() % 3 + 1;
+  sim::DiskTrouble slow;
+  slow.slow_per_mille = 100'000;
+  quorum.node(behind).device().add_trouble(slow);
+  quorum.node(behind).pause();
+  quorum.run(seconds(10));
+  quorum.node(behind).unpause();
+  const RaftClient& raft = quorum.process(behind)->raft();
+  for (int step = 0; step < 5000; ++step) {
+    quorum.run(milliseconds(1));
+    const auto latest = raft.latest_snapshot();
+    ASSERT_TRUE(latest.has_value());
+    ASSERT_GE(latest->offset, raft.log().start_offset());
+  }
+  EXPECT_GE(quorum.process(behind)->snapshots_loaded(), 1U);
+  quorum.expect_sound();
+}
+
 TEST(RaftClient, DescribesItself) {
   Quorum quorum(6);
   quorum.start_all(1);

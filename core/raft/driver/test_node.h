@@ -139,6 +139,11 @@ class TestNode final : public sim::Process, public RaftListener {
 
   Result<void> handle_load_snapshot(SnapshotReader& snapshot) override {
     if (leads_) ledger_.violations.push_back("a snapshot was loaded into a leader");
+    if (snapshot.id().offset <= applied_) {
+      ledger_.violations.push_back("node " + std::to_string(setup_.id) + " went back from " +
+                                   std::to_string(applied_) + " to a snapshot up to " +
+                                   std::to_string(snapshot.id().offset));
+    }
     state_.clear();
     std::vector<Bytes> values;
     for (;;) {
