@@ -168,7 +168,11 @@ bool is_unclean(const PartitionClaim& before, const PartitionChanged& now) {
 
 void ClusterView::on_partition_changed(const PartitionChanged& e, Instant at) {
   PartitionTruth& truth = partition_at(e.topic, e.partition);
+  truth.forbidden.reset();
+  // A new controller tells again what was before its time, also of topics that are gone.
+  if (truth.former_ids.contains(e.topic_id)) return;
   if (e.topic_id != truth.topic_id) {  // re-created: another topic
+    if (!truth.topic_id.is_zero()) truth.former_ids.insert(truth.topic_id);
     truth.committed.clear();
     truth.committed_start = 0;
     truth.lost.clear();
@@ -177,11 +181,12 @@ void ClusterView::on_partition_changed(const PartitionChanged& e, Instant at) {
     truth.start.clear();
     truth.high_watermark.clear();
     truth.replicas.clear();
+    truth.destroyed.clear();
+    truth.unclean.clear();
     truth.claim = {};
     truth.last_leader = -1;
     truth.topic_id = e.topic_id;
   }
-  truth.forbidden.reset();
   if (e.partition_epoch < truth.claim.partition_epoch) return;  // an older controller's late word
   if (is_unclean(truth.claim, e)) {
     const UncleanElection election{e.leader, e.leader_epoch, at};

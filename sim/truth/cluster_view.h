@@ -79,6 +79,7 @@ struct TopicPromise {
 
 struct PartitionTruth {
   Uuid topic_id;
+  std::set<Uuid> former_ids;  // of topics of this name that were before it
   PartitionClaim claim;
   std::map<int32_t, std::unique_ptr<ReplicaTruth>> replicas;  // by node
   std::map<int32_t, int64_t> high_watermark;                  // the last claim of each node
