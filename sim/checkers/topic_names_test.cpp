@@ -20,11 +20,32 @@ TEST_F(Story, WhatIsToldAgainOfATopicThatIsGoneChangesNothing) {
   elected_from_nobody();
   emit(1, PartitionChanged{"orders", kNext, 0, 2, 0, 0, alone, {}, false});
   replicate({2}, 0, 0, {a});
-  high_watermark(2, 1);
+  emit(2, HighWatermarkChanged{"orders", kNext, 0, 0, 1, true});
   elected_from_nobody();
   EXPECT_FALSE(cried("R6"));
   EXPECT_EQ(view.partition(0)->topic_id, kNext);
   EXPECT_EQ(view.partition(0)->committed.size(), 1U);
+}
+
+// Its disk may stall while brokers go on.
+TEST_F(Story, WhatALeaderCommitsBeforeTheControllerTellsOfItsTopicStays) {
+  const std::vector<int32_t> all = {1, 2, 3};
+  emit(1, BecameLeader{"orders", kTopic, 0, 0, 0, 0, all});
+  replicate({1, 2, 3}, 0, 0, {a});
+  high_watermark(1, 1);
+  emit(1, PartitionChanged{"orders", kTopic, 0, 1, 0, 0, all, {}, false});
+  EXPECT_EQ(view.partition(0)->committed.size(), 1U);
+
+  for (const int32_t node : all) log_file(node).bytes.clear();
+  emit(2, BecameLeader{"orders", kNext, 0, 0, 0, 0, all});
+  replicate({1, 2, 3}, 0, 0, {b});
+  replicate({1, 2, 3}, 1, 0, {c});
+  emit(2, HighWatermarkChanged{"orders", kNext, 0, 0, 1, true});
+  high_watermark(1, 2);  // a broker that has not heard of it
+  emit(1, PartitionChanged{"orders", kNext, 0, 2, 0, 0, all, {}, false});
+  EXPECT_EQ(view.partition(0)->topic_id, kNext);
+  ASSERT_EQ(view.partition(0)->committed.size(), 1U);
+  EXPECT_TRUE(view.partition(0)->committed[0].same(view.partition(0)->replicas.at(2)->batches()[0]));
 }
 
 }  // namespace

@@ -166,13 +166,15 @@ bool is_unclean(const PartitionClaim& before, const PartitionChanged& now) {
 
 }  // namespace
 
-void ClusterView::on_partition_changed(const PartitionChanged& e, Instant at) {
-  PartitionTruth& truth = partition_at(e.topic, e.partition);
-  truth.forbidden.reset();
-  // A new controller tells again what was before its time, also of topics that are gone.
-  if (truth.former_ids.contains(e.topic_id)) return;
-  if (e.topic_id != truth.topic_id) {  // re-created: another topic
-    if (!truth.topic_id.is_zero()) truth.former_ids.insert(truth.topic_id);
+// Whether `id` is the topic that has this name now; who speaks of another one first says that it is in its
+// place. Its leader may do so, and commit records, long before the controller does.
+bool ClusterView::is_present(PartitionTruth& truth, const Uuid& id) {
+  if (id == truth.topic_id) return true;
+  // A new controller tells again what was before its time, also of topics that are gone; and a broker may
+  // not have heard that they are.
+  if (truth.former_ids.contains(id)) return false;
+  if (!truth.topic_id.is_zero()) {
+    truth.former_ids.insert(truth.topic_id);
     truth.committed.clear();
     truth.committed_start = 0;
     truth.lost.clear();
@@ -185,8 +187,15 @@ void ClusterView::on_partition_changed(const PartitionChanged& e, Instant at) {
     truth.unclean.clear();
     truth.claim = {};
     truth.last_leader = -1;
-    truth.topic_id = e.topic_id;
   }
+  truth.topic_id = id;
+  return true;
+}
+
+void ClusterView::on_partition_changed(const PartitionChanged& e, Instant at) {
+  PartitionTruth& truth = partition_at(e.topic, e.partition);
+  truth.forbidden.reset();
+  if (!is_present(truth, e.topic_id)) return;
   if (e.partition_epoch < truth.claim.partition_epoch) return;  // an older controller's late word
   if (is_unclean(truth.claim, e)) {
     const UncleanElection election{e.leader, e.leader_epoch, at};
@@ -260,6 +269,7 @@ void ClusterView::on_event(const NodeEvent& note) {
   } else if (const auto* e = std::get_if<BecameLeader>(&event)) {
     PartitionTruth& truth = partition_at(e->topic, e->partition);
     end_reigns(truth, note.node, note.at);
+    if (!is_present(truth, e->topic_id)) return;
     truth.reigns.push_back({note.node, e->leader_epoch, note.at, std::nullopt});
     truth.high_watermark[note.node] = e->high_watermark;
     const auto log = truth.replicas.find(note.node);
@@ -286,6 +296,7 @@ void ClusterView::on_event(const NodeEvent& note) {
     }
   } else if (const auto* e = std::get_if<HighWatermarkChanged>(&event)) {
     PartitionTruth& truth = partition_at(e->topic, e->partition);
+    if (truth.former_ids.contains(e->topic_id)) return;
     truth.high_watermark[note.node] = e->high_watermark;
     const auto it = truth.replicas.find(note.node);
     if (e->leader && it != truth.replicas.end() && it->second != nullptr) {

@@ -231,6 +231,7 @@ class ClusterView {
   // True if the configuration or an administrator allows it, or it is the last known leader and nobody else
   // is left (rule C26).
   bool may_elect_unclean(const PartitionTruth& truth, const TopicPromise& promise, int32_t leader) const;
+  static bool is_present(PartitionTruth& truth, const Uuid& id);
   void on_partition_changed(const PartitionChanged& event, Instant at);
   void on_disk_changed(int32_t node, bool wiped, Instant at);
   void on_loaded(PartitionTruth& truth, ReplicaTruth& log, Instant at);
