@@ -67,6 +67,27 @@ TEST_F(Story, WhatAnUncleanElectionBringsBackIsCommittedAsFarAsItWas) {
   EXPECT_EQ(view.partition(0)->committed_end(), 2);
 }
 
+// It was cut off while another one led, whose log is gone; its follower has not heard of that either.
+TEST_F(Story, WhoIsElectedUncleanlyCommitsBeforeItHearsOfThat) {
+  view.promise("orders", {2, 1, true});
+  lead(1, 0, {1, 2});
+  replicate({1, 2}, 0, 0, {a});
+  high_watermark(1, 1);
+  const std::vector<int32_t> one = {1}, two = {2};
+  emit(3, PartitionChanged{"orders", kTopic, 0, 2, 1, 1, two, {}, false});
+  emit(3, PartitionChanged{"orders", kTopic, 0, -1, 2, 2, {}, two, false});
+  emit(3, PartitionChanged{"orders", kTopic, 0, 1, 3, 3, one, {}, true});
+  replicate({1, 2}, 1, 0, {b});
+  high_watermark(1, 2);
+  EXPECT_EQ(view.partition(0)->committed_end(), 2);
+  acknowledge(b, 1);
+  EXPECT_FALSE(cried("P2"));
+  emit(3, PartitionChanged{"orders", kTopic, 0, 2, 4, 4, two, {}, true});
+  write(1, 2, 0, {c});
+  high_watermark(1, 3);
+  EXPECT_EQ(view.partition(0)->committed_end(), 2) << "another one is";
+}
+
 TEST_F(Story, WhatALeaderHasDeletedStaysCommitted) {
   view.promise("orders", {3, 1, true, 1000});
   lead(1, 0, {1, 2});

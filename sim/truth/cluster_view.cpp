@@ -328,9 +328,11 @@ void ClusterView::on_registered(const BrokerRegistered& event, Instant at) {
 
 void ClusterView::committed_up_to(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader,
                                   int32_t leader_epoch, int64_t high_watermark, Instant at) {
-  // A leader that does not know yet that another one was elected uncleanly commits nothing any more.
-  for (const UncleanElection& unclean : truth.unclean) {
-    if (unclean.leader_epoch > leader_epoch) return;
+  // A leader that does not know yet that another one was elected uncleanly commits nothing any more. If it
+  // was itself that was elected, its log is what counts.
+  if (!truth.unclean.empty() && truth.unclean.back().leader_epoch > leader_epoch) {
+    if (truth.unclean.back().leader != leader.node()) return;
+    leader_epoch = truth.unclean.back().leader_epoch;
   }
   rebase(truth, id, leader, leader_epoch, at);
   if (truth.committed.empty()) truth.committed_start = leader.first_offset();
