@@ -25,6 +25,13 @@ size_t PartitionTruth::find_committed(int64_t offset) const {
   return static_cast<size_t>(at - committed.begin());
 }
 
+int64_t PartitionTruth::end_of_epoch(int32_t epoch) const {
+  for (const TruthBatch& batch : committed) {
+    if (epoch >= 0 && batch.leader_epoch > epoch) return batch.base_offset;
+  }
+  return committed_end();
+}
+
 bool PartitionTruth::was_lost(int64_t offset, RecordId record) const {
   for (const LostBatch& gone : lost) {
     if (gone.batch.base_offset > offset || gone.batch.last_offset < offset) continue;

@@ -114,6 +114,8 @@ struct PartitionTruth {
   int64_t first_kept() const { return std::max(committed_start, deleted_below); }
   // The index of the first committed batch whose last offset is >= offset.
   size_t find_committed(int64_t offset) const;
+  // What a reader is told of whose last record was of `epoch` (KIP-320); -1: it was handed none.
+  int64_t end_of_epoch(int32_t epoch) const;
   // True if this record stood at `offset` in a batch whose loss was permitted.
   bool was_lost(int64_t offset, RecordId record) const;
   // The committed record at `offset`, or nullptr.
