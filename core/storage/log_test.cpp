@@ -193,6 +193,24 @@ TEST(Log, OneFlushSettlesManyAppends) {
   });
 }
 
+// What was appended when the process died: a replica that comes back may have all there is, and no more to
+// append.
+TEST(Log, WhatRecoveryFindsUnflushedIsFlushedAsFlushMessagesAsks) {
+  on_node(35, [](Env& env) {
+    Fixture f(env);
+    f.config.flush_messages = 2;
+    f.open();
+    f.fill(1);
+    f.open();
+    EXPECT_EQ(f.log->recovery_point(), 0) << "not due yet";
+    f.fill(1);
+    EXPECT_EQ(f.log->recovery_point(), 0) << "the keeper flushes";
+    f.open();
+    EXPECT_EQ(f.log->log_end_offset(), 2);
+    EXPECT_EQ(f.log->recovery_point(), 2);
+  });
+}
+
 TEST(Log, AFlushEveryTenRecords) {
   on_node(32, [](Env& env) {
     Fixture f(env);
