@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/base/contains.h"
+
 namespace ksim::client {
 
 namespace {
@@ -40,7 +42,7 @@ bool Idempotence::may_drain(const ProducerBatch& batch) const {
   // Retries go one at a time, the lowest sequence first.
   if (batch.has_sequence()) return first_in_flight(batch.partition()) == &batch;
   if (state == nullptr) return true;
-  if (state->rewrite || state->unresolved_from) return false;
+  if (state->rewrite || !state->unresolved_from.empty()) return false;
   // A broker without state of this producer takes whatever sequence comes first (rule D15). If the very first
   // batch were refused, the one sent behind it would be taken in its place; so that one waits. (Kafka's does
   // not.)
@@ -93,8 +95,9 @@ void Idempotence::out_of_order(const ProducerBatch& batch) {
   Partition* const state = find(batch.partition());
   // Whatever is before it has to be settled first.
   if (state == nullptr || first_in_flight(batch.partition()) != &batch) return;
-  const bool gap = state->unresolved_from ? *state->unresolved_from == batch.base_sequence()
-                                          : state->is_next(batch.base_sequence());
+  // The broker has lost what it knew, or lacks what was given up in front of it.
+  const bool gap =
+      state->is_next(batch.base_sequence()) || contains(state->unresolved_from, batch.base_sequence());
   if (gap) request_bump(*state, !batch.maybe_written);
 }
 
@@ -121,8 +124,7 @@ void Idempotence::given_up(const ProducerBatch& batch) {
   remove(batch);
   Partition* const state = find(batch.partition());
   if (state == nullptr || batch.producer() != state->producer) return;
-  const int32_t next = add_sequence(batch.last_sequence(), 1);
-  if (!state->unresolved_from || later(next, *state->unresolved_from)) state->unresolved_from = next;
+  state->unresolved_from.push_back(add_sequence(batch.last_sequence(), 1));
 }
 
 void Idempotence::request_bump(Partition& partition, bool proof) {
@@ -133,8 +135,8 @@ void Idempotence::request_bump(Partition& partition, bool proof) {
 
 Idempotence::Bump Idempotence::resolve_and_bump() {
   for (auto& [name, state] : partitions_) {
-    if (!state.unresolved_from || !state.in_flight.empty() || state.rewrite) continue;
-    state.unresolved_from.reset();
+    if (state.unresolved_from.empty() || !state.in_flight.empty() || state.rewrite) continue;
+    state.unresolved_from.clear();
     // A partition still on an older epoch starts anew with its next batch anyway.
     if (state.producer == producer_ && !state.is_next(state.next_sequence)) request_bump(state, true);
   }
@@ -166,7 +168,7 @@ void Idempotence::restart(Partition& partition, Bump& bump) {
   partition.producer = producer_;
   partition.next_sequence = sequence;
   partition.last_acked.reset();
-  partition.unresolved_from.reset();
+  partition.unresolved_from.clear();
   partition.rewrite = false;
   partition.rewrite_unsafe = false;
 }

@@ -71,8 +71,8 @@ class Idempotence {
     int64_t last_acked_offset = -1;
     uint64_t next_drain_order = 1;
     std::vector<BatchRef> in_flight;
-    // What follows the last batch that was given up.
-    std::optional<int32_t> unresolved_from;
+    // What follows each batch that was given up, while there are others in flight.
+    std::vector<int32_t> unresolved_from;
     bool rewrite = false;         // the bump that was asked for concerns this partition
     bool rewrite_unsafe = false;  // without proof that nothing of in_flight was written
 

@@ -294,6 +294,31 @@ TEST(ProducerCore, a_definite_failure_bumps_the_epoch) {
   EXPECT_TRUE(view.check().ok());
 }
 
+TEST(ProducerCore, each_of_two_gaps_bumps_the_epoch) {
+  Harness h;
+  h.config.linger_ms = 0;
+  h.introduce();
+  std::vector<ProduceAttempt> attempts;
+  for (int i = 0; i < 5; ++i) {
+    h.send();
+    attempts.push_back(h.round().at(0));
+  }
+  h.answer(attempts[1], ErrorCode::MESSAGE_TOO_LARGE);
+  h.answer(attempts[3], ErrorCode::MESSAGE_TOO_LARGE);
+  h.answer(attempts[2], ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+  h.answer(attempts[4], ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+  h.answer(attempts[0], ErrorCode::NONE, 0);
+  h.pass(1000);
+  const auto refused = h.round();
+  ASSERT_EQ(refused.size(), 1U);
+  h.answer(refused[0], ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+  h.pass(1000);
+  const auto again = h.round();
+  ASSERT_FALSE(again.empty());
+  EXPECT_EQ(again[0].batch, attempts[2].batch);
+  EXPECT_EQ(BatchView(again[0].batch->bytes()).producer_epoch(), 1);
+}
+
 // Rule G19's second half.
 TEST(ProducerCore, a_bump_without_proof_fails_what_is_behind_as_unknown) {
   Harness h;

@@ -268,7 +268,8 @@ class Log final : public std::enable_shared_from_this<Log>, private LogKnowledge
   // segments that are not appended to; a flush holds only this one, so that appends go on meanwhile.
   Mutex lock_;
   Mutex flush_lock_;
-  Segments segments_;  // never empty once open
+  Segments segments_;                 // never empty once open
+  std::shared_ptr<Segment> closing_;  // the active one, while a roll closes it: it has its last index entries
   EpochCache epochs_;
   bool epochs_saved_ = true;
   ProducerState producers_;

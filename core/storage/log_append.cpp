@@ -225,6 +225,7 @@ Result<void> Log::roll_locked(int64_t base_offset) {
   ENSURE(base_offset >= log_end_.offset && base_offset > active()->base_offset());
   const std::shared_ptr<Segment> closing = active();
   closing->close_indexes();
+  closing_ = closing;  // a flush may end while this waits for the disk
   if (options_.config.cleanup_compact || (recovery_point_ >= log_end_.offset && options_.keeper != nullptr)) {
     // Compacted logs have holes, so a segment lost in a crash could not be told from one: the old segment is
     // on disk before the new one exists. And so is one whose batches already count as flushed: recovery will
@@ -239,6 +240,7 @@ Result<void> Log::roll_locked(int64_t base_offset) {
   auto created = create_segment(base_offset);
   if (!created.ok()) return failure(std::move(created).error());
   segments_[base_offset] = std::move(*created);
+  closing_.reset();
   set_log_end(log_end_.offset);
   if (options_.keeper != nullptr) options_.keeper->flush_soon(shared_from_this(), base_offset);
   env_.emit(SegmentRolled{name_, base_offset});

@@ -53,11 +53,14 @@ Result<void> Log::flush_segments(int64_t up_to) {
   env_.dawdle(Site::log_flush_late, 50, kLate);
   const Segments segments = segments_;
   const std::shared_ptr<Segment> last = segments.rbegin()->second;
+  const auto is_closed = [this](const std::shared_ptr<Segment>& segment) {
+    return segment != active() || segment == closing_;
+  };
   do {
     bool new_names = false;
     for (const auto& [base, segment] : segments) {
       if (base >= up_to) break;
-      const bool closed = segment != active();
+      const bool closed = is_closed(segment);
       new_names = new_names || base >= recovery_point_;
       if (!segment->needs_sync()) continue;
       new_names = new_names || closed;  // the first time that its indexes are written
@@ -69,7 +72,7 @@ Result<void> Log::flush_segments(int64_t up_to) {
       if (!synced.ok()) return disk_failure(synced.error(), "syncing its directory");
     }
     // Once more, if what was the active segment has been closed meanwhile.
-  } while (last->base_offset() < up_to && last != active() && last->needs_sync());
+  } while (last->base_offset() < up_to && is_closed(last) && last->needs_sync());
   last_flush_ = env_.now();
   recovery_point_ = up_to;
   return {};

@@ -118,6 +118,8 @@ Result<void> LogLoader::load() {
     const auto synced = disk_.sync_dir(options_.path);
     if (!synced.ok()) return fail(Error(synced.error(), "syncing " + options_.path));
   }
+  // Without appends to come nobody else would flush what an earlier process has left.
+  TRY(log_.flush_if_due());
   log_.env_.emit(LogLoaded{log_.name_, options_.topic_id, options_.topic_partition.partition, clean_ || fresh,
                            log_.log_start_offset_, end_offset, static_cast<int64_t>(bytes_cut_), &log_});
   return {};

@@ -1,5 +1,6 @@
 #include "core/storage/log.h"
 
+#include "core/storage/crash_disk.h"
 #include "core/storage/test_log.h"
 
 namespace ksim::storage {
@@ -134,6 +135,38 @@ TEST(Log, RollsBySizeAndReadsAcross) {
   });
 }
 
+// After each operation of the roll, which has found that nothing of the segment counts as flushed.
+TEST(Log, AFlushThatEndsDuringARollSyncsTheIndexesToo) {
+  int flushes = 0;
+  for (uint64_t operation = 1; operation <= 30; ++operation) {
+    sim::TestWorld world(34);
+    ASSERT_TRUE(world.run("node", [&](Env& env) {
+      Log* rolled = nullptr;
+      CrashDisk disk(env.disk, operation, [&] {
+        if (rolled == nullptr) return;
+        ++flushes;
+        EXPECT_TRUE(rolled->flush_all().ok());
+      });
+      Env own{env.clock,  env.scheduler, env.group,  disk,     env.network,
+              env.random, env.mailboxes, env.events, env.hooks};
+      Fixture f(own);
+      ASSERT_TRUE(env.disk.sync_dir("").ok());
+      ASSERT_TRUE(env.disk.sync_dir("d").ok());
+      f.open();
+      f.fill(1);
+      rolled = f.log.get();
+      ASSERT_TRUE(f.log->roll().ok());
+      rolled = nullptr;
+      if (f.log->recovery_point() == 0) return;
+      for (const auto suffix : {kIndexSuffix, kTimeIndexSuffix}) {
+        const auto path = "d/orders-0/" + segment_file_name(0, suffix);
+        EXPECT_NE(world.node("node").device().image().find_durable(path), nullptr) << operation << suffix;
+      }
+    }));
+  }
+  EXPECT_GT(flushes, 0);
+}
+
 TEST(Log, OneFlushSettlesManyAppends) {
   on_node(31, [](Env& env) {
     Fixture f(env);
@@ -157,6 +190,24 @@ TEST(Log, OneFlushSettlesManyAppends) {
     ByteBuffer fetched = make_batch({.base_offset = 2, .leader_epoch = 1});
     ASSERT_TRUE(f.log->append_as_follower(fetched, 1).ok());
     EXPECT_EQ(f.log->recovery_point(), 3) << "a follower flushes before it fetches again";
+  });
+}
+
+// What was appended when the process died: a replica that comes back may have all there is, and no more to
+// append.
+TEST(Log, WhatRecoveryFindsUnflushedIsFlushedAsFlushMessagesAsks) {
+  on_node(35, [](Env& env) {
+    Fixture f(env);
+    f.config.flush_messages = 2;
+    f.open();
+    f.fill(1);
+    f.open();
+    EXPECT_EQ(f.log->recovery_point(), 0) << "not due yet";
+    f.fill(1);
+    EXPECT_EQ(f.log->recovery_point(), 0) << "the keeper flushes";
+    f.open();
+    EXPECT_EQ(f.log->log_end_offset(), 2);
+    EXPECT_EQ(f.log->recovery_point(), 2);
   });
 }
 
@@ -237,7 +288,8 @@ TEST(Log, RecoveryCutsABatchThatBeginsWithinTheOneBeforeIt) {
   });
 }
 
-// Bit rot in an index of a log that was closed in order: what it says of things to come is no obstacle to them.
+// Bit rot in an index of a log that was closed in order: what it says of things to come is no obstacle to
+// them.
 TEST(Log, GoesOnBehindDamagedIndexes) {
   on_node(1, [](Env& env) {
     Fixture f(env);

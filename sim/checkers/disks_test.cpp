@@ -228,6 +228,29 @@ TEST_F(DurableStory, S3CriesWhenALogIsInUseAndAPowerLossWouldLeaveTheMarker) {
   EXPECT_TRUE(cried("S3"));
 }
 
+// A broker that is a controller as well: it resigns after its logs are closed.
+TEST_F(DurableStory, S3LetsAPowerLossLeaveTheMarkerOfABrokerThatHasClosedItsLogs) {
+  loaded(1, log_of(0, 2, 0, {{0, 0}}));
+  emit(1, BrokerStateChanged{"SHUTTING_DOWN"});
+  keep(1, std::string(kMarker), "{}");
+  fault(1, NodeFault::power_lost);
+  EXPECT_FALSE(cried("S3"));
+  fault(1, NodeFault::started);
+  disks.files.erase({1, std::string(kMarker)});
+  loaded(1, log_of(0, 2, 0, {{0, 0}}));
+  keep(1, std::string(kMarker), "{}");
+  fault(1, NodeFault::power_lost);
+  EXPECT_TRUE(cried("S3")) << "it had begun again";
+}
+TEST_F(DurableStory, S3CriesWhenAPowerLossLeavesTheMarkerAndNotTheLog) {
+  loaded(1, log_of(0, 2, 0, {{0, 0}}));
+  emit(1, BrokerStateChanged{"SHUTTING_DOWN"});
+  keep(1, std::string(kMarker), "{}");
+  log_file(1).bytes.clear();
+  fault(1, NodeFault::power_lost);
+  EXPECT_TRUE(cried("S3"));
+}
+
 TEST_F(DurableStory, S3CriesWhenAMarkerVouchesForWhatIsNotOnTheDisk) {
   fault(1, NodeFault::stopped);
   EXPECT_FALSE(cried("S3")) << "no marker";

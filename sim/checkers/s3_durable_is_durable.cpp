@@ -43,6 +43,8 @@ class DurableIsDurable final : public Checker {
       if (t->log != kMetadataLog) truncated(note, *t);
     } else if (const auto* m = std::get_if<LogStartMoved>(note.event)) {
       if (m->log != kMetadataLog) start_moved(note, *m);
+    } else if (const auto* b = std::get_if<BrokerStateChanged>(note.event)) {
+      if (b->state == "SHUTTING_DOWN") closing_.insert(note.node);
     }
   }
 
@@ -57,6 +59,7 @@ class DurableIsDurable final : public Checker {
       snapshots_.erase(node);
     }
     running_.erase(node);
+    closing_.erase(node);
   }
 
  private:
@@ -272,11 +275,33 @@ class DurableIsDurable final : public Checker {
           for (const auto& [log, point] : *entries) reaches(node, log, point, at);
         }
       }
-      if (running_.contains(node) && view_.disks().size(node, in(directory, kCleanShutdown), Layer::cached)) {
+      if (!view_.disks().size(node, in(directory, kCleanShutdown), Layer::cached)) continue;
+      // A broker that stops leaves it when its logs are closed; its process may be a controller, and go on.
+      if (closing_.contains(node)) {
+        vouched_for(node, directory, at);
+      } else if (running_.contains(node)) {
         cry(at, subject, "a power loss while it ran has left the marker of a stop in order");
       }
     }
     snapshot_is_left(node, at);
+  }
+
+  void vouched_for(int32_t node, const std::string& directory, Instant at) {
+    for (const PartitionId id : view_.partitions()) {
+      const PartitionTruth& truth = *view_.partition(id);
+      const std::string log = to_string(view_.names().name(id));
+      const auto replica = truth.replicas.find(node);
+      const bool elsewhere = replica != truth.replicas.end() && replica->second != nullptr &&
+                             replica->second->directory() != in(directory, log);
+      const bool lost =
+          std::any_of(truth.destroyed.begin(), truth.destroyed.end(),
+                      [&](const Destroyed& copy) { return copy.node == node && copy.at == at; });
+      if (lost && !elsewhere)
+        cry(at, log,
+            fmt::format("a power loss of node {} has left the marker of a stop in order, and not all "
+                        "that it vouches for",
+                        node));
+    }
   }
 
   void reaches(int32_t node, const std::string& log, int64_t point, Instant at) {
@@ -312,6 +337,7 @@ class DurableIsDurable final : public Checker {
   std::map<std::pair<int32_t, PartitionId>, int64_t> indexed_;  // and the indexes of closed segments
   std::map<LogKey, int64_t> start_;                             // of each log, as its node has told
   std::map<int32_t, int64_t> snapshots_;                        // the newest that a node has finished
+  std::set<int32_t> closing_;                                   // nodes whose broker closes its logs
   std::set<int32_t> running_;                                   // nodes that have loaded a log
 };
 

@@ -67,6 +67,46 @@ TEST_F(Story, WhatAnUncleanElectionBringsBackIsCommittedAsFarAsItWas) {
   EXPECT_EQ(view.partition(0)->committed_end(), 2);
 }
 
+// It was cut off while another one led, whose log is gone; its follower has not heard of that either.
+TEST_F(Story, WhoIsElectedUncleanlyCommitsBeforeItHearsOfThat) {
+  view.promise("orders", {2, 1, true});
+  lead(1, 0, {1, 2});
+  replicate({1, 2}, 0, 0, {a});
+  high_watermark(1, 1);
+  const std::vector<int32_t> one = {1}, two = {2};
+  emit(3, PartitionChanged{"orders", kTopic, 0, 2, 1, 1, two, {}, false});
+  emit(3, PartitionChanged{"orders", kTopic, 0, -1, 2, 2, {}, two, false});
+  emit(3, PartitionChanged{"orders", kTopic, 0, 1, 3, 3, one, {}, true});
+  replicate({1, 2}, 1, 0, {b});
+  high_watermark(1, 2);
+  EXPECT_EQ(view.partition(0)->committed_end(), 2);
+  acknowledge(b, 1);
+  EXPECT_FALSE(cried("P2"));
+  emit(3, PartitionChanged{"orders", kTopic, 0, 2, 4, 4, two, {}, true});
+  write(1, 2, 0, {c});
+  high_watermark(1, 3);
+  EXPECT_EQ(view.partition(0)->committed_end(), 2) << "another one is";
+}
+
+// A reader of what is gone is told where its epoch ends, if that is not behind it.
+TEST_F(Story, AnEpochEndsWhereALaterOneIsCommitted) {
+  view.promise("orders", {3, 1, true});
+  lead(1, 0, {1});
+  write(1, 0, 0, {a});
+  write(1, 1, 0, {b});
+  high_watermark(1, 2);
+  const PartitionTruth& truth = *view.partition(0);
+  EXPECT_EQ(truth.end_of_epoch(0), 2);
+  write(2, 0, 0, {a});
+  lead(2, 1, {2}, true);
+  write(2, 1, 1, {c});
+  high_watermark(2, 2, true, 1);
+  EXPECT_EQ(truth.committed_end(), 2);
+  EXPECT_EQ(truth.end_of_epoch(0), 1);
+  EXPECT_EQ(truth.end_of_epoch(1), 2);
+  EXPECT_EQ(truth.end_of_epoch(-1), 2);
+}
+
 TEST_F(Story, WhatALeaderHasDeletedStaysCommitted) {
   view.promise("orders", {3, 1, true, 1000});
   lead(1, 0, {1, 2});

@@ -34,6 +34,45 @@ down = "1s"
 gap = "4s"
 )toml";
 
+// The leader's power comes back while the driver waits for a connection to it; meanwhile another one, who
+// lacks what was acknowledged since, is elected.
+constexpr std::string_view kLossWhileItWaits = R"toml(
+duration = "12s"
+[cluster]
+brokers = 3
+controllers = 1
+shards = 1
+config = { "broker.session.timeout.ms" = 500, "broker.heartbeat.interval.ms" = 100 }
+[[topic]]
+name = "orders"
+partitions = 1
+replication = 3
+config = { "min.insync.replicas" = 1, "flush.messages" = 1, "unclean.leader.election.enable" = true }
+[[raw_driver]]
+topic = "orders"
+interval = "5ms"
+[[fault]]
+kind = "crash"
+target = "broker-2"
+at = "6s"
+lasts = "2500ms"
+[[fault]]
+kind = "crash"
+target = "broker-3"
+at = "6s"
+lasts = "2500ms"
+[[fault]]
+kind = "crash"
+target = "broker-1"
+at = "7900ms"
+lasts = "80ms"
+[[fault]]
+kind = "power_loss"
+target = "broker-1"
+at = "7990ms"
+lasts = "810ms"
+)toml";
+
 RunSummary run(const std::string& text, uint64_t seed) {
   const Plan plan = draw_plan(text, "raw", seed, {}, plan_vocabulary()).value();
   RunMemory memory;
@@ -71,6 +110,14 @@ TEST(RawDriver, SoItIsWhileBrokersRestartAndLeadersMove) {
     EXPECT_GT(summary.counts.elections, 0U);
     EXPECT_GT(summary.counts.forged, 300U);
     EXPECT_GT(reached(summary, "produce.duplicate"), 5U);
+  }
+}
+
+TEST(RawDriver, WhatIsLostWhileItLooksForTheLeaderItHoldsAgainstNobody) {
+  for (uint64_t seed = 1; seed <= repetitions(16); ++seed) {
+    const RunSummary summary = run(std::string(kLossWhileItWaits), seed);
+    expect_held(summary);
+    EXPECT_GT(summary.counts.unclean_elections, 0U);
   }
 }
 

@@ -220,23 +220,34 @@ class Run final : private FaultTeller {
     return std::nullopt;
   }
 
+  // To readers and into logs.
+  uint64_t records_come() const {
+    uint64_t come = workload_.records_read();
+    for (PartitionId id : observer_.view().partitions()) {
+      for (const auto& [node, log] : observer_.view().partition(id)->replicas)
+        come += log == nullptr ? 0 : static_cast<uint64_t>(log->end_offset());
+    }
+    return come;
+  }
+
   void settle() {
-    // A reader of small fetches may need long for much: it may take its time as long as it comes on.
-    constexpr Duration kReaderPatience = seconds(30);
+    // A reader or a follower of small fetches may need long for much, the more so where answers are lost: it
+    // may take its time as long as it comes on.
+    constexpr Duration kPatience = seconds(30);
     constexpr int64_t kMostSettles = 10;
     Instant limit = world_.now() + plan_.settle;
     const Instant last = world_.now() + plan_.settle * kMostSettles;
-    uint64_t read = workload_.records_read();
+    uint64_t come = records_come();
     while (!world_.halted()) {
       step();
       if (ended_) return;
       cluster_.revive();
       if (!unrest(false)) return;
       if (world_.now() < limit) continue;
-      const uint64_t read_now = workload_.records_read();
-      if (read_now == read || world_.now() >= last) break;
-      read = read_now;
-      limit = world_.now() + kReaderPatience;
+      const uint64_t come_now = records_come();
+      if (come_now == come || world_.now() >= last) break;
+      come = come_now;
+      limit = world_.now() + kPatience;
     }
     if (world_.halted()) return;  // by what is told already
     if (const auto left = unrest(true)) observer_.on_unrest(left->subject, left->what, world_.now());

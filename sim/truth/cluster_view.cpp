@@ -25,6 +25,13 @@ size_t PartitionTruth::find_committed(int64_t offset) const {
   return static_cast<size_t>(at - committed.begin());
 }
 
+int64_t PartitionTruth::end_of_epoch(int32_t epoch) const {
+  for (const TruthBatch& batch : committed) {
+    if (epoch >= 0 && batch.leader_epoch > epoch) return batch.base_offset;
+  }
+  return committed_end();
+}
+
 bool PartitionTruth::was_lost(int64_t offset, RecordId record) const {
   for (const LostBatch& gone : lost) {
     if (gone.batch.base_offset > offset || gone.batch.last_offset < offset) continue;
@@ -166,9 +173,15 @@ bool is_unclean(const PartitionClaim& before, const PartitionChanged& now) {
 
 }  // namespace
 
-void ClusterView::on_partition_changed(const PartitionChanged& e, Instant at) {
-  PartitionTruth& truth = partition_at(e.topic, e.partition);
-  if (e.topic_id != truth.topic_id) {  // re-created: another topic
+// Whether `id` is the topic that has this name now; who speaks of another one first says that it is in its
+// place. Its leader may do so, and commit records, long before the controller does.
+bool ClusterView::is_present(PartitionTruth& truth, const Uuid& id) {
+  if (id == truth.topic_id) return true;
+  // A new controller tells again what was before its time, also of topics that are gone; and a broker may
+  // not have heard that they are.
+  if (truth.former_ids.contains(id)) return false;
+  if (!truth.topic_id.is_zero()) {
+    truth.former_ids.insert(truth.topic_id);
     truth.committed.clear();
     truth.committed_start = 0;
     truth.lost.clear();
@@ -177,11 +190,19 @@ void ClusterView::on_partition_changed(const PartitionChanged& e, Instant at) {
     truth.start.clear();
     truth.high_watermark.clear();
     truth.replicas.clear();
+    truth.destroyed.clear();
+    truth.unclean.clear();
     truth.claim = {};
     truth.last_leader = -1;
-    truth.topic_id = e.topic_id;
   }
+  truth.topic_id = id;
+  return true;
+}
+
+void ClusterView::on_partition_changed(const PartitionChanged& e, Instant at) {
+  PartitionTruth& truth = partition_at(e.topic, e.partition);
   truth.forbidden.reset();
+  if (!is_present(truth, e.topic_id)) return;
   if (e.partition_epoch < truth.claim.partition_epoch) return;  // an older controller's late word
   if (is_unclean(truth.claim, e)) {
     const UncleanElection election{e.leader, e.leader_epoch, at};
@@ -255,6 +276,7 @@ void ClusterView::on_event(const NodeEvent& note) {
   } else if (const auto* e = std::get_if<BecameLeader>(&event)) {
     PartitionTruth& truth = partition_at(e->topic, e->partition);
     end_reigns(truth, note.node, note.at);
+    if (!is_present(truth, e->topic_id)) return;
     truth.reigns.push_back({note.node, e->leader_epoch, note.at, std::nullopt});
     truth.high_watermark[note.node] = e->high_watermark;
     const auto log = truth.replicas.find(note.node);
@@ -281,6 +303,7 @@ void ClusterView::on_event(const NodeEvent& note) {
     }
   } else if (const auto* e = std::get_if<HighWatermarkChanged>(&event)) {
     PartitionTruth& truth = partition_at(e->topic, e->partition);
+    if (truth.former_ids.contains(e->topic_id)) return;
     truth.high_watermark[note.node] = e->high_watermark;
     const auto it = truth.replicas.find(note.node);
     if (e->leader && it != truth.replicas.end() && it->second != nullptr) {
@@ -312,9 +335,11 @@ void ClusterView::on_registered(const BrokerRegistered& event, Instant at) {
 
 void ClusterView::committed_up_to(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader,
                                   int32_t leader_epoch, int64_t high_watermark, Instant at) {
-  // A leader that does not know yet that another one was elected uncleanly commits nothing any more.
-  for (const UncleanElection& unclean : truth.unclean) {
-    if (unclean.leader_epoch > leader_epoch) return;
+  // A leader that does not know yet that another one was elected uncleanly commits nothing any more. If it
+  // was itself that was elected, its log is what counts.
+  if (!truth.unclean.empty() && truth.unclean.back().leader_epoch > leader_epoch) {
+    if (truth.unclean.back().leader != leader.node()) return;
+    leader_epoch = truth.unclean.back().leader_epoch;
   }
   rebase(truth, id, leader, leader_epoch, at);
   if (truth.committed.empty()) truth.committed_start = leader.first_offset();

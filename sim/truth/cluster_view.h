@@ -79,6 +79,7 @@ struct TopicPromise {
 
 struct PartitionTruth {
   Uuid topic_id;
+  std::set<Uuid> former_ids;  // of topics of this name that were before it
   PartitionClaim claim;
   std::map<int32_t, std::unique_ptr<ReplicaTruth>> replicas;  // by node
   std::map<int32_t, int64_t> high_watermark;                  // the last claim of each node
@@ -113,6 +114,8 @@ struct PartitionTruth {
   int64_t first_kept() const { return std::max(committed_start, deleted_below); }
   // The index of the first committed batch whose last offset is >= offset.
   size_t find_committed(int64_t offset) const;
+  // What a reader is told of whose last record was of `epoch` (KIP-320); -1: it was handed none.
+  int64_t end_of_epoch(int32_t epoch) const;
   // True if this record stood at `offset` in a batch whose loss was permitted.
   bool was_lost(int64_t offset, RecordId record) const;
   // The committed record at `offset`, or nullptr.
@@ -230,6 +233,7 @@ class ClusterView {
   // True if the configuration or an administrator allows it, or it is the last known leader and nobody else
   // is left (rule C26).
   bool may_elect_unclean(const PartitionTruth& truth, const TopicPromise& promise, int32_t leader) const;
+  static bool is_present(PartitionTruth& truth, const Uuid& id);
   void on_partition_changed(const PartitionChanged& event, Instant at);
   void on_disk_changed(int32_t node, bool wiped, Instant at);
   void on_loaded(PartitionTruth& truth, ReplicaTruth& log, Instant at);

@@ -114,7 +114,7 @@ class ConsumerProcess final : public ClientProcess {
       fact.timestamp_ms = record.timestamp_ms;
       fact.at = state_.world.now();
       state_.observer.on_consumed(fact);
-      state_.positions[{number_, fact.partition}] = record.offset + 1;
+      state_.positions[{number_, fact.partition}] = {record.offset + 1, fact.leader_epoch};
       ++state_.records_read;
     }
   }
@@ -127,14 +127,15 @@ class ConsumerProcess final : public ClientProcess {
         state_.positions.find({number_, state_.observer.names().id(partition.topic, partition.partition)});
     if (was == state_.positions.end()) return;  // it has not begun there
     // Back by a little as often as by much: what is far back was read by others, and takes its time.
-    const auto most = static_cast<uint64_t>(was->second);
+    const auto most = static_cast<uint64_t>(was->second.next);
     const uint64_t reach = most >> dice_.below(static_cast<uint64_t>(std::bit_width(most)) + 1);
     const uint64_t where = dice_.below(8);
     seeking_[static_cast<size_t>(partition.partition)] = Seek{where < 2, state_.world.now()};
     const Result<void> done =
-        where == 0   ? consumer.seek_to_beginning({partition})
-        : where == 1 ? consumer.seek_to_end({partition})
-                     : consumer.seek(partition, was->second - static_cast<int64_t>(dice_.below(1 + reach)));
+        where == 0 ? consumer.seek_to_beginning({partition})
+        : where == 1
+            ? consumer.seek_to_end({partition})
+            : consumer.seek(partition, was->second.next - static_cast<int64_t>(dice_.below(1 + reach)));
     ENSURE(done.ok());
     note_jumps(consumer);  // an end is looked up by later polls
   }
@@ -154,7 +155,7 @@ class ConsumerProcess final : public ClientProcess {
                       state_.world.now()};
       if (seek && seek->to_end) set.sought = seek->at;
       state_.observer.on_position(set);
-      state_.positions[{number_, id}] = position.jumped_to();
+      state_.positions[{number_, id}] = {position.jumped_to(), -1};
       known = position.jumps();
       seek.reset();
     }

@@ -107,7 +107,7 @@ void RawProducer::repeat(Lane& lane, const Where& where, bool reconnect) {
   if (reconnect) {
     wire_.hang_up(where.broker);
     link = wire_.broker(where.broker);
-    if (link == nullptr) return;
+    if (link == nullptr || given_up_after_loss(lane)) return;
   }
   ForgedRequest forged =
       wire_.forgery(where.target, where.broker,
@@ -296,7 +296,8 @@ void RawProducer::not_the_leader(Lane& lane, const Where& where) {
 void RawProducer::unanswered(Lane& lane, const Where& where) {
   wire_.hang_up(where.broker);
   rpc::RpcConnection* const link = wire_.broker(where.broker);
-  if (link == nullptr || wire_.leads(*link, where.target) != ErrorCode::NONE) return;
+  if (link == nullptr || given_up_after_loss(lane)) return;
+  if (wire_.leads(*link, where.target) != ErrorCode::NONE) return;
   const ByteBuffer bytes =
       build(lane, lane.epoch, add_sequence(lane.next_sequence, 77), forged_ids(1), wall_ms());
   wire::PartitionProduceData data;

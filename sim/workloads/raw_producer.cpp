@@ -20,12 +20,7 @@ RawProducer::RawProducer(RawWire& wire) : wire_(wire), forger_session_(wire.stat
 
 void RawProducer::act() {
   Lane& lane = lanes_[wire_.dice().below(lanes_.size())];
-  if (const uint64_t losses = losses_of(lane); losses != lane.losses || forgotten(lane)) {
-    // A leader may remember less than it has acknowledged: nothing is certain of the next sequence.
-    lane.losses = losses;
-    if (lane.open) give_up(lane);
-    lane.producer_id = kNoProducerId;
-  }
+  static_cast<void>(given_up_after_loss(lane));
   if (lane.producer_id == kNoProducerId && !begin_producer(lane)) return;
   const uint64_t choice = wire_.dice().below(100);
   if (lane.open || lane.acknowledged.empty() || choice < 40) return send_next(lane);
@@ -38,14 +33,28 @@ void RawProducer::act() {
   }
 }
 
+// A leader may remember less than it has acknowledged: nothing is certain of the next sequence then.
+bool RawProducer::given_up_after_loss(Lane& lane) {
+  const uint64_t losses = losses_of(lane);
+  if (losses == lane.losses && !forgotten(lane)) return false;
+  lane.losses = losses;
+  if (lane.open) give_up(lane);
+  lane.producer_id = kNoProducerId;
+  return true;
+}
+
+const PartitionTruth* RawProducer::truth_of(const Lane& lane) {
+  return wire_.state().observer.view().partition(wire_.partition_id(lane.partition));
+}
+
 uint64_t RawProducer::losses_of(const Lane& lane) {
-  const PartitionTruth* truth = wire_.state().observer.view().partition(wire_.partition_id(lane.partition));
+  const PartitionTruth* truth = truth_of(lane);
   return truth == nullptr ? 0 : truth->unclean.size() + truth->destroyed.size();
 }
 
 // A replica has come whose log begins above the oldest batch that a broker would remember.
 bool RawProducer::forgotten(const Lane& lane) {
-  const PartitionTruth* truth = wire_.state().observer.view().partition(wire_.partition_id(lane.partition));
+  const PartitionTruth* truth = truth_of(lane);
   return truth != nullptr && !lane.acknowledged.empty() &&
          lane.acknowledged.front().offset < truth->forgotten_below;
 }
@@ -102,12 +111,17 @@ void RawProducer::begin_session(Lane& lane) {
   wire_.state().observer.on_session({lane.session, wire_.client(), -1, true, 1});
 }
 
-std::optional<RawProducer::Where> RawProducer::leader_of(const Lane& lane) {
+// A leader of which it is known what it may have lost.
+std::optional<RawProducer::Where> RawProducer::leader_of(Lane& lane) {
   if (!wire_.learn()) return std::nullopt;
   auto target = wire_.target(lane.partition);
   if (!target) return std::nullopt;
   rpc::RpcConnection* const link = wire_.broker(target->leader);
   if (link == nullptr) return std::nullopt;
+  // To find it took its time; and whether it was elected uncleanly the controller may have to say yet.
+  const PartitionTruth* truth = truth_of(lane);
+  if (truth != nullptr && target->epoch > truth->claim.leader_epoch) return std::nullopt;
+  if (given_up_after_loss(lane)) return std::nullopt;
   const int32_t leader = target->leader;
   return Where{*link, std::move(*target), leader};
 }

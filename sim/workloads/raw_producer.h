@@ -81,7 +81,7 @@ class RawProducer {
   bool begin_producer(Lane& lane);
   bool begin_epoch(Lane& lane);
   void begin_session(Lane& lane);
-  std::optional<Where> leader_of(const Lane& lane);
+  std::optional<Where> leader_of(Lane& lane);
   ByteBuffer build(const Lane& lane, int16_t epoch, int32_t first_sequence, const std::vector<RecordId>& ids,
                    int64_t timestamp_ms) const;
   int64_t wall_ms() const;
@@ -93,6 +93,8 @@ class RawProducer {
   void push(Lane& lane, const Where& where);
   void settle(Batch& batch, Outcome outcome, ErrorCode error, int64_t offset);
   void give_up(Lane& lane);
+  bool given_up_after_loss(Lane& lane);
+  const PartitionTruth* truth_of(const Lane& lane);
   uint64_t losses_of(const Lane& lane);
   bool forgotten(const Lane& lane);
 

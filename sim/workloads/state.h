@@ -65,8 +65,12 @@ struct WorkloadState {
     }
   }
 
-  // How far each reader has come: (consumer, partition) -> next offset.
-  std::map<std::pair<uint32_t, PartitionId>, int64_t> positions;
+  // How far each reader has come, by consumer and partition.
+  struct Position {
+    int64_t next = 0;
+    int32_t epoch = -1;  // of the record before it, if it was handed that
+  };
+  std::map<std::pair<uint32_t, PartitionId>, Position> positions;
 
   const TopicPlan* topic(const std::string& name) const {
     for (const TopicPlan& topic : plan.topics) {

@@ -78,11 +78,16 @@ std::optional<Workload::Behind> Workload::reader_behind(bool for_good) const {
       if (truth == nullptr || truth->committed.empty()) continue;
       const auto position = state_.positions.find({reader == state_.readers.end() ? 0 : reader->second, *id});
       const bool begun = position != state_.positions.end();
-      // One that is further than all there is has not heard yet that what it had read is gone.
-      if (begun && position->second == truth->committed_end()) continue;
+      // One that is further than all there is, or than all that its epoch has, has not heard yet that what it
+      // had read is gone.
+      if (begun && position->second.next == truth->committed_end() &&
+          position->second.next <= truth->end_of_epoch(position->second.epoch))
+        continue;
       if (for_good && state_.observer.view().offline_permitted(*id)) continue;
       return Behind{*id, fmt::format("{} is {}, {} is committed", state_.plan.consumers[i].name,
-                                     begun ? fmt::format("at {}", position->second) : "nowhere yet",
+                                     begun ? fmt::format("at {} in epoch {}", position->second.next,
+                                                         position->second.epoch)
+                                           : "nowhere yet",
                                      truth->committed_end())};
     }
   }
