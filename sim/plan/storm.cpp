@@ -210,6 +210,7 @@ class Storm {
       producer.record_bytes = static_cast<uint32_t>(draws.of(std::vector<int>{20, 100, 100, 400, 1500}));
       // Some are longer than a topic may take: what is refused stands among what is not.
       producer.large_every = draws.one_in(4) ? draws.count(20) : 0;
+      if (producer.large_every > 0 && draws.one_in(2)) refuse_large(producer);
       producer.keyed = draws.one_in(2);
       // Short-lived ones have a first batch all the time, of which no leader has heard.
       producer.renew_every = draws.one_in(3) ? draws.count(64) : 0;
@@ -239,6 +240,15 @@ class Storm {
           idempotent && retries != config.end() && retries->second == "0")
         config.erase(retries);
       plan_.producers.push_back(std::move(producer));
+    }
+  }
+
+  // Its topic takes what it sends, but for the large ones.
+  void refuse_large(const ProducerPlan& producer) {
+    for (TopicPlan& topic : plan_.topics) {
+      if (topic.name == producer.topic)
+        topic.config["max.message.bytes"] =
+            std::to_string(std::max(2000U, producer.record_bytes * kLargeTimes / 3));
     }
   }
 
@@ -380,6 +390,8 @@ class Storm {
       // Half of them longer than a session may be silent.
       fault.lasts = draws.duration(draws.one_in(2) ? milliseconds(20) : milliseconds(900),
                                    failovers ? seconds(2) : seconds(5));
+      // Who is replaced and hears nothing may believe for long that it leads.
+      if (focus_ == Focus::quorum && draws.one_in(6)) fault.lasts = draws.duration(seconds(5), seconds(12));
       if (fault.kind == "restore_disk" && fault.trigger.at) stop_before(fault);
       plan_.faults.push_back(std::move(fault));
     }
@@ -415,12 +427,22 @@ class Storm {
       fault.trigger.at = some_time(draws);
     } else {
       const bool predicate = !words_.predicates.empty() && draws.one_in(3);
-      fault.trigger.when =
-          predicate ? draws.of(words_.predicates) : mark_name(static_cast<Mark>(draws.below(kMarkCount)));
-      fault.trigger.nth = draws.count(predicate ? 8 : 64);
+      fault.trigger.when = predicate ? draws.of(words_.predicates) : some_moment(draws);
+      fault.trigger.nth = draws.count(predicate || of_quorum(fault.trigger.when) ? 8 : 64);
       if (draws.one_in(2)) fault.trigger.delay = draws.duration(milliseconds(1), milliseconds(500));
       // A moment may be too delicate to come: a fault that waits for ever is none.
       fault.trigger.at_latest = some_time(draws);
+    }
+  }
+  // Elections are few: of theirs there are some in a run that is about them, and else hardly any.
+  static bool of_quorum(std::string_view moment) {
+    return moment.starts_with("raft.") || moment.starts_with("vote.") || moment.starts_with("controller.");
+  }
+  std::string some_moment(Draws& draws) const {
+    const bool quorum = focus_ == Focus::quorum && draws.one_in(2);
+    for (;;) {
+      const std::string_view moment = mark_name(static_cast<Mark>(draws.below(kMarkCount)));
+      if (!quorum || of_quorum(moment)) return std::string(moment);
     }
   }
   Duration some_time(Draws& draws) const {
