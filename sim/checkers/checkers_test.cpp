@@ -158,14 +158,6 @@ TEST_F(Story, R3CriesWhenALeaderStampsAnotherEpoch) {
   EXPECT_TRUE(cried("R3"));
 }
 
-TEST_F(Story, R3CriesWhenAFollowerTakesWhatItsLeaderCannotHave) {
-  lead(1, 1);
-  write(2, 0, 1, {a});
-  EXPECT_EQ(cries(), "");
-  write(2, 1, 2, {b});
-  EXPECT_TRUE(cried("R3"));
-}
-
 TEST_F(Story, R4CriesWhenLatestStepsBack) {
   latest(5);
   latest(4);

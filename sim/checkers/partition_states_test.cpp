@@ -1,4 +1,5 @@
-// What a controller may do to a partition, and whom a leader may propose (M6, R6).
+// What a controller may do to a partition, whom a leader may propose, and what a follower may take (M6, R6,
+// R3).
 
 #include "core/metadata/features.h"
 #include "core/metadata/image.h"
@@ -181,6 +182,16 @@ class Joining : public Story {
 TEST_F(Joining, WhoHasComeToTheStartOfTheEpochMay) { EXPECT_EQ(proposed({a, b}), ""); }
 TEST_F(Joining, WhoHasNotMayNot) { EXPECT_EQ(proposed({a}), "R6"); }
 TEST_F(Joining, WhoWasStartedAgainIsTheControllersToRefuse) { EXPECT_EQ(proposed({a}, 32), ""); }
+
+// ---- what a follower takes ----
+
+TEST_F(Story, R3CriesWhenAFollowerTakesWhatItsLeaderCannotHave) {
+  lead(1, 1);
+  write(2, 0, 1, {a});
+  EXPECT_EQ(cries(), "");
+  write(2, 1, 2, {b});
+  EXPECT_TRUE(cried("R3"));
+}
 
 }  // namespace
 }  // namespace ksim::sim
