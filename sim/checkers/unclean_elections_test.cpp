@@ -45,6 +45,36 @@ TEST_F(LogsThatTakeTurns, ALogThatKeepsNothingIsCommittedToItsEnd) {
   EXPECT_TRUE(truth().committed.empty());
 }
 
+// A client has deleted it all, in either log; but what only the other log had is gone with it.
+TEST_F(Story, WhatOnlyAnotherLogHadIsGoneAlsoWhereAllWasDeleted) {
+  view.promise("orders", {3, 1, true});
+  session({1, "producer-1", 1, false, 1});
+  lead(1, 0, {1});
+  replicate({1, 2}, 0, 0, {a});
+  replicate({1}, 1, 0, {a, a});
+  emit(1, SegmentRolled{kLog, 3});
+  disks.files[{1, fmt::format("data/{}/{:020}.log", kLog, 3)}].bytes = batch(3, 0, {b});
+  emit(1, LogAppended{kLog, kTopic, 0, 3, 4, 0});
+  high_watermark(1, 4);
+  view.on_delete_records(0, 3);
+  emit(1, LogStartMoved{kLog, kTopic, 0, 3, "client delete records request"});
+  disks.files.erase({1, fmt::format("data/{}/{:020}.log", kLog, 0)});
+  emit(2, LogStartMoved{kLog, kTopic, 0, 0, "leader offset increment"});
+  lead(2, 1, {2}, true);
+  write(2, 1, 1, {c});
+  high_watermark(2, 2, true, 1);
+  EXPECT_EQ(view.partition(0)->committed.size(), 2U);
+  emit(2, LogStartMoved{kLog, kTopic, 0, 2, "client delete records request"});
+  loaded(1, log_of(3, 4, 3, {}));
+  lead(1, 2, {1}, true);
+  high_watermark(1, 4, true, 2);
+  EXPECT_FALSE(cried("P1")) << "b came after c only in another log";
+  const PartitionTruth& truth = *view.partition(0);
+  ASSERT_EQ(truth.committed.size(), 2U);
+  EXPECT_EQ(truth.committed[0].base_offset, 0) << "which may have been the log's own";
+  EXPECT_EQ(truth.committed[1].base_offset, 3);
+}
+
 // It tells no high watermark then, since that is where it was.
 TEST_F(Story, WhatAnUncleanElectionBringsBackIsCommittedAsFarAsItWas) {
   view.promise("orders", {3, 1, true});

@@ -365,12 +365,16 @@ void ClusterView::begins_to_lead(PartitionTruth& truth, PartitionId id, const Re
 
 namespace {
 
-// What a log has deleted it had if it goes on right behind it, and in no older epoch.
+// What stood in front of a log may have been in it, but none of a later epoch than it goes on in.
+bool may_have_had(const ReplicaTruth& log, const TruthBatch& batch) {
+  return batch.last_offset < log.first_offset() &&
+         (log.empty() || batch.leader_epoch <= log.batches().front().leader_epoch);
+}
+
+// What a log has deleted it had if it goes on right behind it.
 bool has_or_had(const ReplicaTruth& log, const TruthBatch& batch) {
-  if (batch.last_offset < log.first_offset()) {
-    return batch.last_offset + 1 == log.first_offset() &&
-           (log.empty() || batch.leader_epoch <= log.batches().front().leader_epoch);
-  }
+  if (batch.last_offset < log.first_offset())
+    return batch.last_offset + 1 == log.first_offset() && may_have_had(log, batch);
   const size_t there = log.find(batch.base_offset);
   return there < log.batches().size() && log.batches()[there].same(batch);
 }
@@ -383,7 +387,7 @@ void ClusterView::rebase(PartitionTruth& truth, PartitionId id, const ReplicaTru
   while (!truth.committed.empty() && !(truth.unclean.empty() && truth.destroyed.empty())) {
     const TruthBatch& last = truth.committed.back();
     if (has_or_had(leader, last)) break;
-    if (last.last_offset < std::min(leader.first_offset(), truth.deleted_below)) break;
+    if (last.last_offset < truth.deleted_below && may_have_had(leader, last)) break;
     if (!loss_permitted(id, last)) break;
     truth.lost.push_back({last, at, leader_epoch});
     truth.committed.pop_back();
