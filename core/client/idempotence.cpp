@@ -16,6 +16,9 @@ bool later(int32_t a, int32_t b) {
   return distance > 0 && distance <= kHalf;
 }
 
+// Of a producer's batches a broker knows this many again (rule D15).
+constexpr uint64_t kKnownAgain = 5;
+
 }  // namespace
 
 Idempotence::Partition* Idempotence::find(const TopicPartition& partition) {
@@ -47,7 +50,12 @@ bool Idempotence::may_drain(const ProducerBatch& batch) const {
   // batch were refused, the one sent behind it would be taken in its place; so that one waits. (Kafka's does
   // not.)
   if (state->known_id != producer_.id && !state->in_flight.empty()) return false;
-  return state->in_flight.empty() || state->producer == producer_;
+  if (state->in_flight.empty()) return true;
+  // One that is sent again must not fall behind those that a broker knows: it would be refused for ever,
+  // though it is written (rule D16). Requests under way are no measure, since others were answered meanwhile.
+  // (Kafka's goes by them.)
+  return state->producer == producer_ &&
+         state->next_drain_order - state->in_flight.front()->drain_order < kKnownAgain;
 }
 
 void Idempotence::assign(const BatchRef& batch) {

@@ -172,6 +172,31 @@ TEST(ProducerCore, retries_in_order_with_the_same_sequences) {
   EXPECT_EQ(BatchView(again[0].batch->bytes()).base_sequence(), 3);
 }
 
+// Rule D16: a broker tells only the last five batches from new ones.
+TEST(ProducerCore, what_may_be_written_is_overtaken_by_four_at_most) {
+  Harness h;
+  h.config.linger_ms = 0;
+  h.introduce();
+  std::vector<ProduceAttempt> sent;
+  for (int i = 0; i < 4; ++i) {
+    h.send();
+    for (ProduceAttempt& attempt : h.round()) sent.push_back(std::move(attempt));
+  }
+  ASSERT_EQ(sent.size(), 4U);
+  h.answer(sent[0], ErrorCode::REQUEST_TIMED_OUT);
+  for (size_t i = 1; i < sent.size(); ++i) h.answer(sent[i], ErrorCode::NONE, static_cast<int64_t>(i) + 1);
+  h.pass(200);
+  h.send();
+  const auto again = h.round();
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(again[0].batch, sent[0].batch);
+  EXPECT_EQ(h.round().size(), 1U);
+  h.send();
+  EXPECT_TRUE(h.round().empty());
+  h.answer(again[0], ErrorCode::NONE, 1);
+  EXPECT_EQ(h.round().size(), 1U);
+}
+
 TEST(ProducerCore, a_new_leader_ends_the_back_off) {
   Harness h;
   h.config.linger_ms = 0;
