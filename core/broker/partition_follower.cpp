@@ -12,11 +12,13 @@ Result<bool> Partition::append_fetched(const Fetched& fetched) {
   if (log_->log_end_offset() != fetched.fetch_offset) return false;
   if (!fetched.records.empty()) {
     auto appended = log_->append_as_follower(fetched.records, fetched.leader_epoch);
-    if (!appended.ok() && appended.error().code == ErrorCode::OFFSET_OUT_OF_RANGE && log_->empty() &&
+    const int64_t end = log_->log_end_offset();
+    // Kafka's asks that its log be empty: one that was cut where its leader's log starts would never go on.
+    const bool keeps_nothing = log_->empty() || end <= fetched.leader_log_start;
+    if (!appended.ok() && appended.error().code == ErrorCode::OFFSET_OUT_OF_RANGE && keeps_nothing &&
         fetched.records.size() >= kBatchHeaderBytes) {
       // Rule D56: after DeleteRecords the leader's log may start inside a batch, which comes whole.
       const BatchView first(fetched.records);
-      const int64_t end = log_->log_end_offset();
       if (first.base_offset() < end && first.last_offset() >= end) {
         env_.reached(Mark::follower_restarted_at_batch, name_);
         TRY(log_->truncate_fully_and_start_at(first.base_offset()));

@@ -256,6 +256,32 @@ TEST_P(Replication, AFollowerThatIsCutBelowItsLogStartBeginsAtItsLeaders) {
   }));
 }
 
+// What it has its leader never had, and has deleted. Where it goes on, no batch of its leader's begins.
+TEST_P(Replication, AFollowerGoesOnInsideABatchAtItsLeadersLogStart) {
+  TestCluster cluster(with(2, GetParam()));
+  cluster.create_topic(1, {1, 2});
+  cluster.run_for(seconds(1));
+  cluster.crash_broker(2);
+  ASSERT_TRUE(cluster.client([&](Env& env) {
+    auto first = connect(env, 1);
+    EXPECT_EQ(produce(env, *first, 0, batch_of({"lost", "lost"}), 1).error, ErrorCode::NONE);
+  }));
+  cluster.crash_broker(1);
+  cluster.fence(1);
+  cluster.start_broker(2);
+  cluster.run_for(seconds(2));
+  ASSERT_TRUE(cluster.client([&](Env& env) {
+    auto second = connect(env, 2);
+    EXPECT_EQ(produce(env, *second, 0, batch_of({"a", "b", "c", "d"})).error, ErrorCode::NONE);
+    EXPECT_EQ(delete_records(env, *second, 0, 2).low_watermark, 2);
+  }));
+  cluster.start_broker(1);
+  cluster.run_for(seconds(30));
+  EXPECT_EQ(cluster.partition(0).isr, (std::vector<int32_t>{1, 2}));
+  EXPECT_EQ(cluster.replica(1)->log()->log_start_offset(), 2);
+  EXPECT_EQ(cluster.replica(1)->log()->log_end_offset(), 4);
+}
+
 TEST_P(Replication, AFollowerThatKnowsNothingBeginsAtItsLeadersLogStart) {
   TestCluster cluster(with(3, GetParam()));
   cluster.create_topic(1, {1, 2, 3});
