@@ -38,12 +38,15 @@ class Connection {
   // Short is legal, 0 means the file ends before `offset`.
   virtual IoResult<size_t> send_file(const FileRef& file, uint64_t offset, uint64_t size_bytes,
                                      Deadline deadline) = 0;
-  // A hint: what is written while `on` belongs together and need not leave in pieces as small as it is written
-  // in. It all leaves when the hint is taken back.
+  // A hint: what is written while `on` belongs together and need not leave in pieces as small as it is
+  // written in. It all leaves when the hint is taken back.
   virtual void gather(bool on) { static_cast<void>(on); }
   virtual void shutdown_write() = 0;  // the peer reads 0 after what was written
   virtual void close() = 0;           // orderly: what was written is still delivered; does not wait
   virtual void abort() = 0;           // the peer sees reset; unsent bytes are dropped
+  // What this end has heard by now, without asking: the peer has finished its direction or aborted. A hint
+  // for whoever is about to write and reads nothing: it may come late, and bytes may be left to read.
+  virtual bool peer_has_ended() const { return false; }
   virtual Endpoint peer() const = 0;
   // Names this connection in keyed draws and histories.
   virtual uint64_t key() const = 0;

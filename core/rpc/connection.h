@@ -86,8 +86,11 @@ class RpcConnection {
     return common_version(Request::kApiKey, Request::kMinVersion, max_version);
   }
 
-  // False: it has failed or was closed, and will not work again.
-  bool is_usable() const { return !failure_.has_value(); }
+  // False: it has failed or was closed, or the server has ended it while nothing was on the way, which nobody
+  // may have read yet; it will not work again.
+  bool is_usable() const {
+    return !failure_.has_value() && !(in_flight_.empty() && connection_->peer_has_ended());
+  }
   std::optional<IoError> failure() const { return failure_; }
   size_t in_flight() const { return in_flight_.size(); }
   Endpoint peer() const { return connection_->peer(); }

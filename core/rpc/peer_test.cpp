@@ -65,6 +65,24 @@ TEST_F(PeerTest, ConnectsAgainAfterAFailureAndWaitsInBetween) {
   });
 }
 
+// Rule D4. Without a request on the way nobody reads the end.
+TEST_F(PeerTest, WhatTheServerFoundIdleIsConnectedAnewBeforeTheNextCall) {
+  run([&] {
+    RpcServerConfig config;
+    config.bind = {"server", 7};
+    config.max_idle = seconds(2);
+    RpcServer server(env, config, handlers);
+    ASSERT_TRUE(server.start().ok());
+    RpcPeer peer(env, {"server", 7}, {}, 1);
+    EXPECT_TRUE(call(peer, seconds(5)));
+    env.sleep(seconds(3));
+    ASSERT_EQ(server.connection_count(), 0U);
+    EXPECT_TRUE(call(peer, seconds(5)));
+    EXPECT_EQ(server.connection_count(), 1U);
+    server.stop();
+  });
+}
+
 TEST_F(PeerTest, AMovedPeerIsFoundAtOnce) {
   run([&] {
     RpcPeer peer(env, {"server", 7}, {}, 1);

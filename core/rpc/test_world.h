@@ -68,6 +68,7 @@ class MemoryConnection final : public Connection {
     in_->changed.notify_all();
     return count;
   }
+  bool peer_has_ended() const override { return in_->aborted || (in_->finished && in_->bytes.empty()); }
   IoResult<size_t> write_some(std::span<const Bytes> from, Deadline deadline) override {
     for (;;) {
       if (closed_) return fail(IoError::closed);

@@ -29,6 +29,7 @@ class SimConnection final : public Connection {
   void shutdown_write() override;
   void close() override;
   void abort() override;
+  bool peer_has_ended() const override { return conn_.end(side_).reset || conn_.in(side_).ended(); }
   Endpoint peer() const override { return conn_.address(1 - side_); }
   uint64_t key() const override { return conn_.key(); }
 

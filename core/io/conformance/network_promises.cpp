@@ -79,7 +79,11 @@ Promise end_of_stream_stays() {
                 end.shutdown_write();
                 EXPECT_EQ(error_of(write_all(end, as_bytes("x"), eventually(env))), IoError::closed)
                     << "a direction that this end has finished";
+                EXPECT_FALSE(end.peer_has_ended());
                 EXPECT_EQ(receive(env, end, 3), "too");
+                const Deadline late = eventually(env);
+                while (!end.peer_has_ended() && env.now() < late) env.sleep(milliseconds(1));
+                EXPECT_TRUE(end.peer_has_ended()) << "also where nobody reads";
                 EXPECT_TRUE(read_to_end(env, end).empty());
               },
               [](Env& env, Connection& end) {

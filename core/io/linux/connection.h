@@ -24,6 +24,7 @@ class LinuxConnection final : public Connection, public Pollable {
   void shutdown_write() override;
   void close() override;
   void abort() override;
+  bool peer_has_ended() const override { return hung_up_ || peer_finished_ || broken_; }
   Endpoint peer() const override { return peer_; }
   uint64_t key() const override { return key_; }
 
