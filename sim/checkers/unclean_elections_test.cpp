@@ -75,6 +75,22 @@ TEST_F(Story, WhatOnlyAnotherLogHadIsGoneAlsoWhereAllWasDeleted) {
   EXPECT_EQ(truth.committed[1].base_offset, 3);
 }
 
+// Its files are there for a while yet.
+TEST_F(Story, WhatWasDeletedInALogThatComesBackIsDeleted) {
+  view.promise("orders", {3, 1, true, 1000});
+  lead(1, 0, {1, 2});
+  replicate({1, 2, 3}, 0, 0, {a});
+  replicate({1, 2}, 1, 0, {b});
+  high_watermark(1, 2);
+  lead(3, 1, {3}, true);
+  EXPECT_EQ(view.partition(0)->committed_end(), 1);
+  now = now + seconds(5);
+  emit(2, LogStartMoved{kLog, kTopic, 0, 2, "segment deletion"});
+  EXPECT_EQ(view.partition(0)->first_kept(), 0);
+  lead(2, 2, {2}, true);
+  EXPECT_EQ(view.partition(0)->first_kept(), 2);
+}
+
 // It tells no high watermark then, since that is where it was.
 TEST_F(Story, WhatAnUncleanElectionBringsBackIsCommittedAsFarAsItWas) {
   view.promise("orders", {3, 1, true});

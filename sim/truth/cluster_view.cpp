@@ -356,6 +356,11 @@ void ClusterView::committed_up_to(PartitionTruth& truth, PartitionId id, const R
 void ClusterView::begins_to_lead(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader,
                                  int32_t leader_epoch, Instant at) {
   rebase(truth, id, leader, leader_epoch, at);
+  // What it has deleted in the log that comes back with it is deleted now, whoever kept it meanwhile.
+  const auto start = truth.start.find(leader.node());
+  if (!truth.unclean.empty() && truth.unclean.back().leader_epoch == leader_epoch &&
+      start != truth.start.end())
+    truth.deleted_below = std::max(truth.deleted_below, std::min(start->second, leader.end_offset()));
   const auto claim = truth.high_watermark.find(leader.node());
   // Whether it was elected uncleanly, the controller may have to say yet.
   if (leader_epoch > truth.claim.leader_epoch || claim == truth.high_watermark.end()) return;
