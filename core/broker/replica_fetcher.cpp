@@ -96,31 +96,21 @@ void ReplicaFetcher::loop() {
     ~Leave() { connection.reset(); }
   } leave{connection_};
   while (!retired_) {
-    find_starts();
     Instant next = Instant::never();
-    const Wanted wants = wanted(next);
-    if (wants.empty()) {
+    std::vector<PartitionKey> blank;
+    const Wanted wants = wanted(next, blank);
+    if (!blank.empty()) {
+      find_starts(blank);
+    } else if (!wants.empty()) {
+      fetch(wants);
+    } else {
       static_cast<void>(changed_.wait(next, "nothing to fetch"));
-      continue;
     }
-    fetch(wants);
   }
 }
 
-bool ReplicaFetcher::may_ask(const Followed& followed) const {
-  return !followed.parked && followed.partition->follows(followed.leader_epoch);
-}
-
-bool ReplicaFetcher::needs_start(const Followed& followed) const {
-  return !followed.start_known && followed.partition->is_blank();
-}
-
-void ReplicaFetcher::find_starts() {
-  std::vector<PartitionKey> blank;
-  for (const auto& [key, followed] : followed_) {
-    if (may_ask(followed) && followed.ready_at <= env_.now() && needs_start(followed)) blank.push_back(key);
-  }
-  if (!blank.empty() && !connect()) return delay_all();
+void ReplicaFetcher::find_starts(const std::vector<PartitionKey>& blank) {
+  if (!connect()) return delay_all();
   for (const PartitionKey& key : blank) find_start(key);
 }
 
@@ -137,17 +127,17 @@ void ReplicaFetcher::find_start(const PartitionKey& key) {
   still->second.start_known = true;
 }
 
-ReplicaFetcher::Wanted ReplicaFetcher::wanted(Instant& next) {
+ReplicaFetcher::Wanted ReplicaFetcher::wanted(Instant& next, std::vector<PartitionKey>& blank) {
   Wanted wants;
   const Instant now = env_.now();
   for (const auto& [key, followed] : followed_) {
-    if (!may_ask(followed)) continue;
+    if (followed.parked || !followed.partition->follows(followed.leader_epoch)) continue;
     if (followed.ready_at > now) {
       next = std::min(next, followed.ready_at);
       continue;
     }
-    if (needs_start(followed)) {  // it came while others were asked for
-      next = now;
+    if (!followed.start_known && followed.partition->is_blank()) {
+      blank.push_back(key);
       continue;
     }
     const storage::Log& log = *followed.partition->log();

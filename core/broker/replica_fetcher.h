@@ -70,14 +70,13 @@ class ReplicaFetcher {
   void loop();
   // A blank log must not be fetched to before it begins where its leader's does: a fetch tells the leader
   // that all below is there.
-  void find_starts();
+  void find_starts(const std::vector<PartitionKey>& blank);
   void find_start(const PartitionKey& key);
-  bool may_ask(const Followed& followed) const;
-  bool needs_start(const Followed& followed) const;
   template <class Request>
   auto call(const Request& request, Duration patience);
-  // What can be fetched now; the instant at which there may be more, if there is nothing.
-  Wanted wanted(Instant& next);
+  // What can be fetched now; the instant at which there may be more, if there is nothing; and what must not
+  // be fetched before the leader was asked where it starts.
+  Wanted wanted(Instant& next, std::vector<PartitionKey>& blank);
   void fetch(const Wanted& wanted);
   bool connect();
   wire::FetchRequest make_request(const FetchSessionClient::Request& session, int16_t version,

@@ -80,7 +80,6 @@ TEST_F(EarlyLeaderStory, NothingIsCommittedThatTheWordPermitsToBeLost) {
   EXPECT_EQ(view.partition(0)->lost.size(), 1U);
 }
 
-
 TEST_F(Story, R1PermitsLossOnlyWhenMinInsyncCopiesWereDestroyed) {
   lead(1, 0);
   replicate({1, 2, 3}, 0, 0, {a});

@@ -9,6 +9,9 @@
 
 namespace ksim::sim {
 
+// The marker of a stop in order (rule A45).
+inline constexpr std::string_view kCleanShutdown = ".kafka_cleanshutdown";
+
 // Nothing if there is no such file.
 std::optional<std::string> read_text(const DiskPeek& disks, int32_t node, std::string_view path,
                                      DiskPeek::Layer layer);

@@ -246,8 +246,8 @@ class PartitionStates final : public Checker {
   std::vector<int64_t> vouched_epochs(int32_t node) const {
     std::vector<int64_t> epochs;
     for (const std::string& directory : view_.log_dirs(node)) {
-      const auto text =
-          read_text(view_.disks(), node, directory + "/.kafka_cleanshutdown", DiskPeek::Layer::cached);
+      const auto text = read_text(view_.disks(), node, fmt::format("{}/{}", directory, kCleanShutdown),
+                                  DiskPeek::Layer::cached);
       if (!text) continue;
       const auto json = nlohmann::json::parse(*text, nullptr, false);
       if (json.is_object() && json.contains("brokerEpoch"))

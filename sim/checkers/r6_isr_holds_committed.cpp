@@ -46,8 +46,6 @@ class IsrHoldsCommitted final : public Checker {
       if (it != leading_.end()) it->second.isr.assign(i->isr.begin(), i->isr.end());
     } else if (const auto* p = std::get_if<IsrProposed>(note.event)) {
       check_proposed(note, *p);
-    } else if (const auto* b = std::get_if<BrokerRegistered>(note.event)) {
-      broker_epochs_[b->broker_id] = b->broker_epoch;
     } else if (const auto* m = std::get_if<MetadataPublished>(note.event)) {
       if (note.node == view_.active_controller()) check_joined(note, *m);
     } else if (std::holds_alternative<LogTruncated>(*note.event) ||
@@ -73,9 +71,8 @@ class IsrHoldsCommitted final : public Checker {
       const int32_t member = proposal.isr[i];
       if (contains(leader.isr, member) || !view_.has_node(member)) continue;
       // One that was started again since it was seen; the controller refuses it.
-      const auto epoch = broker_epochs_.find(member);
-      const bool the_same = epoch != broker_epochs_.end() && i < proposal.broker_epochs.size() &&
-                            proposal.broker_epochs[i] == epoch->second;
+      const bool the_same =
+          i < proposal.broker_epochs.size() && proposal.broker_epochs[i] == view_.node(member).broker_epoch;
       if (!the_same || !view_.node(member).up || view_.node(member).suspect) continue;
       // One that has heard of the next leader, and cut its log for that.
       const auto role = epochs_.find({member, proposal.topic_id, proposal.partition});
@@ -180,7 +177,6 @@ class IsrHoldsCommitted final : public Checker {
   };
   std::map<std::tuple<int32_t, Uuid, int32_t>, Leading> leading_;  // by node and partition
   std::map<std::tuple<int32_t, Uuid, int32_t>, int32_t> epochs_;   // that each has heard of
-  std::map<int32_t, int64_t> broker_epochs_;                       // the last that each was registered in
 
   // What of a member's log has been found to hold what is committed; so each batch is looked at once.
   struct Seen {

@@ -20,7 +20,6 @@ using Layer = DiskPeek::Layer;
 constexpr std::string_view kRecoveryPoints = "recovery-point-offset-checkpoint";
 constexpr std::string_view kLogStarts = "log-start-offset-checkpoint";
 constexpr std::string_view kHighWatermarks = "replication-offset-checkpoint";
-constexpr std::string_view kCleanShutdown = ".kafka_cleanshutdown";
 
 std::string in(std::string_view directory, std::string_view name) {
   return fmt::format("{}/{}", directory, name);

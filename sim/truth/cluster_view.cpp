@@ -323,6 +323,7 @@ void ClusterView::on_registered(const BrokerRegistered& event, Instant at) {
   const auto it = nodes_.find(event.broker_id);
   if (it == nodes_.end()) return;
   it->second.state.suspect = false;
+  it->second.state.broker_epoch = event.broker_epoch;
   if (event.clean) return;
   it->second.state.unclean_since = at;
   if (!elr_off_) return;

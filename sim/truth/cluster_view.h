@@ -129,6 +129,7 @@ struct NodeState {
   bool damaged = false;  // its disk has changed bytes of logs by itself, now or before
   uint32_t incarnation = 0;
   std::optional<Instant> unclean_since;  // when it last registered after an unclean stop
+  int64_t broker_epoch = -1;             // the last that it was registered in
 };
 
 constexpr std::string_view kMetadataLog = "__cluster_metadata-0";
