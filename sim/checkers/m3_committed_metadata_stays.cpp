@@ -38,6 +38,7 @@ class CommittedMetadataStays final : public Checker {
 
   void on_node(int32_t node, NodeFault what, Instant) override {
     const ReplicaTruth* log = view_.metadata_log(node);
+    candidates_.erase(node);
     if (what == NodeFault::started) found_end_[node] = log == nullptr ? 0 : log->end_offset();
     if (what == NodeFault::started) starting_.insert(node);
   }
@@ -53,7 +54,11 @@ class CommittedMetadataStays final : public Checker {
       if (leader_ == note.node && leader_epoch_ == e->epoch) committed(note.node, e->high_watermark, note.at);
     } else if (const auto* s = std::get_if<RaftStateChanged>(note.event)) {
       if (starting_.erase(note.node) > 0) reaches_its_snapshot(note.node, note.at);
-      if (s->voted_id >= 0 && s->voted_id != note.node) voted(note.node, *s);
+      if (s->state == "candidate")
+        candidates_[note.node] = s->epoch;
+      else
+        candidates_.erase(note.node);
+      if (s->voted_id >= 0 && s->voted_id != note.node) voted(note.node, *s, note.at);
       if (s->state == "leader" && s->epoch >= leader_epoch_) {
         leader_ = note.node;
         leader_epoch_ = s->epoch;
@@ -66,6 +71,12 @@ class CommittedMetadataStays final : public Checker {
   }
 
  private:
+  struct Vote {
+    int32_t candidate = -1;
+    int32_t log_epoch = -1;  // of the last batch of the voter's log when it voted
+    int64_t log_end = 0;
+  };
+
   void committed(int32_t leader, int64_t high_watermark, Instant at) {
     const ReplicaTruth* log = view_.metadata_log(leader);
     if (log == nullptr) return;
@@ -126,28 +137,38 @@ class CommittedMetadataStays final : public Checker {
     }
   }
 
-  void voted(int32_t voter, const RaftStateChanged& s) {
+  void voted(int32_t voter, const RaftStateChanged& s, Instant at) {
     const ReplicaTruth* log = view_.metadata_log(voter);
     if (log == nullptr || log->batches().empty()) return;
     if (s.epoch > votes_epoch_) votes_.clear();
     votes_epoch_ = std::max(votes_epoch_, s.epoch);
-    if (s.epoch == votes_epoch_)
-      votes_.try_emplace(voter, Vote{s.voted_id, log->batches().back().leader_epoch, log->end_offset()});
+    const Vote vote{s.voted_id, log->batches().back().leader_epoch, log->end_offset()};
+    if (s.epoch == votes_epoch_) votes_.try_emplace(voter, vote);
+    const auto candidate = candidates_.find(s.voted_id);
+    if (candidate != candidates_.end() && candidate->second == s.epoch)
+      knows_what_its_voter_knew(s.epoch, "stands", voter, vote, at);
   }
 
-  // Rule B11: nobody votes for a candidate whose log ends before its own.
   void knows_what_its_voters_knew(int32_t leader, Instant at) {
-    const ReplicaTruth* log = view_.metadata_log(leader);
-    if (votes_epoch_ != leader_epoch_ || log == nullptr || log->batches().empty()) return;
-    const int32_t epoch = log->batches().back().leader_epoch;
+    if (votes_epoch_ != leader_epoch_) return;
     for (const auto& [voter, vote] : votes_) {
-      if (vote.candidate != leader) continue;
-      if (vote.log_epoch < epoch || (vote.log_epoch == epoch && vote.log_end <= log->end_offset())) continue;
-      cry(at, kMetadataLog,
-          fmt::format("node {} leads in epoch {} by the vote of node {}, whose log ended at {} of epoch {}; "
-                      "its own ends at {} of epoch {}",
-                      leader, leader_epoch_, voter, vote.log_end, vote.log_epoch, log->end_offset(), epoch));
+      if (vote.candidate == leader) knows_what_its_voter_knew(leader_epoch_, "leads", voter, vote, at);
     }
+  }
+
+  // Rule B11: nobody votes for a candidate whose log ends before its own. While it stands, and when it begins
+  // to lead, a candidate's log is the one it has asked with.
+  void knows_what_its_voter_knew(int32_t epoch, std::string_view what, int32_t voter, const Vote& vote,
+                                 Instant at) {
+    const ReplicaTruth* log = view_.metadata_log(vote.candidate);
+    if (log == nullptr || log->batches().empty()) return;
+    const int32_t last = log->batches().back().leader_epoch;
+    if (vote.log_epoch < last || (vote.log_epoch == last && vote.log_end <= log->end_offset())) return;
+    cry(at, kMetadataLog,
+        fmt::format(
+            "node {} {} in epoch {} by the vote of node {}, whose log ended at {} of epoch {}; its own "
+            "ends at {} of epoch {}",
+            vote.candidate, what, epoch, voter, vote.log_end, vote.log_epoch, log->end_offset(), last));
   }
 
   void holds_everything(int32_t leader, Instant at) {
@@ -166,14 +187,10 @@ class CommittedMetadataStays final : public Checker {
                     leader_epoch_, to_string(last), log == nullptr ? 0 : log->end_offset()));
   }
 
-  struct Vote {
-    int32_t candidate = -1;
-    int32_t log_epoch = -1;  // of the last batch of the voter's log when it voted
-    int64_t log_end = 0;
-  };
   std::map<int32_t, int64_t> found_end_;  // by node: where its log ended when it was started
   std::set<int32_t> starting_;
-  std::map<int32_t, Vote> votes_;  // by voter, in the newest epoch that had one
+  std::map<int32_t, int32_t> candidates_;  // by node: the epoch in which it stands
+  std::map<int32_t, Vote> votes_;          // by voter, in the newest epoch that had one
   int32_t votes_epoch_ = -1;
   int32_t leader_ = -1;
   int32_t leader_epoch_ = -1;

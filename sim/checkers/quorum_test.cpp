@@ -67,6 +67,20 @@ TEST_F(Story, M3CriesForALeaderThatKnowsLessThanWhoVotedForIt) {
   EXPECT_TRUE(cried("M3"));
 }
 
+TEST_F(Story, M3CriesForAVoteForACandidateThatKnowsLess) {
+  write(1, 0, 1, {a}, kMetadataLog);
+  write(1, 1, 1, {b}, kMetadataLog);
+  write(2, 0, 1, {a}, kMetadataLog);
+  write(2, 1, 2, {c}, kMetadataLog);
+  emit(2, RaftStateChanged{"candidate", 3, -1, 2});
+  emit(1, RaftStateChanged{"unattached", 3, -1, 2});
+  emit(2, RaftStateChanged{"unattached", 4, -1, 1});
+  EXPECT_FALSE(cried("M3")) << "who does not stand may have asked with another log";
+  emit(1, RaftStateChanged{"candidate", 5, -1, 1});
+  emit(2, RaftStateChanged{"unattached", 5, -1, 1});
+  EXPECT_TRUE(cried("M3"));
+}
+
 TEST_F(Story, M1CriesWhenAStoredVoteChanges) {
   auto& file = disks.files[{1, "data/__cluster_metadata-0/quorum-state"}];
   const auto store = [&](int32_t epoch, int32_t vote) {
