@@ -34,9 +34,10 @@ struct LogAppended {
   int64_t base_offset = 0;
   int64_t end_offset = 0;  // log end offset after the append
   int32_t leader_epoch = -1;
+  int32_t fetched_epoch = -1;  // of the leader that it was fetched from; -1: this node appends as leader
   void fields(auto&& v) const {
     v("log", log), v("topic_id", topic_id), v("partition", partition), v("base_offset", base_offset);
-    v("end_offset", end_offset), v("leader_epoch", leader_epoch);
+    v("end_offset", end_offset), v("leader_epoch", leader_epoch), v("fetched_epoch", fetched_epoch);
   }
 };
 struct LogTruncated {
@@ -50,6 +51,33 @@ struct LogTruncated {
   void fields(auto&& v) const {
     v("log", log), v("topic_id", topic_id), v("partition", partition), v("from_offset", from_offset);
     v("to_offset", to_offset);
+  }
+};
+struct EpochEndTold {  // as leader: the largest epoch in the log that is not above the asked one, and where
+                       // it ends
+  static constexpr std::string_view kName = "log.epoch_end_told";
+  std::string_view log;
+  Uuid topic_id;
+  int32_t partition = 0;
+  int32_t asked_epoch = -1;
+  int32_t epoch = -1;
+  int64_t end_offset = -1;
+  void fields(auto&& v) const {
+    v("log", log), v("topic_id", topic_id), v("partition", partition), v("asked_epoch", asked_epoch);
+    v("epoch", epoch), v("end_offset", end_offset);
+  }
+};
+struct DivergenceCut {  // as follower: what differed was cut off; the leader had told it that epoch and its
+                        // end
+  static constexpr std::string_view kName = "log.divergence_cut";
+  std::string_view log;
+  Uuid topic_id;
+  int32_t partition = 0;
+  int32_t epoch = -1;
+  int64_t end_offset = -1;
+  void fields(auto&& v) const {
+    v("log", log), v("topic_id", topic_id), v("partition", partition), v("epoch", epoch);
+    v("end_offset", end_offset);
   }
 };
 struct LogStartMoved {
@@ -266,12 +294,12 @@ struct HighWatermarkChanged {
   }
 };
 
-using Event =
-    std::variant<LogLine, LogAppended, LogTruncated, LogStartMoved, SegmentRolled, LogLoaded, LogDirFailed,
-                 CheckpointWritten, RaftStateChanged, RaftVoteGranted, RaftHighWatermarkAdvanced,
-                 RaftSnapshotWritten, MetadataPublished, ControllerActivated, ControllerDeactivated,
-                 BrokerRegistered, BrokerFenced, BrokerUnfenced, PartitionChanged, BrokerStateChanged,
-                 BecameLeader, BecameFollower, IsrProposed, IsrChanged, HighWatermarkChanged>;
+using Event = std::variant<LogLine, LogAppended, LogTruncated, EpochEndTold, DivergenceCut, LogStartMoved,
+                           SegmentRolled, LogLoaded, LogDirFailed, CheckpointWritten, RaftStateChanged,
+                           RaftVoteGranted, RaftHighWatermarkAdvanced, RaftSnapshotWritten, MetadataPublished,
+                           ControllerActivated, ControllerDeactivated, BrokerRegistered, BrokerFenced,
+                           BrokerUnfenced, PartitionChanged, BrokerStateChanged, BecameLeader, BecameFollower,
+                           IsrProposed, IsrChanged, HighWatermarkChanged>;
 
 class Events {
  public:

@@ -205,6 +205,7 @@ class Partition {
   Result<bool> truncate(int64_t offset);
   Result<void> take_leader_marks(const Fetched& fetched);
   std::optional<ReadOutcome> diverges(const ReadAsk& ask, const ReadOutcome& marks) const;
+  void note_epoch_end(int32_t asked, storage::EpochEndOffset end) const;
   int64_t readable_end(storage::FetchIsolation isolation) const;
   Result<bool> ends_on_later_segment(const storage::LogOffsetMetadata& start,
                                      storage::FetchIsolation isolation);

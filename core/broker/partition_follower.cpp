@@ -79,7 +79,9 @@ Result<bool> Partition::truncate_to_divergence(int32_t request_epoch, storage::E
         own.epoch == leader_end.epoch ? std::min(own.end_offset, target) : std::min(own.end_offset, log_end);
   }
   env_.reached(Mark::follower_diverged, name_);
-  return truncate(target);
+  TRY(truncate(target));
+  env_.emit(DivergenceCut{name_, key().topic_id, key().index, leader_end.epoch, leader_end.end_offset});
+  return true;
 }
 
 Result<bool> Partition::out_of_range(int32_t request_epoch, int64_t leader_start, int64_t leader_end) {

@@ -124,6 +124,7 @@ std::optional<ReadOutcome> Partition::diverges(const ReadAsk& ask, const ReadOut
     return outcome;
   }
   outcome.diverging = end;
+  note_epoch_end(*ask.last_fetched_epoch, end);
   env_.reached(Mark::fetch_diverged, name_);
   return outcome;
 }
@@ -286,7 +287,13 @@ Result<storage::EpochEndOffset> Partition::end_offset_for_epoch(std::optional<in
                                                                 int32_t epoch, bool leader_only) const {
   const ErrorCode error = check_epoch(current_leader_epoch, leader_only);
   if (error != ErrorCode::NONE) return fail(error, name_);
-  return log_->end_offset_for_epoch(epoch);
+  const storage::EpochEndOffset end = log_->end_offset_for_epoch(epoch);
+  if (isr_.is_leader() && end.epoch >= 0) note_epoch_end(epoch, end);
+  return end;
+}
+
+void Partition::note_epoch_end(int32_t asked, storage::EpochEndOffset end) const {
+  env_.emit(EpochEndTold{name_, key().topic_id, key().index, asked, end.epoch, end.end_offset});
 }
 
 Result<int64_t> Partition::low_watermark() const {

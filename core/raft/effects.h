@@ -82,6 +82,7 @@ struct AppendAsFollower {
 };
 struct TruncateLog {
   int64_t offset = 0;
+  OffsetAndEpoch leader_end;  // why: where the leader says that epoch ends
 };
 struct FlushLog {};
 struct StoreSnapshotChunk {  // position 0 begins the .part file anew

@@ -174,7 +174,7 @@ bool Node::truncate_diverging(OffsetAndEpoch leader_end) {
            leader_end.epoch, leader_end.offset, offset, high_watermark_);
   if (offset >= log_.end_offset()) return false;
   log_.truncate_to(offset);
-  persist(TruncateLog{offset});
+  persist(TruncateLog{offset, leader_end});
   return true;
 }
 

@@ -223,7 +223,8 @@ class Log final : public std::enable_shared_from_this<Log>, private LogKnowledge
   Result<ProducerCheck> check_producer(Bytes batches, AppendOrigin origin, uint64_t guard);
   Analysis analyze(Bytes batches) const;
   Result<Analysis> validate_fetched(Bytes batches, int32_t leader_epoch) const;
-  Result<AppendInfo> append_locked(Bytes batches, const Analysis& analysis);
+  // `fetched_epoch`: of the leader it was fetched from; -1: this node leads.
+  Result<AppendInfo> append_locked(Bytes batches, const Analysis& analysis, int32_t fetched_epoch);
   Result<void> note_epochs(Bytes batches);
   Result<void> apply_to_producers(Bytes batches, Segment& segment, uint64_t position);
   Result<void> roll_locked(int64_t base_offset);

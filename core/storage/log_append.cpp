@@ -79,7 +79,7 @@ Result<AppendInfo> Log::append_as_leader(MutableBytes batches, int32_t leader_ep
     next_offset = batch.view().next_offset();
     at += batch.view().size_bytes();
   }
-  TRY_ASSIGN(AppendInfo info, append_locked(batches, analyze(batches)));
+  TRY_ASSIGN(AppendInfo info, append_locked(batches, analyze(batches), -1));
   if (options_.keeper == nullptr) {
     TRY(flush_if_due());
   } else if (flush_is_due()) {
@@ -128,7 +128,8 @@ Result<AppendInfo> Log::append_as_follower(Bytes batches, int32_t leader_epoch) 
                     " lies below the log end offset " + std::to_string(log_end_.offset));
   }
   if (static_cast<int64_t>(analysis.size_bytes) <= options_.config.segment_bytes) {
-    TRY_ASSIGN(const AppendInfo info, append_locked(batches.first(analysis.size_bytes), analysis));
+    TRY_ASSIGN(const AppendInfo info,
+               append_locked(batches.first(analysis.size_bytes), analysis, leader_epoch));
     TRY(flush_if_due());  // what the next fetch tells the leader, this replica has
     return info;
   }
@@ -137,7 +138,7 @@ Result<AppendInfo> Log::append_as_follower(Bytes batches, int32_t leader_epoch) 
   int64_t first_offset = -1;
   for (size_t at = 0; at < analysis.size_bytes;) {
     const Bytes one = batches.subspan(at, BatchView(batches.subspan(at)).size_bytes());
-    info = append_locked(one, analyze(one));
+    info = append_locked(one, analyze(one), leader_epoch);
     if (!info.ok()) return info;
     TRY(flush_if_due());
     if (first_offset < 0) first_offset = info->first_offset;
@@ -161,7 +162,7 @@ Result<void> Log::note_epochs(Bytes batches) {
   return changed ? save_epochs() : Result<void>{};
 }
 
-Result<AppendInfo> Log::append_locked(Bytes batches, const Analysis& analysis) {
+Result<AppendInfo> Log::append_locked(Bytes batches, const Analysis& analysis, int32_t fetched_epoch) {
   if (auto noted = note_epochs(batches); !noted.ok()) return failure(std::move(noted).error());
   const bool early = active()->size_bytes() > 0 && env_.buggify(Site::log_rolled_early, 50);
   if (early || active()->should_roll(options_.config, batches.size(), analysis.max_timestamp_ms,
@@ -180,7 +181,7 @@ Result<AppendInfo> Log::append_locked(Bytes batches, const Analysis& analysis) {
     return disk_failure(IoError::invalid, "producer state: " + applied.error().message);
   }
   env_.emit(LogAppended{name_, options_.topic_id, options_.topic_partition.partition, analysis.first_offset,
-                        log_end_.offset, analysis.last_epoch});
+                        log_end_.offset, analysis.last_epoch, fetched_epoch});
   AppendInfo info{analysis.first_offset, analysis.last_offset, analysis.append_time_ms, log_start_offset_,
                   log_end_.offset,       batches.size(),       analysis.last_epoch};
   return info;

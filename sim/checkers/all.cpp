@@ -5,7 +5,7 @@
 namespace ksim::sim {
 namespace {
 
-constexpr std::array<CheckerKind, 23> kKinds{{
+constexpr std::array<CheckerKind, 24> kKinds{{
     {"M1", make_one_quorum_leader},
     {"M2", make_logs_match},
     {"M3", make_committed_metadata_stays},
@@ -18,6 +18,7 @@ constexpr std::array<CheckerKind, 23> kKinds{{
     {"R4", make_latest_never_back},
     {"R5", make_served_is_committed},
     {"R6", make_isr_holds_committed},
+    {"R7", make_epoch_ends},
     {"S1", make_offsets_increase},
     {"S2", make_loaded_is_rebuilt},
     {"S3", make_durable_is_durable},

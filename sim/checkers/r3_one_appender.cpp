@@ -1,5 +1,6 @@
 // R3: in one (partition, leader epoch) at most one broker appends as leader, and who follows takes nothing of
-// an epoch that it does not know of: its leader may have been written over when it read that (KAFKA-18723).
+// an epoch that it does not know of, since its leader may have been written over when it read that
+// (KAFKA-18723), and nothing that it had asked another leader for.
 
 #include <fmt/format.h>
 
@@ -25,6 +26,7 @@ class OneAppender final : public Checker {
       const auto it = roles_.find({note.node, a->topic_id, a->partition});
       if (it == roles_.end()) return;
       const Role& role = it->second;
+      if (role.leads ? a->fetched_epoch >= 0 : a->fetched_epoch != role.epoch) return late(*a, role, note);
       if (role.leads ? a->leader_epoch != role.epoch : a->leader_epoch > role.epoch) {
         cry(note.at, a->log,
             fmt::format("broker {} {} in epoch {} and appended at {} a batch of epoch {}", note.node,
@@ -37,6 +39,18 @@ class OneAppender final : public Checker {
   }
 
  private:
+  struct Role {
+    bool leads = false;
+    int32_t epoch = -1;
+  };
+  // Rule D51: an answer of a leader of before is thrown away.
+  void late(const LogAppended& a, const Role& role, const NodeEvent& note) {
+    cry(note.at, a.log,
+        fmt::format(
+            "broker {} {} in epoch {} and appended at {} what it {}", note.node,
+            role.leads ? "leads" : "follows", role.epoch, a.base_offset,
+            a.fetched_epoch < 0 ? "took as leader" : fmt::format("fetched in epoch {}", a.fetched_epoch)));
+  }
   void claim(Uuid topic, int32_t partition, int32_t epoch, const NodeEvent& note,
              const std::string& subject) {
     const auto [it, fresh] = leader_of_.try_emplace({topic, partition, epoch}, note.node);
@@ -47,10 +61,6 @@ class OneAppender final : public Checker {
   }
 
   std::map<std::tuple<Uuid, int32_t, int32_t>, int32_t> leader_of_;
-  struct Role {
-    bool leads = false;
-    int32_t epoch = -1;
-  };
   std::map<std::tuple<int32_t, Uuid, int32_t>, Role> roles_;
 };
 

@@ -103,13 +103,17 @@ class Story : public testing::Test {
     file.bytes.insert(file.bytes.end(), bytes.begin(), bytes.end());
     file.durable = file.bytes.size();
     const BatchView view(bytes);
-    emit(node, LogAppended{log, kTopic, 0, view.base_offset(), view.next_offset(), view.leader_epoch()});
+    const auto followed = follows.find(node);
+    emit(node, LogAppended{log, kTopic, 0, view.base_offset(), view.next_offset(), view.leader_epoch(),
+                           followed == follows.end() ? -1 : followed->second});
   }
   void replicate(std::vector<int32_t> nodes, int64_t offset, int32_t epoch, std::vector<RecordId> ids) {
     for (int32_t node : nodes) write(node, offset, epoch, ids);
   }
   template <class E>
   void emit(int32_t node, const E& event) {
+    if constexpr (std::is_same_v<E, BecameFollower>) follows[node] = event.leader_epoch;
+    if constexpr (std::is_same_v<E, BecameLeader>) follows.erase(node);
     const Event wrapped{event};
     const NodeEvent note{node, view.node(node).incarnation, tick(), &wrapped};
     view.on_event(note);
@@ -217,6 +221,7 @@ class Story : public testing::Test {
     emit(node, LogLoaded{log, kTopic, 0, true, facts.start_offset, facts.end_offset, 0, &state});
   }
 
+  std::map<int32_t, int32_t> follows;  // by node: in which epoch
   FakeDisks disks;
   PartitionNames names;
   ClusterView view{disks, names};

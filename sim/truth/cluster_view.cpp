@@ -102,6 +102,8 @@ std::optional<PartitionId> ClusterView::partition_of(const Event& event) const {
   std::string_view log;
   if (const auto* e = std::get_if<LogAppended>(&event)) log = e->log;
   if (const auto* e = std::get_if<LogTruncated>(&event)) log = e->log;
+  if (const auto* e = std::get_if<EpochEndTold>(&event)) log = e->log;
+  if (const auto* e = std::get_if<DivergenceCut>(&event)) log = e->log;
   if (const auto* e = std::get_if<LogStartMoved>(&event)) log = e->log;
   if (const auto* e = std::get_if<LogLoaded>(&event)) log = e->log;
   if (log.empty()) return std::nullopt;

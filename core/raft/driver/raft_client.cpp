@@ -198,6 +198,8 @@ Result<void> RaftClient::perform(DiskAction& action) {
   if (const auto* cut = std::get_if<TruncateLog>(&action)) {
     TRY(log_->truncate(cut->offset));
     env_.reached(Mark::raft_truncated, kMetadataDirectory);
+    env_.emit(DivergenceCut{kMetadataDirectory, kMetadataTopicId, 0, cut->leader_end.epoch,
+                            cut->leader_end.offset});
     return {};
   }
   if (const auto* chunk = std::get_if<StoreSnapshotChunk>(&action)) {

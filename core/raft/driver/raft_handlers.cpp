@@ -81,6 +81,10 @@ wire::FetchResponse RaftClient::handle(const wire::FetchRequest& request, wire::
   if (!out.ok()) return refused<wire::FetchResponse>(out.error());
   auto& response = std::get<FetchResponse>(*out);
   records.clear();
+  if (const auto& end = response.diverging_epoch; end && still_leads(node_, response.leader_epoch)) {
+    env_.emit(EpochEndTold{kMetadataDirectory, kMetadataTopicId, 0, in->last_fetched_epoch, end->epoch,
+                           end->offset});
+  }
   if (response.read) {
     const int64_t most = std::clamp<int64_t>(response.read->max_bytes, 1, options_.node.max_fetch_bytes);
     Result<LogChunk> chunk = log_->read(response.read->from, most);
