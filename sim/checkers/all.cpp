@@ -5,7 +5,7 @@
 namespace ksim::sim {
 namespace {
 
-constexpr std::array<CheckerKind, 24> kKinds{{
+constexpr std::array<CheckerKind, 25> kKinds{{
     {"M1", make_one_quorum_leader},
     {"M2", make_logs_match},
     {"M3", make_committed_metadata_stays},
@@ -19,6 +19,7 @@ constexpr std::array<CheckerKind, 24> kKinds{{
     {"R5", make_served_is_committed},
     {"R6", make_isr_holds_committed},
     {"R7", make_epoch_ends},
+    {"R8", make_laggards_leave},
     {"S1", make_offsets_increase},
     {"S2", make_loaded_is_rebuilt},
     {"S3", make_durable_is_durable},

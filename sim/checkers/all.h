@@ -32,6 +32,7 @@ std::unique_ptr<Checker> make_latest_never_back(const ClusterView& view, Verdict
 std::unique_ptr<Checker> make_served_is_committed(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_isr_holds_committed(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_epoch_ends(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_laggards_leave(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_offsets_increase(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_loaded_is_rebuilt(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_durable_is_durable(const ClusterView& view, Verdicts& verdicts);

@@ -9,6 +9,7 @@
 #include "core/metadata/config_def.h"
 #include "core/metadata/server_config.h"
 #include "sim/faults/schedule.h"
+#include "sim/faults/settings.h"
 #include "sim/observer/run_watcher.h"
 #include "sim/plan/words.h"
 #include "sim/runner/cluster.h"
@@ -92,10 +93,32 @@ class Run final : private FaultTeller {
     if (!server.ok()) return;
     ClusterView& view = observer_.view();
     view.quorum_fetch_timeout = milliseconds(server->integer("controller.quorum.fetch.timeout.ms"));
+    view.replica_lag_time_max = longest_lag();
     const FeatureLevels features = server->bootstrap_features();
     const auto is_elr = [](const auto& feature) { return feature.first == kElrFeature; };
     if (std::none_of(features.begin(), features.end(), is_elr)) view.on_elr_off();
     for (const TopicPlan& topic : plan_.topics) view.promise(topic.name, promise_of(*server, topic));
+  }
+  // A node may be started again with another one.
+  Duration longest_lag() const {
+    constexpr std::string_view kKey = "replica.lag.time.max.ms";
+    std::vector<std::string> texts{server_properties(plan_, plan_.cluster.nodes.front())};
+    for (const FaultPlan& fault : plan_.faults) {
+      const auto set = fault.parameters.find("set");
+      if (set == fault.parameters.end()) continue;
+      const Result<Properties> settings = parse_settings(set->second);
+      if (!settings.ok()) continue;
+      const auto other = settings->find(std::string(kKey));
+      if (other != settings->end())
+        texts.push_back(fmt::format("{}\n{}={}\n", texts.front(), kKey, other->second));
+    }
+    Duration longest;
+    for (const std::string& words : texts) {
+      std::vector<std::string> warnings;
+      const auto server = ServerConfig::parse_text(words, warnings);
+      if (server.ok()) longest = std::max(longest, milliseconds(server->integer(kKey)));
+    }
+    return longest;
   }
   ~Run() override { world_.fabric().tap(nullptr); }
 

@@ -144,6 +144,8 @@ class ClusterView {
   void promise(const std::string& topic, const TopicPromise& promise) { promises_[topic] = promise; }
   Duration quorum_fetch_timeout = milliseconds(2000);  // controller.quorum.fetch.timeout.ms
 
+  Duration replica_lag_time_max = seconds(30);  // replica.lag.time.max.ms, the longest that any node has
+
   // ---- feeding ----
   void on_event(const NodeEvent& event);
   void on_node(int32_t node, NodeFault fault, Instant at);
