@@ -134,6 +134,74 @@ TEST_F(Story, WhoIsElectedUncleanlyCommitsBeforeItHearsOfThat) {
   EXPECT_EQ(view.partition(0)->committed_end(), 2) << "another one is";
 }
 
+// Broker 2 is elected uncleanly and stops: nobody leads, but for broker 1, which has not heard of all that.
+struct ALeaderThatWasReplaced : Story {
+  void replaced(std::vector<RecordId> before, std::vector<RecordId> after) {
+    view.promise("orders", {3, 1, true, 1000});
+    lead(1, 0, {1});
+    write(1, 0, 0, before);
+    high_watermark(1, static_cast<int64_t>(before.size()));
+    const std::vector<int32_t> two = {2};
+    emit(3, PartitionChanged{"orders", kTopic, 0, 2, 1, 1, two, {}, true});
+    emit(2, BecameLeader{"orders", kTopic, 0, 1, 0, 0, two});
+    write(2, 0, 1, after);
+    high_watermark(2, static_cast<int64_t>(after.size()), true, 1);
+    emit(3, PartitionChanged{"orders", kTopic, 0, -1, 2, 2, two, {}, false});
+    emit(2, BecameFollower{"orders", kTopic, 0, -1, 2, static_cast<int64_t>(after.size())});
+    fault(2, NodeFault::stopped);
+  }
+  void deletes_on(int64_t start) {
+    now = now + seconds(5);
+    emit(1, LogStartMoved{kLog, kTopic, 0, start, "segment deletion"});
+  }
+  void hears_of_it() { emit(1, BecameFollower{"orders", kTopic, 0, -1, 2, 0}); }
+
+  // Of a time before all records.
+  bool r4_minds_a_lookup(int64_t told) {
+    verdicts = {};
+    TimeLookup lookup{1, 0, 500, tick(), {}, -1, -1};
+    for (auto& checker : checkers) checker->on_time_lookup(lookup);
+    lookup.completed = tick();
+    lookup.offset = told;
+    for (auto& checker : checkers) checker->on_time_lookup(lookup);
+    return cried("R4");
+  }
+  bool k1_minds_a_beginning(uint32_t consumer, bool from_end, int64_t offset) {
+    verdicts = {};
+    assign(consumer, from_end);
+    for (auto& checker : checkers) checker->on_reader_call({consumer, "poll", tick(), {}, {}});
+    set_position(offset, "assigned", consumer);
+    return cried("K1");
+  }
+};
+
+TEST_F(ALeaderThatWasReplaced, MayTellByTimeWhatItHas) {
+  replaced({a, b, b}, {c});
+  deletes_on(2);
+  EXPECT_EQ(view.partition(0)->committed_end(), 1);
+  EXPECT_FALSE(r4_minds_a_lookup(2));
+  hears_of_it();
+  EXPECT_TRUE(r4_minds_a_lookup(2));
+  EXPECT_FALSE(r4_minds_a_lookup(0));
+}
+
+TEST_F(ALeaderThatWasReplaced, MayTellItsOwnEnd) {
+  replaced({a}, {b, c});
+  EXPECT_EQ(view.partition(0)->committed_end(), 2);
+  EXPECT_FALSE(k1_minds_a_beginning(1, true, 1));
+  hears_of_it();
+  EXPECT_TRUE(k1_minds_a_beginning(2, true, 1));
+}
+
+TEST_F(ALeaderThatWasReplaced, MayTellItsOwnBeginning) {
+  replaced({a, b}, {c});
+  deletes_on(2);
+  EXPECT_EQ(view.partition(0)->first_kept(), 0);
+  EXPECT_FALSE(k1_minds_a_beginning(1, false, 2));
+  hears_of_it();
+  EXPECT_TRUE(k1_minds_a_beginning(2, false, 2));
+}
+
 // A reader of what is gone is told where its epoch ends, if that is not behind it.
 TEST_F(Story, AnEpochEndsWhereALaterOneIsCommitted) {
   view.promise("orders", {3, 1, true});

@@ -191,7 +191,8 @@ class ClusterView {
   // The oldest epoch of those who led between these times, or believed to: what was told then may be of it.
   // -1: nobody did.
   int32_t oldest_epoch(PartitionId id, Instant from, Instant to) const;
-  // How many brokers led the partition since then, or believed to.
+  // How many brokers led the partition since then, or believed to, with the one that replaced those before:
+  // more than one, and who told something may have been replaced.
   size_t leaders_since(PartitionId id, Instant since) const;
   // True if records that a reader had seen in [from, to) may be gone, of which it was told by a leader of
   // epoch `epoch` or a later one: they were lost in later epochs, or their loss is permitted. -1: nobody
@@ -230,7 +231,7 @@ class ClusterView {
   static void appended(PartitionTruth& truth, ReplicaTruth& log, int64_t base_offset);
   bool too_few_copies(const PartitionTruth& truth, PartitionId id, const TruthBatch& batch) const;
   int32_t budget(PartitionId id) const;
-  // Who may have acknowledged a record with acks=1 since then, or has taken over the partition after.
+  // Who may have acknowledged a record with acks=1 since then, or has taken over the partition.
   static std::set<int32_t> leaders_since(const PartitionTruth& truth, Instant since);
   void on_registered(const BrokerRegistered& event, Instant at);
   // True if the configuration or an administrator allows it, or it is the last known leader and nobody else

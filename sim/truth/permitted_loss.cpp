@@ -14,6 +14,11 @@ std::set<int32_t> ClusterView::leaders_since(const PartitionTruth& truth, Instan
       if (reign.leader >= 0 && (!reign.until || *reign.until >= since)) leaders.insert(reign.leader);
     }
   }
+  // Who believes to lead, and does not know of a later epoch, was replaced also by one that leads no more.
+  for (const Reign& reign : truth.reigns) {
+    const bool replaced = reign.leader_epoch < truth.claim.leader_epoch && truth.last_leader >= 0;
+    if (replaced && (!reign.until || *reign.until >= since)) leaders.insert(truth.last_leader);
+  }
   return leaders;
 }
 
