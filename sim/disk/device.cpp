@@ -71,18 +71,40 @@ void DiskTrouble::worsen(const DiskTrouble& other) {
 }
 
 uint64_t Device::add_trouble(DiskTrouble trouble) {
+  const DiskTrouble before = this->trouble();
   const uint64_t number = troubles_.add(std::move(trouble));
-  wake_all();
+  go_on_from(before);
   return number;
 }
 
 void Device::remove_trouble(uint64_t number) {
+  const DiskTrouble before = trouble();
   troubles_.remove(number);
-  wake_all();
+  go_on_from(before);
 }
 
-void Device::wake_all() {
-  for (InFlight* it = first_; it != nullptr; it = it->next_) ground_.scheduler.wake(it->fiber_);
+// What is under way has done its part so far, and does the rest at the speed that there is now.
+void Device::go_on_from(const DiskTrouble& before) {
+  const Instant now = ground_.now();
+  const auto rest = [now](Instant until, int64_t took_ns, int64_t takes_ns) {
+    __extension__ using Wide = __int128;
+    if (until <= now || took_ns == 0) return until;
+    return now + nanoseconds(static_cast<int64_t>(Wide{(until - now).ns} * takes_ns / took_ns));
+  };
+  const Service transfer{0, 1 << 20};  // of which the queue is made
+  const int64_t took_ns = duration_ns(transfer, before);
+  const int64_t takes_ns = duration_ns(transfer, trouble());
+  busy_until_ = rest(busy_until_, took_ns, takes_ns);
+  for (InFlight* it = first_; it != nullptr; it = it->next_) {
+    const int64_t all_ns = duration_ns(it->service_, trouble());
+    if (it->start_ > now) {
+      it->start_ = rest(it->start_, took_ns, takes_ns);
+      it->finish_ = it->start_ + nanoseconds(all_ns);
+    } else {
+      it->finish_ = rest(it->finish_, duration_ns(it->service_, before), all_ns);
+    }
+    ground_.scheduler.wake(it->fiber_);
+  }
 }
 
 uint64_t Device::capacity_bytes() const {
@@ -123,15 +145,20 @@ bool Device::fails(DiskCall call, std::string_view path, uint64_t offset, uint64
   return false;
 }
 
-int64_t Device::transfer_ns(uint64_t bytes) const {
+int64_t Device::duration_ns(const Service& service, const DiskTrouble& trouble) const {
   const uint64_t own = profile_.bytes_per_second;  // 0: it takes no time
-  const uint64_t troubled = trouble().bytes_per_second;
-  if (troubled < (own == 0 ? ~0ULL : own)) return static_cast<int64_t>(bytes * 1'000'000 / troubled * 1'000);
-  if (own == 0) return 0;
-  return static_cast<int64_t>(bytes * 1'000 / (own / 1'000'000 + 1));
+  const uint64_t troubled = trouble.bytes_per_second;
+  int64_t ns = service.latency_ns;
+  if (troubled < (own == 0 ? ~0ULL : own)) {
+    ns += static_cast<int64_t>(service.bytes * 1'000'000 / troubled * 1'000);
+  } else if (own != 0) {
+    ns += static_cast<int64_t>(service.bytes * 1'000 / (own / 1'000'000 + 1));
+  }
+  return scale_per_mille(ns, trouble.slow_per_mille);
 }
 
-int64_t Device::service_ns(DiskCall call, uint64_t key, uint64_t n, uint64_t bytes) const {
+std::optional<Device::Service> Device::service(DiskCall call, uint64_t key, uint64_t n,
+                                               uint64_t bytes) const {
   const uint64_t bits = ground_.random.draw(SimStream::disk_latency, key, n);
   const LatencyTable* table = nullptr;
   uint32_t chance = 1000;
@@ -157,24 +184,24 @@ int64_t Device::service_ns(DiskCall call, uint64_t key, uint64_t n, uint64_t byt
   if (stalled && call != DiskCall::read) chance = 1000;
   if (trouble().slow_per_mille > 1000 || trouble().bytes_per_second != ~0ULL)
     chance = std::min<uint32_t>(1000, chance * 4);
-  if (below(bits, 1000) >= chance) return 0;
-  int64_t ns = table->sample_ns(mix64(bits, n)) + transfer_ns(bytes);
-  ns = scale_per_mille(ns, trouble().slow_per_mille);
-  return stalled ? std::max<int64_t>(ns, 1) : ns;
+  if (below(bits, 1000) >= chance) return std::nullopt;
+  const Service service{table->sample_ns(mix64(bits, n)), bytes};
+  if (!stalled && duration_ns(service, trouble()) == 0) return std::nullopt;
+  return service;
 }
 
-bool Device::wait(Life& life, InFlight& operation, int64_t ns, uint64_t bytes) {
+bool Device::wait(Life& life, InFlight& operation, const Service& service) {
+  operation.began_ = operation.start_ = ground_.now();
   // One device: transfers queue behind one another, the rest of their times overlaps.
-  Instant start = ground_.now();
-  if (const int64_t transfer = transfer_ns(bytes); transfer > 0) {
-    start = std::max(start, busy_until_);
-    busy_until_ = start + nanoseconds(scale_per_mille(transfer, trouble().slow_per_mille));
+  if (const int64_t transfer_ns = duration_ns({0, service.bytes}, trouble()); transfer_ns > 0) {
+    operation.start_ = std::max(operation.start_, busy_until_);
+    busy_until_ = operation.start_ + nanoseconds(transfer_ns);
   }
-  const Instant finish = start + nanoseconds(ns);
-  operation.began_ = ground_.now();
+  operation.service_ = service;
+  operation.finish_ = operation.start_ + nanoseconds(duration_ns(service, trouble()));
   ++toll_.waits;
   for (;;) {
-    const Instant until = std::max(finish, trouble().stalled_until);
+    const Instant until = std::max(operation.finish_, trouble().stalled_until);
     if (ground_.now() >= until) {
       toll_.waited_ns += (ground_.now() - operation.began_).ns;
       operation.began_ = Instant::never();

@@ -73,7 +73,8 @@ class Device {
   const DiskProfile& profile() const { return profile_; }
   const DiskTrouble& trouble() const { return troubles_.felt(); }
   bool in_trouble() const { return troubles_.any(); }
-  // Something more is wrong from now on; operations in flight feel it as well. Returns its number.
+  // Something more is wrong from now on; operations in flight feel it as well, and feel when it is over.
+  // Returns its number.
   uint64_t add_trouble(DiskTrouble trouble);
   void remove_trouble(uint64_t number);
   uint64_t capacity_bytes() const;
@@ -83,6 +84,12 @@ class Device {
   bool fails(DiskCall call, std::string_view path, uint64_t offset = 0, uint64_t bytes = ~0ULL);
   // The next sync of a file fails, whichever it is.
   void fail_next_sync() { ++failing_syncs_; }
+
+  // What an operation asks of the device, whatever is wrong with it.
+  struct Service {
+    int64_t latency_ns = 0;
+    uint64_t bytes = 0;
+  };
 
   // One operation that waits for the device, on the stack of its fiber.
   class InFlight final : public Timer {
@@ -101,23 +108,27 @@ class Device {
     Device& device_;
     Fiber& fiber_;
     Instant began_ = Instant::never();  // its wait for the device
+    Service service_;
+    Instant start_{0};   // the device's own, behind the transfers before it
+    Instant finish_{0};  // at the speed that there is now
     InFlight* previous_ = nullptr;
     InFlight* next_ = nullptr;
   };
 
-  // How long the device transfers so many bytes.
-  int64_t transfer_ns(uint64_t bytes) const;
-  // How long the n-th operation on `key` takes at the device; 0: it is done at once, in memory.
-  int64_t service_ns(DiskCall call, uint64_t key, uint64_t n, uint64_t bytes) const;
-  // Waits until a service of `ns`, with `bytes` to transfer, has ended. False: the process has died.
-  bool wait(Life& life, InFlight& operation, int64_t ns, uint64_t bytes);
+  // What the n-th operation on `key` asks of the device; nothing: it is done at once, in memory.
+  std::optional<Service> service(DiskCall call, uint64_t key, uint64_t n, uint64_t bytes) const;
+  // Waits until this service has ended. False: the process has died.
+  bool wait(Life& life, InFlight& operation, const Service& service);
 
   // The process has died: each write in flight has left a seeded part.
   void process_died(uint64_t life_key);
   void power_lost(uint64_t occasion);
 
  private:
-  void wake_all();
+  // How long the device takes for it while this is wrong.
+  int64_t duration_ns(const Service& service, const DiskTrouble& trouble) const;
+  // Until now this was wrong.
+  void go_on_from(const DiskTrouble& before);
 
   Ground& ground_;
   DiskProfile profile_;

@@ -49,8 +49,8 @@ class SimLock final : public DirLock {
 bool SimFile::pass(DiskCall call, uint64_t offset, uint64_t bytes, std::span<const Bytes> from) {
   if (!disk_.life_.enter()) return false;
   disk_.charge(bytes);
-  const int64_t ns = disk_.device_.service_ns(call, node_->key, ++node_->operations, bytes);
-  if (ns == 0) return true;
+  const auto service = disk_.device_.service(call, node_->key, ++node_->operations, bytes);
+  if (!service) return true;
   Fiber* fiber = disk_.ground_.scheduler.current();
   ENSURE(fiber != nullptr, "only a fiber can use a disk");
   Device::InFlight operation(disk_.device_, *fiber);
@@ -60,7 +60,7 @@ bool SimFile::pass(DiskCall call, uint64_t offset, uint64_t bytes, std::span<con
     operation.from = from;
     operation.size_bytes = bytes;
   }
-  return disk_.device_.wait(disk_.life_, operation, ns, bytes);
+  return disk_.device_.wait(disk_.life_, operation, *service);
 }
 
 IoResult<size_t> SimFile::read(uint64_t offset, std::span<const MutableBytes> into) {
@@ -190,12 +190,11 @@ IoResult<void> SimDisk::pass_names(DiskCall call, std::string_view path) {
   if (!life_.enter()) return fail(IoError::closed);
   charge(0);
   const uint64_t key = hash_text(path, device_.image().key());
-  const int64_t ns = device_.service_ns(call, key, ++path_calls_[key], 0);
-  if (ns > 0) {
+  if (const auto service = device_.service(call, key, ++path_calls_[key], 0)) {
     Fiber* fiber = ground_.scheduler.current();
     ENSURE(fiber != nullptr, "only a fiber can use a disk");
     Device::InFlight operation(device_, *fiber);
-    if (!device_.wait(life_, operation, ns, 0)) return fail(IoError::closed);
+    if (!device_.wait(life_, operation, *service)) return fail(IoError::closed);
   }
   if (device_.fails(call, path)) return fail(IoError::io);
   return {};

@@ -290,6 +290,79 @@ TEST(SimDisk, AStalledDiskHoldsItsOperationsUntilItHeals) {
   EXPECT_LT(synced, stall - seconds(4));
 }
 
+// A disk on which every read takes 100 ms, and a transfer 1 ms for 1000 bytes. Three are read, 100'000 bytes
+// each, at the same time; when each has ended, in milliseconds since then.
+struct ReadsUnderWay {
+  ReadsUnderWay() {
+    NodeSetup setup;
+    setup.name = "a";
+    setup.disk = DiskProfile::instant();
+    setup.disk.read.points[0] = {1'000'000, 100'000'000};
+    setup.disk.cold_read_per_mille = 1000;
+    setup.disk.bytes_per_second = 999'999;
+    device = &world.world().add_node(setup).device();
+    world.start("a", [this](Env& env) {
+      env.sleep(seconds(1));
+      Scope scope(env);
+      for (int i = 0; i < 3; ++i) {
+        scope.spawn("reader", [this, &env, i] {
+          const FileRef file = *env.disk.open("f" + std::to_string(i), Open::create);
+          ByteBuffer into(100'000);
+          const MutableBytes view(into);
+          EXPECT_TRUE(file->read(0, std::span(&view, 1)).ok());
+          ended.push_back((world.world().now() - begun).ms());
+        });
+      }
+      scope.join();
+    });
+    begun = world.world().now() + seconds(1);
+  }
+  void until(int64_t ms) { world.world().run_until(begun + milliseconds(ms)); }
+  uint64_t slow(uint32_t factor) {
+    DiskTrouble trouble;
+    trouble.slow_per_mille = factor * 1000;
+    return device->add_trouble(trouble);
+  }
+  std::vector<int64_t> ends() {
+    world.run();
+    return ended;
+  }
+
+  TestWorld world;
+  Device* device = nullptr;
+  Instant begun;
+  std::vector<int64_t> ended;
+};
+
+TEST(SimDisk, TransfersQueueAndLatenciesOverlap) {
+  EXPECT_EQ(ReadsUnderWay().ends(), (std::vector<int64_t>{200, 300, 400}));
+}
+
+TEST(SimDisk, ADiskThatRecoversDoesTheRestAtItsOwnSpeed) {
+  ReadsUnderWay reads;
+  const uint64_t number = reads.slow(1000);
+  reads.until(50'000);  // a quarter of the first one
+  reads.device->remove_trouble(number);
+  EXPECT_EQ(reads.ends(), (std::vector<int64_t>{50'150, 50'250, 50'350}));
+}
+
+TEST(SimDisk, ADiskThatBecomesSlowDoesTheRestSlowly) {
+  ReadsUnderWay reads;
+  reads.until(150);
+  reads.slow(10);
+  EXPECT_EQ(reads.ends(), (std::vector<int64_t>{650, 1650, 2650}));
+}
+
+TEST(SimDisk, WhatIsQueuedBehindANarrowTransferDoesNotWaitForItsWidth) {
+  ReadsUnderWay reads;
+  DiskTrouble narrow;
+  narrow.bytes_per_second = 1000;  // 100 s each
+  const uint64_t number = reads.device->add_trouble(narrow);
+  reads.until(10'000);
+  reads.device->remove_trouble(number);
+  EXPECT_EQ(reads.ends(), (std::vector<int64_t>{10'180, 10'290, 10'390}));
+}
+
 TEST(SimDisk, AFailedSyncLosesThePagesForGood) {
   TestWorld world;
   SimNode& node = world.start("a", [&](Env& env) {
