@@ -98,14 +98,26 @@ void ReplicaFetcher::loop() {
   while (!retired_) {
     Instant next = Instant::never();
     std::vector<PartitionKey> blank;
-    const Wanted wants = wanted(next, blank);
-    if (!blank.empty()) {
+    std::vector<PartitionKey> unsettled;
+    const Wanted wants = wanted(next, blank, unsettled);
+    if (!unsettled.empty()) {
+      settle(unsettled);
+    } else if (!blank.empty()) {
       find_starts(blank);
     } else if (!wants.empty()) {
       fetch(wants);
     } else {
       static_cast<void>(changed_.wait(next, "nothing to fetch"));
     }
+  }
+}
+
+void ReplicaFetcher::settle(const std::vector<PartitionKey>& unsettled) {
+  for (const PartitionKey& key : unsettled) {
+    const auto found = followed_.find(key);
+    if (found == followed_.end()) continue;
+    const std::shared_ptr<Partition> partition = found->second.partition;
+    if (!partition->log()->flush(partition->log()->log_end_offset()).ok()) delay(key);
   }
 }
 
@@ -127,7 +139,8 @@ void ReplicaFetcher::find_start(const PartitionKey& key) {
   still->second.start_known = true;
 }
 
-ReplicaFetcher::Wanted ReplicaFetcher::wanted(Instant& next, std::vector<PartitionKey>& blank) {
+ReplicaFetcher::Wanted ReplicaFetcher::wanted(Instant& next, std::vector<PartitionKey>& blank,
+                                              std::vector<PartitionKey>& unsettled) {
   Wanted wants;
   const Instant now = env_.now();
   for (const auto& [key, followed] : followed_) {
@@ -141,6 +154,10 @@ ReplicaFetcher::Wanted ReplicaFetcher::wanted(Instant& next, std::vector<Partiti
       continue;
     }
     const storage::Log& log = *followed.partition->log();
+    if (log.settled_end() < log.log_end_offset()) {
+      unsettled.push_back(key);
+      continue;
+    }
     FetchAsk ask;
     ask.fetch_offset = log.log_end_offset();
     ask.log_start_offset = log.log_start_offset();

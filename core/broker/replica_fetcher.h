@@ -68,6 +68,9 @@ class ReplicaFetcher {
   };
 
   void loop();
+  // What a replica appended while it led may wait for a flush that flush.messages asks for (Kafka's leader
+  // flushes before it can become a follower). To fetch on from its end tells the new leader that it is kept.
+  void settle(const std::vector<PartitionKey>& unsettled);
   // A blank log must not be fetched to before it begins where its leader's does: a fetch tells the leader
   // that all below is there.
   void find_starts(const std::vector<PartitionKey>& blank);
@@ -75,8 +78,8 @@ class ReplicaFetcher {
   template <class Request>
   auto call(const Request& request, Duration patience);
   // What can be fetched now; the instant at which there may be more, if there is nothing; and what must not
-  // be fetched before the leader was asked where it starts.
-  Wanted wanted(Instant& next, std::vector<PartitionKey>& blank);
+  // be fetched before the leader was asked where it starts, or before a flush.
+  Wanted wanted(Instant& next, std::vector<PartitionKey>& blank, std::vector<PartitionKey>& unsettled);
   void fetch(const Wanted& wanted);
   bool connect();
   wire::FetchRequest make_request(const FetchSessionClient::Request& session, int16_t version,

@@ -150,6 +150,35 @@ TEST_P(Waiting, AProduceIsAnsweredAsWrittenWhenAnotherLeadsBeforeItIsFlushed) {
   }));
 }
 
+// Its copy of what it appended as the leader is not kept before that: the new leader must not count it.
+TEST_P(Waiting, WhoeverLedFetchesFromTheNewLeaderOnceItHasFlushed) {
+  TestCluster cluster(with(2, GetParam()));
+  cluster.create_topic(1, {1, 2});
+  cluster.set_config("flush.messages", "1");
+  cluster.run_for(seconds(1));
+  sim::DiskTrouble slow;
+  slow.slow_per_mille = 1'000'000'000;  // what must be written at once never comes to an end
+  sim::Device& device = cluster.broker_node(1).device();
+  ASSERT_TRUE(cluster.client([&](Env& env) {
+    auto writer = connect(env, 1);
+    ASSERT_EQ(produce(env, *writer, 0, batch_of({"x"})).error, ErrorCode::NONE);
+    const auto trouble = device.add_trouble(slow);
+    Scope scope(env);
+    scope.spawn("writer", [&] { produce(env, *writer, 0, batch_of({"y"}), 1, seconds(20)); });
+    env.sleep(seconds(1));
+    ASSERT_EQ(cluster.replica(2)->log()->log_end_offset(), 2);
+    cluster.change(0, std::nullopt, 2);
+    env.sleep(seconds(2));
+    EXPECT_EQ(cluster.replica(1)->log()->recovery_point(), 1);
+    EXPECT_EQ(cluster.replica(2)->log()->high_watermark(), 1);
+    device.remove_trouble(trouble);
+    env.sleep(seconds(2));
+    EXPECT_EQ(cluster.replica(1)->log()->recovery_point(), 2);
+    EXPECT_EQ(cluster.replica(2)->log()->high_watermark(), 2);
+    scope.join();
+  }));
+}
+
 TEST_P(Waiting, AcksNoneIsNotAnsweredAndAnErrorClosesTheConnection) {
   TestCluster cluster(with(2, GetParam()));
   cluster.create_topic(1, {1, 2});
