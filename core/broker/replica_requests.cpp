@@ -66,6 +66,12 @@ class ReplicaManager::DelayedProduce final : public DelayedOperation {
   std::function<void(AppendResults)> done_;
 };
 
+static bool is_first_of_producer(Bytes records) {
+  if (records.size() < kBatchHeaderBytes) return false;
+  const BatchView first(records);
+  return first.has_producer_id() && first.base_sequence() == 0;
+}
+
 // Apache Kafka tells the log start with a refusal, but for these.
 static bool tells_log_start(ErrorCode refusal) {
   switch (refusal) {
@@ -92,7 +98,8 @@ AppendResult ReplicaManager::append_one(AppendItem& item, int16_t acks, storage:
   Partition& partition = **found;
   const MutableBytes records = item.frame.writable().subspan(item.offset, item.size_bytes);
   if (origin == storage::AppendOrigin::client && partition.is_leader() &&
-      env_.buggify(Site::produce_refused, 40)) {
+      (env_.buggify(Site::produce_refused, 40) ||
+       (is_first_of_producer(records) && env_.buggify(Site::produce_first_refused, 200)))) {
     result.error = acks == -1 ? ErrorCode::NOT_ENOUGH_REPLICAS : ErrorCode::KAFKA_STORAGE_ERROR;
     return result;
   }

@@ -75,7 +75,7 @@ struct ConsumerPlan {
   Duration interval{0};  // between two polls
   // Every n-th poll asks ListOffsets(latest) of one partition as well; 0: never.
   uint32_t latest_every = 10;
-  uint32_t seek_every = 0;  // every n-th poll is followed by a seek; 0: never
+  uint32_t seek_every = 0;  // every n-th poll is followed by a seek, and some that bring nothing; 0: never
   std::string path;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -371,6 +372,7 @@ class Storm {
     Draws draws = of("faults");
     std::vector<const Kind*> on;
     const bool failovers = focus_ == Focus::failovers;
+    const bool in_a_row = (failovers || focus_ == Focus::quorum) && draws.one_in(2);
     for (uint64_t wanted = 1 + draws.below(6); on.size() < wanted;) {
       const Kind& kind = weighted(draws);
       const bool fits = kind.strikes != Strikes::brokers_disks || !combined_;
@@ -393,6 +395,33 @@ class Storm {
       // Who is replaced and hears nothing may believe for long that it leads.
       if (focus_ == Focus::quorum && draws.one_in(6)) fault.lasts = draws.duration(seconds(5), seconds(12));
       if (fault.kind == "restore_disk" && fault.trigger.at) stop_before(fault);
+      plan_.faults.push_back(std::move(fault));
+    }
+    if (in_a_row) draw_row(draws, on);
+  }
+  // Leaders in a row, each struck when it has led for a moment and has a little that nobody else has: logs
+  // that fork more than once need more than one question to find where they part (KIP-279).
+  void draw_row(Draws& draws, const std::vector<const Kind*>& on) {
+    std::vector<const Kind*> strikes;
+    std::copy_if(on.begin(), on.end(), std::back_inserter(strikes),
+                 [](const Kind* k) { return takes_leaders(*k); });
+    if (strikes.empty()) return;
+    const uint64_t first = 1 + draws.below(2);
+    const uint64_t leaders = 2 + draws.below(5);
+    for (uint64_t i = 0; i < leaders; ++i) {
+      FaultPlan fault;
+      const Kind& kind = *draws.of(strikes);
+      fault.kind = kind.name;
+      for (const Knob& parameter : kind.parameters)
+        fault.parameters[std::string(parameter.key)] = draws.of(parameter.values);
+      fault.target = "here";
+      const bool quorum = focus_ == Focus::quorum;
+      fault.trigger.when = mark_name(quorum ? Mark::raft_leader_elected : Mark::leader_became);
+      if (!quorum) fault.trigger.subject = "orders-0";
+      fault.trigger.nth = static_cast<uint32_t>(first + i);
+      fault.trigger.delay = draws.duration(milliseconds(1), milliseconds(600));
+      fault.trigger.at_latest = some_time(draws);
+      fault.lasts = draws.duration(milliseconds(50), seconds(4));
       plan_.faults.push_back(std::move(fault));
     }
   }

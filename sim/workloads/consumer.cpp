@@ -65,9 +65,11 @@ class ConsumerProcess final : public ClientProcess {
     env_.sleep(starts_in_);
     (*consumer)->assign(partitions);
     for (uint64_t n = 1; !state_.readers_stop && !asked_to_stop(); ++n) {
-      poll(**consumer);
+      const bool nothing = poll(**consumer) == 0;
       look(**consumer, partitions);
-      if (plan_.seek_every > 0 && n % plan_.seek_every == 0 && !state_.finishing)
+      // Whoever gets nothing may be about to ask where it is: it goes elsewhere meanwhile.
+      const bool restless = nothing && plan_.seek_every > 0 && dice_.below(8) == 0;
+      if (plan_.seek_every > 0 && (n % plan_.seek_every == 0 || restless) && !state_.finishing)
         seek(**consumer, partitions);
       if (plan_.latest_every > 0 && n % plan_.latest_every == 0) ask_latest(**consumer, partitions);
       if (plan_.latest_every > 0 && n % (plan_.latest_every * 3) == 0) ask_time(**consumer, partitions);
@@ -95,13 +97,14 @@ class ConsumerProcess final : public ClientProcess {
     return result;
   }
 
-  void poll(client::Consumer& consumer) {
+  // How many records it was handed.
+  size_t poll(client::Consumer& consumer) {
     const auto records = noted(
         "poll", plan_.topic, [&] { return consumer.poll(milliseconds(200)); },
         [](const auto&) { return -1; });
     // What was returned was taken all at once, so the positions were set before.
     note_jumps(consumer);
-    if (!records.ok()) return;
+    if (!records.ok()) return 0;
     for (const client::ConsumerRecord& record : *records) {
       Consumed fact;
       fact.consumer = number_;
@@ -117,6 +120,7 @@ class ConsumerProcess final : public ClientProcess {
       state_.positions[{number_, fact.partition}] = {record.offset + 1, fact.leader_epoch};
       ++state_.records_read;
     }
+    return records->size();
   }
 
   // To a place that it has been at, or to one of the ends.
