@@ -115,12 +115,7 @@ class PartitionStates final : public Checker {
 
   void on_node(int32_t node, NodeFault fault, Instant at) override {
     if (!view_.has_node(node)) return;
-    Broker& broker = brokers_[node];
-    if (fault == NodeFault::started) {
-      broker.leaving = false;
-    } else {
-      broker.ends.push_back({at, vouched_epochs(node)});
-    }
+    if (fault != NodeFault::started) brokers_[node].ends.push_back({at, vouched_epochs(node)});
   }
 
  private:
@@ -135,7 +130,9 @@ class PartitionStates final : public Checker {
   struct Broker {
     int64_t epoch = -1;
     bool fenced = true;
-    bool leaving = false;  // it is about to stop, or a log directory of it has failed
+    // It is about to stop, or a log directory of it has failed. Until it is registered anew: what was decided
+    // upon that may be told when it has long been started again.
+    bool leaving = false;
     uint64_t changed = 0;  // the number of the last event that may have taken it out of ISRs
     std::vector<End> ends;
   };
@@ -264,6 +261,7 @@ class PartitionStates final : public Checker {
     if (event.broker_epoch <= before) return;  // a new controller tells what was before its time
     broker.epoch = event.broker_epoch;
     broker.fenced = true;
+    broker.leaving = false;
     broker.changed = events_;
     if (!event.clean || before < 0) return;
     const auto appended = appended_.upper_bound(before);  // the broker epoch is that record's offset

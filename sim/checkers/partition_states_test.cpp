@@ -98,6 +98,18 @@ TEST_F(States, AMemberThatStopsLeavesUnasked) {
   tell(1, 4, 8, {1, 2});
   EXPECT_EQ(cries(), "");
 }
+TEST_F(States, AMemberThatStoppedMayBeBackBeforeItsLeavingIsTold) {
+  emit(3, BrokerStateChanged{"PENDING_CONTROLLED_SHUTDOWN"});
+  fault(3, NodeFault::crashed);
+  fault(3, NodeFault::started);
+  tell(1, 4, 8, {1, 2});
+  EXPECT_EQ(cries(), "");
+  emit(1, BrokerRegistered{2, 12, false});
+  emit(1, BrokerUnfenced{2, 12});
+  tell(1, 4, 9, {1, 2});
+  tell(1, 4, 10, {1});
+  EXPECT_EQ(cries(), "M6") << "whoever has been told of since then stays until it is proposed";
+}
 TEST_F(States, WhatANewControllerTellsIsNotHeldAgainstIt) {
   emit(2, ControllerActivated{2});
   emit(2, PartitionChanged{"orders", kTopic, 0, 1, 4, 8, std::vector<int32_t>{1}, {}, false});

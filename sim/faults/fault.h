@@ -23,10 +23,10 @@ class FaultStage {
  public:
   virtual ~FaultStage() = default;
   virtual World& world() = 0;
-  // The nodes that a plan's target means now: "broker-2", "leader(orders-0)", "follower(orders-0)",
-  // "controller" (the active one), "any controller", "any broker", "brokers", "controllers", "all",
-  // "rack a", "clients", "producers", "consumers", "any client", "any producer", "any consumer". `fault` keys
-  // the draw of "any ...". Empty: there is none now.
+  // The nodes that a plan's target means now: "broker-2", "leader(orders-0)", "follower(orders-0)" (in
+  // the ISR), "outsider(orders-0)" (a replica that is not), "controller" (the active one), "any controller",
+  // "any broker", "brokers", "controllers", "all", "rack a", "clients", "producers", "consumers", "any
+  // client", "any producer", "any consumer". `fault` keys the draw of "any ...". Empty: there is none now.
   virtual std::vector<SimNode*> resolve(const std::string& target, uint64_t fault) = 0;
   // Starts the node's process as soon as it is down, unless something keeps it down. A client is another
   // session then; one that has come to its end by itself, unasked, is not started again.

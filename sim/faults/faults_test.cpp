@@ -94,6 +94,7 @@ class FaultsTest : public testing::Test, public FaultStage, public FaultTeller {
   // ---- FaultStage ----
   World& world() override { return test.world(); }
   std::vector<SimNode*> resolve(const std::string& target, uint64_t) override {
+    asked.insert(target);
     if (target == "all") return nodes;
     if (target == "any") return {nodes.front()};
     SimNode* node = test.world().find(target);
@@ -147,6 +148,7 @@ class FaultsTest : public testing::Test, public FaultStage, public FaultTeller {
   std::vector<SimNode*> nodes;
   std::map<std::string, Life> lives;
   std::map<std::string, Properties> configured;
+  std::set<std::string> asked;  // targets
   std::set<std::string> moved;
   std::set<std::string> spoilt;
   std::vector<FaultPlan> plans;
@@ -310,6 +312,22 @@ TEST_F(FaultsTest, APredicateBeginsAFaultWhereItHolds) {
   EXPECT_FALSE(test.node("a").alive());
   heal();
   EXPECT_FALSE(row_with("isr_of_one came true 4 times, and not 7").took_effect);
+}
+
+TEST_F(FaultsTest, AReplicaOfThePartitionThatAMomentIsAboutIsStruck) {
+  const auto hung = [&](std::string target, uint32_t nth) {
+    FaultPlan plan = fault("crash", std::move(target), {}, seconds(1));
+    plan.trigger = {{}, "leader.became", "", nth, milliseconds(1), {}};
+    return plan;
+  };
+  begin({hung("outsider(here)", 1), hung("follower(here)", 2), hung("leader(here)", 3)});
+  until(seconds(1));
+  for (const char* subject : {"orders-3", "bills-0", "__cluster_metadata-0"})
+    schedule->reached(Mark::leader_became, test.node("c"), subject);
+  until(milliseconds(2500));
+  EXPECT_EQ(asked, (std::set<std::string>{"follower(bills-0)", "outsider(orders-3)"}));
+  EXPECT_FALSE(row_with("there was no outsider(here) then").took_effect);
+  EXPECT_EQ(lives["c"].starts, 2U) << "the metadata log is nobody's partition";
 }
 
 TEST_F(FaultsTest, WhatDoesNotComeInTimeIsNotAwaited) {

@@ -52,6 +52,7 @@ bool FaultSchedule::count(size_t i, SimNode* node, std::string_view subject) {
   if (!trigger.subject.empty() && trigger.subject != subject) return false;
   if (states_[i].begun || ++states_[i].seen != trigger.nth) return false;
   states_[i].here = node;
+  states_[i].about = subject;
   return true;
 }
 
@@ -88,6 +89,18 @@ std::string FaultSchedule::cause(size_t i) const {
                      trigger.nth, trigger.delay.ns > 0 ? " after " + format_duration(trigger.delay) : "");
 }
 
+std::vector<SimNode*> FaultSchedule::targets_of(size_t i) {
+  const std::string& target = plans_[i].target;
+  const State& state = states_[i];
+  if (!is_here(target)) return stage_.resolve(target, state.key);
+  if (!came(i)) return stage_.resolve("any", state.key);
+  if (target != kHere && state.about != kMetadataLog && split_log_name(state.about)) {
+    const std::string role = target.substr(0, target.find('('));
+    return stage_.resolve(fmt::format("{}({})", role, state.about), state.key);
+  }
+  return state.here == nullptr ? std::vector<SimNode*>{} : std::vector<SimNode*>{state.here};
+}
+
 void FaultSchedule::begin(size_t i) {
   State& state = states_[i];
   if (healing_ || state.begun) return;
@@ -95,10 +108,7 @@ void FaultSchedule::begin(size_t i) {
   const FaultPlan& plan = plans_[i];
   const std::optional<FaultKind> kind = find_fault(plan.kind);
   ENSURE(kind.has_value(), "a plan has only faults that are known");
-  const std::vector<SimNode*> targets = plan.target != kHere    ? stage_.resolve(plan.target, state.key)
-                                        : !came(i)              ? stage_.resolve("any", state.key)
-                                        : state.here == nullptr ? std::vector<SimNode*>{}
-                                                                : std::vector<SimNode*>{state.here};
+  const std::vector<SimNode*> targets = targets_of(i);
   if (targets.empty()) {
     return miss(
         i, plan.target,

@@ -48,6 +48,7 @@ class FaultSchedule {
     bool begun = false;
     bool over = false;
     SimNode* here = nullptr;  // where its mark was reached, or its predicate held
+    std::string about;        // what that was about: "orders-3"
     int64_t row = 0;
     std::unique_ptr<ActiveFault> active;
   };
@@ -57,6 +58,7 @@ class FaultSchedule {
   // What the fault hangs on has come about as often as it is to.
   bool came(size_t i) const { return plans_[i].trigger.at || states_[i].seen >= plans_[i].trigger.nth; }
   void begin(size_t i);
+  std::vector<SimNode*> targets_of(size_t i);
   void end(size_t i);
   void miss(size_t i, const std::string& target, const std::string& why);
   std::string why_not_begun(size_t i) const;

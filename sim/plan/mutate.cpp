@@ -108,7 +108,7 @@ class Mutator {
     FaultPlan* const fault = any_fault();
     if (fault == nullptr) return;
     FaultTrigger& trigger = fault->trigger;
-    if (trigger.at && fault->target != kHere && draws_.one_in(3)) return hang(*fault);
+    if (trigger.at && draws_.one_in(3)) return hang(*fault);
     if (trigger.at) {
       const auto span = static_cast<uint64_t>(std::max<int64_t>(plan_.duration.ms(), 1));
       trigger.at = milliseconds(static_cast<int64_t>(draws_.below(span)));
@@ -125,7 +125,8 @@ class Mutator {
     FaultPlan* const fault = any_fault();
     if (fault == nullptr || fault->kind == kWipe) return;
     std::vector<std::string> targets = {"controller", "any broker", "any controller", "any", "all"};
-    if (!fault->trigger.when.empty()) targets.emplace_back(kHere);
+    if (!fault->trigger.when.empty())
+      targets.insert(targets.end(), {"here", "leader(here)", "follower(here)", "outsider(here)"});
     for (const TopicPlan& topic : plan_.topics) {
       const auto partition = draws_.below(static_cast<uint64_t>(topic.partitions));
       targets.push_back(fmt::format("leader({}-{})", topic.name, partition));

@@ -454,7 +454,7 @@ void read_fault(Section& section, Plan& plan, const Vocabulary& words) {
     section.complain("subject", "fault.subject: belongs to when");
   if (fault.trigger.when.empty() && fault.trigger.at_latest)
     section.complain("at_latest", "fault.at_latest: belongs to when");
-  if (fault.trigger.when.empty() && fault.target == kHere)
+  if (fault.trigger.when.empty() && is_here(fault.target))
     section.complain(
         "target",
         "fault.target: \"here\" is where a mark is reached, or a predicate holds: it belongs to when");

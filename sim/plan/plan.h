@@ -102,8 +102,11 @@ struct AdminPlan {
   std::string path;
 };
 
-// A fault's target: the node that reached the mark on which it hangs, or that is meant by the predicate.
+// A fault's target: the node that reached the mark on which it hangs, or that is meant by the predicate. Or a
+// replica of the partition which that is about: "leader(here)", "follower(here)", "outsider(here)"; where it
+// is about none, the node again.
 constexpr std::string_view kHere = "here";
+inline bool is_here(std::string_view target) { return target == kHere || target.ends_with("(here)"); }
 
 // A client of one of the kinds of sim/workloads/all.cpp.
 struct WorkloadPlan {

@@ -216,7 +216,9 @@ class Storm {
       // Short-lived ones have a first batch all the time, of which no leader has heard.
       producer.renew_every = draws.one_in(3) ? draws.count(64) : 0;
       Properties& config = producer.config;
-      config["acks"] = draws.of(Words{"all", "all", "all", "1", "0"});
+      // What only a leader has makes tails that part.
+      config["acks"] = draws.of(focus_ == Focus::failovers ? Words{"all", "all", "1", "1", "0"}
+                                                           : Words{"all", "all", "all", "1", "0"});
       const bool idempotent = config["acks"] == "all" && !draws.one_in(3);
       config["enable.idempotence"] = idempotent ? "true" : "false";
       config["max.in.flight.requests.per.connection"] = draws.of(Words{"1", "2", "5", "5"});
@@ -505,7 +507,8 @@ class Storm {
         }
       }
       if (!fault.trigger.when.empty())
-        targets.insert(targets.end(), {"here", "here", "here", "here", "here"});
+        targets.insert(targets.end(), {"here", "here", "here", "here", "here", "leader(here)",
+                                       "follower(here)", "outsider(here)", "outsider(here)"});
     }
     return draws.of(targets);
   }

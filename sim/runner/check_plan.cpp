@@ -119,8 +119,10 @@ Words wrong_partition(const Plan& plan, const std::string& name) {
 
 // A target, or a peer: `clients` may be meant where the fault can strike them.
 Words wrong_target(const Plan& plan, const std::string& target, bool clients, bool here) {
-  for (std::string_view word : {"leader", "follower"}) {
-    if (const auto name = within(target, word)) return wrong_partition(plan, *name);
+  for (std::string_view word : {"leader", "follower", "outsider"}) {
+    const auto name = within(target, word);
+    if (name && here && *name == kHere) return std::nullopt;
+    if (name) return wrong_partition(plan, *name);
   }
   std::vector<std::string> known = {"controller", "all",        "brokers",       "controllers",
                                     "any",        "any broker", "any controller"};
@@ -278,11 +280,13 @@ Wrong wrong_workload(const Plan& plan) {
       const auto given = workload.parameters.find(std::string(known.name));
       if (given == workload.parameters.end()) continue;
       const bool number = known.type == WorkloadParameter::Type::number;
-      if (number ? parse_int(given->second, 1, 1'000'000).has_value() : parse_duration(given->second).has_value())
+      if (number ? parse_int(given->second, 1, 1'000'000).has_value()
+                 : parse_duration(given->second).has_value())
         continue;
-      return Finding{fmt::format("{}.{}", workload.path, known.name),
-                     fmt::format("workload {}: {}: expected a {}", workload.name, known.name,
-                                 number ? "number from 1 to 1000000" : "duration such as \"250ms\" or \"10s\"")};
+      return Finding{
+          fmt::format("{}.{}", workload.path, known.name),
+          fmt::format("workload {}: {}: expected a {}", workload.name, known.name,
+                      number ? "number from 1 to 1000000" : "duration such as \"250ms\" or \"10s\"")};
     }
   }
   return std::nullopt;

@@ -308,25 +308,30 @@ SimNode* Cluster::by_id(int32_t id) {
   return it == machines_.end() ? nullptr : it->second.node;
 }
 
-std::vector<SimNode*> Cluster::of_partition(const std::string& name, bool leader) {
+std::vector<SimNode*> Cluster::of_partition(const std::string& name, Role role) {
   const auto split = split_log_name(name);
   const auto id = split ? observer_.names().find(split->first, split->second) : std::nullopt;
   const PartitionTruth* truth = id ? observer_.view().partition(*id) : nullptr;
   if (truth == nullptr) return {};
-  if (leader) {
-    SimNode* node = by_id(truth->claim.leader);
-    return node == nullptr ? std::vector<SimNode*>{} : std::vector<SimNode*>{node};
+  std::vector<int32_t> fits;
+  const std::vector<int32_t>& isr = truth->claim.isr;
+  const auto in_sync = [&](int32_t id) { return std::find(isr.begin(), isr.end(), id) != isr.end(); };
+  if (role == Role::leader) fits.push_back(truth->claim.leader);
+  if (role == Role::follower) fits = isr;
+  if (role != Role::leader) std::erase(fits, truth->claim.leader);
+  for (const auto& [id, log] : truth->replicas) {
+    if (role == Role::outsider && !in_sync(id)) fits.push_back(id);
   }
-  for (int32_t member : truth->claim.isr) {
-    if (member == truth->claim.leader) continue;
-    if (SimNode* node = by_id(member)) return {node};
+  for (const int32_t id : fits) {
+    if (SimNode* node = by_id(id)) return {node};
   }
   return {};
 }
 
 std::vector<SimNode*> Cluster::resolve(const std::string& target, uint64_t fault) {
-  if (const auto name = inside(target, "leader")) return of_partition(*name, true);
-  if (const auto name = inside(target, "follower")) return of_partition(*name, false);
+  if (const auto name = inside(target, "leader")) return of_partition(*name, Role::leader);
+  if (const auto name = inside(target, "follower")) return of_partition(*name, Role::follower);
+  if (const auto name = inside(target, "outsider")) return of_partition(*name, Role::outsider);
   const auto any_of = [&](std::vector<SimNode*> nodes) -> std::vector<SimNode*> {
     if (nodes.empty()) return nodes;
     const uint64_t n = world_.random().draw(SimStream::fault, fault, 0);

@@ -36,10 +36,10 @@ class Cluster final : public FaultStage, private WorldWatcher {
   // order, but where it has one thing to do and then is done, whoever asked it to stop.
   void start_client(SimNode& node, ProcessFactory factory, bool one_thing = false);
   std::map<int32_t, Endpoint> broker_endpoints() const;  // by id, where none has moved
-  std::string bootstrap() const;    // "broker-1:9092,broker-2:9092"
-  std::string controllers() const;  // "controller-101:9093,..."
-  std::string first_down() const;   // the name of a broker or controller; empty: all are up
-  SimNode* by_id(int32_t id);       // of a broker or controller; null: there is none
+  std::string bootstrap() const;                         // "broker-1:9092,broker-2:9092"
+  std::string controllers() const;                       // "controller-101:9093,..."
+  std::string first_down() const;  // the name of a broker or controller; empty: all are up
+  SimNode* by_id(int32_t id);      // of a broker or controller; null: there is none
   // Starts whatever is down and should not be.
   void revive();
   // Called on marks, after the observer was told.
@@ -91,7 +91,8 @@ class Cluster final : public FaultStage, private WorldWatcher {
   void died(SimNode& node, NodeFault fault);
   std::vector<SimNode*> by_role(bool broker, bool controller);
   std::vector<SimNode*> clients_of(const std::string& word);
-  std::vector<SimNode*> of_partition(const std::string& inside, bool leader);
+  enum class Role : uint8_t { leader, follower, outsider };
+  std::vector<SimNode*> of_partition(const std::string& name, Role role);
 
   World& world_;
   const Plan& plan_;

@@ -182,7 +182,7 @@ std::vector<Edit> weaker_faults(const Plan& plan) {
       const Duration latest = *f.trigger.at_latest;
       f.trigger = {};
       f.trigger.at = latest;
-      return f.target != kHere;
+      return !is_here(f.target);
     });
     change("awaited", [](FaultPlan& f) { return set(f.trigger.at_latest, std::optional<Duration>()); });
     change("in half the time",
