@@ -221,6 +221,23 @@ TEST_F(Story, AnEpochEndsWhereALaterOneIsCommitted) {
   EXPECT_EQ(truth.end_of_epoch(-1), 2);
 }
 
+// A later epoch that began where all is deleted is known from the log's start on.
+TEST_F(Story, AnEpochEndsNowhereInFrontOfTheLog) {
+  view.promise("orders", {3, 1, true});
+  lead(1, 0, {1});
+  write(1, 0, 0, {a});
+  high_watermark(1, 1);
+  lead(2, 1, {2}, true);
+  write(2, 0, 1, {b});
+  write(2, 1, 1, {c});
+  high_watermark(2, 2, true, 1);
+  const PartitionTruth& truth = *view.partition(0);
+  EXPECT_EQ(truth.end_of_epoch(0), 0);
+  view.on_delete_records(0, 2);
+  emit(2, LogStartMoved{kLog, kTopic, 0, 2, "client delete records request"});
+  EXPECT_EQ(truth.end_of_epoch(0), 2) << "a reader that is there is at the end";
+}
+
 TEST_F(Story, WhatALeaderHasDeletedStaysCommitted) {
   view.promise("orders", {3, 1, true, 1000});
   lead(1, 0, {1, 2});

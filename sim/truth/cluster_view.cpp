@@ -27,7 +27,7 @@ size_t PartitionTruth::find_committed(int64_t offset) const {
 
 int64_t PartitionTruth::end_of_epoch(int32_t epoch) const {
   for (const TruthBatch& batch : committed) {
-    if (epoch >= 0 && batch.leader_epoch > epoch) return batch.base_offset;
+    if (epoch >= 0 && batch.leader_epoch > epoch) return std::max(batch.base_offset, first_kept());
   }
   return committed_end();
 }

@@ -114,7 +114,8 @@ struct PartitionTruth {
   int64_t first_kept() const { return std::max(committed_start, deleted_below); }
   // The index of the first committed batch whose last offset is >= offset.
   size_t find_committed(int64_t offset) const;
-  // What a reader is told of whose last record was of `epoch` (KIP-320); -1: it was handed none.
+  // What a reader is told of whose last record was of `epoch` (KIP-320); -1: it was handed none. A log that
+  // has deleted where a later epoch began knows it from its own start on.
   int64_t end_of_epoch(int32_t epoch) const;
   // True if this record stood at `offset` in a batch whose loss was permitted.
   bool was_lost(int64_t offset, RecordId record) const;
