@@ -62,24 +62,28 @@ class PositionIsContinuous final : public Checker {
     if (set.reason == "seek") {
       // It may leave out as well what took the place of lost records that it had read.
       const bool lossy = truth != nullptr && !(truth->unclean.empty() && truth->destroyed.empty());
-      reader.skipped.push_back({lossy ? 0 : before, set.offset});
+      reader.skipped.push_back({lossy ? 0 : before, set.offset, kAnyEpoch});
     }
     if (fresh || set.reason != "reset" || set.offset == before) return;
+    const bool deleted = truth != nullptr && before < truth->first_kept();  // on purpose
+    const bool gone =
+        view_.may_be_gone(set.partition, std::min(before - 1, set.offset), before, since, epoch);
+    if (!deleted && !gone) {
+      cry(set.at, to_string(view_.names().name(set.partition)),
+          fmt::format("consumer {} was at {} and was reset to {}, though no record is gone", set.consumer,
+                      before, set.offset));
+      return;
+    }
     const auto assigned = assigned_.find({set.consumer, set.partition});
     const bool to_the_end = assigned != assigned_.end() && assigned->second.from_end;
-    if (truth != nullptr && before < truth->first_kept()) {  // deleted on purpose
-      if (to_the_end && set.offset > before) reader.skipped.push_back({before, set.offset});
-      return;
-    }
-    if (view_.may_be_gone(set.partition, std::min(before - 1, set.offset), before, since, epoch)) {
-      // To the end, by its policy: over all that took the place of what is gone as well.
-      const int64_t from = to_the_end ? 0 : before;
-      if (set.offset > from) reader.skipped.push_back({from, set.offset});
-      return;
-    }
-    cry(set.at, to_string(view_.names().name(set.partition)),
-        fmt::format("consumer {} was at {} and was reset to {}, though no record is gone", set.consumer,
-                    before, set.offset));
+    // To the end, by its policy: over all that took the place of what is gone as well.
+    const int64_t from = to_the_end && !deleted ? 0 : before;
+    if (set.offset <= from) return;
+    // A leader that was replaced and has not heard of it may have deleted more than is deleted now.
+    const int64_t to = gone || to_the_end ? set.offset : std::min(set.offset, truth->first_kept());
+    const std::vector<int32_t> known = epochs_at(*truth, set.offset, since, set.at);
+    for (const int32_t one : known) reader.places.push_back({set.offset, one});
+    reader.skipped.push_back({from, to, deleted && !to_the_end ? known.back() : kAnyEpoch});
   }
 
   void on_consumed(const Consumed& record) override {
@@ -124,7 +128,20 @@ class PositionIsContinuous final : public Checker {
   }
 
  private:
-  using Range = std::pair<int64_t, int64_t>;
+  static constexpr int32_t kAnyEpoch = std::numeric_limits<int32_t>::max();
+  // Offsets that a reader has left out for a reason: it was asked to, or they were deleted, in the log that
+  // counted then. An unclean election may bring back a log that has them still: what is of a later epoch
+  // than the reader had come to know, it hears of.
+  struct Skipped {
+    int64_t from = 0;
+    int64_t to = 0;
+    int32_t epoch = kAnyEpoch;
+    bool has(int64_t offset) const { return from <= offset && offset < to; }
+  };
+  struct Place {
+    int64_t offset = 0;
+    int32_t epoch = -1;
+  };
   struct Handed {
     int64_t offset;
     RecordId record;
@@ -137,7 +154,8 @@ class PositionIsContinuous final : public Checker {
     Instant since;       // when it came there
     int32_t epoch = -1;  // who told it of the place led in this one or a later one; -1: nobody knows
     std::vector<Handed> handed;
-    std::vector<Range> skipped;  // as it was asked to
+    std::vector<Skipped> skipped;
+    std::vector<Place> places;  // to which it was reset, forward; one of its epochs is right
   };
 
   struct Assigned {
@@ -157,6 +175,22 @@ class PositionIsContinuous final : public Checker {
     }
     reader.epoch = view_.oldest_epoch(set.partition, asked, set.at);
     reader.since = set.at;
+  }
+
+  // The epoch that comes with a place: that of the record there, or at the end that of the leader who tells
+  // of it. One that was replaced may have told it, since the reader came to the place before: what it had
+  // there, nobody knows any more. Ascending.
+  static std::vector<int32_t> epochs_at(const PartitionTruth& truth, int64_t offset, Instant since,
+                                        Instant at) {
+    const int32_t leader_epoch = truth.claim.leader_epoch;
+    const size_t there = truth.find_committed(offset);
+    std::set<int32_t> epochs = {there < truth.committed.size() ? truth.committed[there].leader_epoch
+                                                               : leader_epoch};
+    for (const Reign& reign : truth.reigns) {
+      if (reign.leader_epoch != leader_epoch && reign.from <= at && (!reign.until || *reign.until >= since))
+        epochs.insert(reign.leader_epoch);
+    }
+    return {epochs.begin(), epochs.end()};
   }
 
   void judge_first(const PositionSet& set) {
@@ -185,29 +219,38 @@ class PositionIsContinuous final : public Checker {
 
   // An unclean election may bring back a log of an earlier epoch than that of the last record which a reader
   // was handed. It asks how far that epoch is good, is told the end of an earlier one, and knows of nothing
-  // below that (KIP-320): neither there nor further down, where it was handed something else long before.
+  // below that (KIP-320): neither there nor further down, where it was handed something else long before, or
+  // went over what was deleted.
   static bool cannot_hear_of(const PartitionTruth& truth, const Reader& reader, int64_t offset,
                              int32_t epoch) {
     const Handed from{offset, 0, std::numeric_limits<int32_t>::min()};
     auto handed = std::lower_bound(reader.handed.begin(), reader.handed.end(), from);
-    if (handed == reader.handed.end() || handed->offset != offset) return false;  // nothing in its place
-    return std::any_of(handed, reader.handed.end(), [&](const Handed& later) {
-      if (later.epoch <= epoch) return false;
-      const TruthRecord* there = truth.committed_record(later.offset);
-      if (there != nullptr && there->id == later.record) return false;
-      return std::any_of(truth.unclean.begin(), truth.unclean.end(),
-                         [&](const UncleanElection& unclean) { return unclean.leader_epoch > later.epoch; });
-    });
+    const bool went_over = std::any_of(reader.skipped.begin(), reader.skipped.end(),
+                                       [offset](const Skipped& range) { return range.has(offset); });
+    const bool in_its_place = handed != reader.handed.end() && handed->offset == offset;
+    if (!in_its_place && !went_over) return false;
+    const auto taken_away = [&](int32_t known) {
+      return known > epoch &&
+             std::any_of(truth.unclean.begin(), truth.unclean.end(),
+                         [&](const UncleanElection& unclean) { return unclean.leader_epoch > known; });
+    };
+    return std::any_of(handed, reader.handed.end(),
+                       [&](const Handed& later) {
+                         if (!taken_away(later.epoch)) return false;
+                         const TruthRecord* there = truth.committed_record(later.offset);
+                         return there == nullptr || there->id != later.record;
+                       }) ||
+           std::any_of(reader.places.begin(), reader.places.end(),
+                       [&](const Place& place) { return place.offset > offset && taken_away(place.epoch); });
   }
 
   void judge_whole(uint32_t consumer, PartitionId id, const Reader& reader, Instant at) {
     const PartitionTruth* truth = view_.partition(id);
     if (truth == nullptr) return;
     const int64_t from = std::max(reader.from, truth->first_kept());
-    const auto in_skipped = [&](int64_t offset) {
-      return std::any_of(reader.skipped.begin(), reader.skipped.end(), [offset](const Range& range) {
-        return range.first <= offset && offset < range.second;
-      });
+    const auto in_skipped = [&](int64_t offset, int32_t epoch) {
+      return std::any_of(reader.skipped.begin(), reader.skipped.end(),
+                         [&](const Skipped& range) { return range.has(offset) && epoch <= range.epoch; });
     };
     for (size_t i = truth->find_committed(from); i < truth->committed.size(); ++i) {
       const std::vector<TruthRecord>* records = truth->contents.find(truth->committed[i]);
@@ -219,7 +262,7 @@ class PositionIsContinuous final : public Checker {
         const auto handed = std::lower_bound(reader.handed.begin(), reader.handed.end(), wanted);
         if (handed != reader.handed.end() && handed->offset == record.offset && handed->record == record.id)
           continue;
-        if (in_skipped(record.offset)) continue;
+        if (in_skipped(record.offset, truth->committed[i].leader_epoch)) continue;
         if (cannot_hear_of(*truth, reader, record.offset, truth->committed[i].leader_epoch)) continue;
         cry(at, to_string(view_.names().name(id)),
             fmt::format(

@@ -238,6 +238,108 @@ TEST_F(Story, AnEpochEndsNowhereInFrontOfTheLog) {
   EXPECT_EQ(truth.end_of_epoch(0), 2) << "a reader that is there is at the end";
 }
 
+// A reader was handed a, and went over what was deleted behind it in the log of broker 1; then the log of
+// broker 2 is back, which has b there.
+struct AReaderThatWentOverTheDeleted : Story {
+  void SetUp() override {
+    Story::SetUp();
+    view.promise("orders", {3, 1, true});
+    assign();
+    set_position(0, "assigned");
+    lead(1, 0, {1});
+    replicate({1, 2}, 0, 0, {a});
+    high_watermark(1, 1);
+    consume(0, a);
+    emit(2, LogStartMoved{kLog, kTopic, 0, 0, "leader offset increment"});
+  }
+  void log_of_1(int32_t epoch) {
+    for (int64_t offset : {1, 2, 3}) write(1, offset, epoch, {c});
+    high_watermark(1, 4, true, epoch);
+    deletes(3);
+  }
+  void deletes(int64_t start) {
+    view.on_delete_records(0, start);
+    emit(1, LogStartMoved{kLog, kTopic, 0, start, "client delete records request"});
+  }
+  void log_of_2(int32_t epoch) {
+    for (int64_t offset : {1, 2}) write(2, offset, epoch, {b});
+    high_watermark(2, 3, true, epoch);
+  }
+  void log_of_2_is_back() {
+    lead(2, 3, {2}, true);
+    high_watermark(2, 3, true, 3);
+    EXPECT_EQ(view.partition(0)->committed_end(), 3);
+  }
+  bool misses_b() {
+    end();
+    return cried("K1");
+  }
+};
+
+TEST_F(AReaderThatWentOverTheDeleted, CannotHearOfAnEarlierEpoch) {
+  lead(2, 1, {2}, true);
+  log_of_2(1);
+  lead(1, 2, {1}, true);
+  log_of_1(2);
+  set_position(3, "reset");
+  consume(3, c, 1, 2);
+  deletes(4);
+  log_of_2_is_back();
+  set_position(3, "reset");
+  EXPECT_FALSE(misses_b());
+}
+
+TEST_F(AReaderThatWentOverTheDeleted, HearsOfALaterEpoch) {
+  lead(1, 1, {1}, true);
+  log_of_1(1);
+  set_position(3, "reset");
+  lead(2, 2, {2}, true);
+  log_of_2(2);
+  EXPECT_TRUE(misses_b());
+}
+
+// It is handed nothing of epoch 2, but at the end of that log.
+struct AReaderAtTheEnd : AReaderThatWentOverTheDeleted, testing::WithParamInterface<bool> {};
+
+TEST_P(AReaderAtTheEnd, KnowsTheEpochOfTheLeaderWhoSaidSo) {
+  const bool late = GetParam();
+  log_of_1(0);
+  lead(2, 1, {2}, true);
+  log_of_2(1);
+  lead(1, 2, {1}, true);
+  high_watermark(1, 4, true, 2);
+  set_position(3, "reset");
+  deletes(4);
+  if (!late) set_position(4, "reset");
+  log_of_2_is_back();
+  if (late) {
+    for (int64_t offset : {3, 4}) write(2, offset, 3, {b});
+    high_watermark(2, 5, true, 3);
+    set_position(4, "reset");
+  }
+  set_position(3, "reset");
+  EXPECT_FALSE(misses_b());
+}
+
+INSTANTIATE_TEST_SUITE_P(Late, AReaderAtTheEnd, testing::Bool());
+
+// Who tells the reader where its log begins was replaced by one that has deleted less.
+TEST_F(AReaderThatWentOverTheDeleted, MayHaveBeenToldByAReplacedLeader) {
+  lead(2, 1, {2}, true);
+  log_of_2(1);
+  lead(1, 2, {1}, true);
+  log_of_1(2);
+  deletes(4);
+  set_position(0, "seek");
+  log_of_2_is_back();
+  view.on_delete_records(0, 1);
+  emit(2, LogStartMoved{kLog, kTopic, 0, 1, "client delete records request"});
+  set_position(4, "reset");
+  set_position(3, "reset");
+  EXPECT_EQ(view.partition(0)->first_kept(), 1);
+  EXPECT_FALSE(misses_b());
+}
+
 TEST_F(Story, WhatALeaderHasDeletedStaysCommitted) {
   view.promise("orders", {3, 1, true, 1000});
   lead(1, 0, {1, 2});
