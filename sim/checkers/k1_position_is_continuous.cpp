@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -59,10 +61,10 @@ class PositionIsContinuous final : public Checker {
       judge_first(set);
     }
     const PartitionTruth* truth = view_.partition(set.partition);
+    came_on(reader, truth, set.offset);
     if (set.reason == "seek") {
-      // It may leave out as well what took the place of lost records that it had read.
-      const bool lossy = truth != nullptr && !(truth->unclean.empty() && truth->destroyed.empty());
-      reader.skipped.push_back({lossy ? 0 : before, set.offset, kAnyEpoch});
+      reader.skipped.push_back({before, set.offset, kAnyEpoch});
+      reader.sought = set.offset;
     }
     if (fresh || set.reason != "reset" || set.offset == before) return;
     const bool deleted = truth != nullptr && before < truth->first_kept();  // on purpose
@@ -90,6 +92,7 @@ class PositionIsContinuous final : public Checker {
     const auto [it, fresh] = readers_.try_emplace({record.consumer, record.partition});
     Reader& reader = it->second;
     if (fresh) reader.from = reader.next = record.offset;
+    came_on(reader, view_.partition(record.partition), record.offset);
     const int64_t expected = reader.next;
     reader.next = record.offset + 1;
     reader.since = record.at;
@@ -123,6 +126,7 @@ class PositionIsContinuous final : public Checker {
     for (auto& [who, reader] : readers_) {
       if (!assigned_.contains(who)) continue;
       std::sort(reader.handed.begin(), reader.handed.end());
+      came_on(reader, view_.partition(who.second), reader.next);
       judge_whole(who.first, who.second, reader, at);
     }
   }
@@ -155,7 +159,8 @@ class PositionIsContinuous final : public Checker {
     int32_t epoch = -1;  // who told it of the place led in this one or a later one; -1: nobody knows
     std::vector<Handed> handed;
     std::vector<Skipped> skipped;
-    std::vector<Place> places;  // to which it was reset, forward; one of its epochs is right
+    std::optional<int64_t> sought;  // and nothing has been handed there yet
+    std::vector<Place> places;      // to which it was reset, forward; one of its epochs is right
   };
 
   struct Assigned {
@@ -175,6 +180,15 @@ class PositionIsContinuous final : public Checker {
     }
     reader.epoch = view_.oldest_epoch(set.partition, asked, set.at);
     reader.since = set.at;
+  }
+
+  // A place that the application seeks has no epoch: until a record is handed there the reader cannot hear
+  // what became of the log in front of it. So it may leave out as well what took the place of lost records
+  // that it had read.
+  static void came_on(Reader& reader, const PartitionTruth* truth, int64_t offset) {
+    const std::optional<int64_t> sought = std::exchange(reader.sought, std::nullopt);
+    if (!sought || truth == nullptr || (truth->unclean.empty() && truth->destroyed.empty())) return;
+    reader.skipped.push_back({0, std::min(*sought, offset), kAnyEpoch});
   }
 
   // The epoch that comes with a place: that of the record there, or at the end that of the leader who tells

@@ -340,6 +340,38 @@ TEST_F(AReaderThatWentOverTheDeleted, MayHaveBeenToldByAReplacedLeader) {
   EXPECT_FALSE(misses_b());
 }
 
+// A place that was sought has no epoch.
+struct AReaderThatSeeks : AReaderThatWentOverTheDeleted {
+  void seeks() {
+    lead(2, 1, {2}, true);
+    log_of_2(1);
+    consume(1, b, 1, 1);
+    consume(2, b, 1, 1);
+    set_position(2, "seek");
+  }
+  void log_of_1_comes() {
+    lead(1, 2, {1}, true);
+    for (int64_t offset : {1, 2}) write(1, offset, 2, {c});
+    high_watermark(1, 3, true, 2);
+  }
+};
+
+TEST_F(AReaderThatSeeks, DoesNotHearThere) {
+  seeks();
+  log_of_1_comes();
+  consume(2, c, 1, 2);
+  end();
+  EXPECT_FALSE(cried("K1"));
+}
+
+TEST_F(AReaderThatSeeks, HearsOnceItWasHandedARecord) {
+  seeks();
+  consume(2, b, 1, 1);
+  log_of_1_comes();
+  end();
+  EXPECT_TRUE(cried("K1"));
+}
+
 TEST_F(Story, WhatALeaderHasDeletedStaysCommitted) {
   view.promise("orders", {3, 1, true, 1000});
   lead(1, 0, {1, 2});
