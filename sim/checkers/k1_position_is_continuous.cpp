@@ -215,15 +215,15 @@ class PositionIsContinuous final : public Checker {
     const std::string subject = to_string(view_.names().name(set.partition));
     if (!assigned.from_end) {
       if (set.offset <= truth->first_kept()) return;
-      // Whom an unclean election has replaced, and who does not know it yet, deletes on in a log of its own.
-      const int32_t told = view_.oldest_epoch(set.partition, assigned.at, set.at);
-      if (told >= 0 && !truth->unclean.empty() && told < truth->unclean.back().leader_epoch) return;
+      // What was deleted in the log that counted when it was told.
+      const int32_t epoch = view_.oldest_epoch(set.partition, assigned.at, set.at);
+      if (view_.may_be_gone(set.partition, truth->first_kept(), set.offset, assigned.at, epoch)) return;
       cry(set.at, subject,
           fmt::format("consumer {} was to begin with the first record and began at {}, though {} is kept",
                       set.consumer, set.offset, truth->first_kept()));
       return;
     }
-    if (set.offset >= assigned.end || view_.leaders_since(set.partition, assigned.at) > 1) return;
+    if (set.offset >= assigned.end || view_.replaced_may_tell(set.partition, assigned.at, set.at)) return;
     if (view_.may_be_gone(set.partition, set.offset, assigned.end, assigned.at, -1)) return;
     cry(set.at, subject,
         fmt::format(

@@ -63,7 +63,7 @@ class LatestNeverBack final : public Checker {
     // Deleted while it was answered.
     if (!none && lookup.offset < from) return;
     // A leader that was replaced tells what it knew, and what is lost may have been told.
-    if (view_.leaders_since(lookup.partition, lookup.invoked) > 1) return;
+    if (view_.replaced_may_tell(lookup.partition, lookup.invoked, *lookup.completed)) return;
     const int64_t low = none ? right : right < 0 ? lookup.offset : std::min(lookup.offset, right);
     const int64_t high = std::max(lookup.offset, right) + 1;
     if (view_.may_be_gone(lookup.partition, low, high, lookup.invoked, -1)) return;

@@ -238,6 +238,64 @@ TEST_F(Story, AnEpochEndsNowhereInFrontOfTheLog) {
   EXPECT_EQ(truth.end_of_epoch(0), 2) << "a reader that is there is at the end";
 }
 
+// Another one was elected meanwhile, and is gone again: uncleanly, with less, or from the ISR, and had more.
+struct ALeaderThatSlept : Story {
+  // Of the time 3000.
+  void write_later(int32_t node, int32_t epoch) {
+    BatchOptions options;
+    options.base_offset = 1;
+    options.leader_epoch = epoch;
+    BatchBuilder builder(options);
+    builder.append({3000, std::nullopt, Bytes(), {}});
+    write_batch(node, builder.build());
+    high_watermark(node, 2, true, epoch);
+  }
+  void SetUp() override {
+    Story::SetUp();
+    view.promise("orders", {3, 1, true});
+    lead(1, 0, {1});
+    replicate({1, 2}, 0, 0, {a});
+    high_watermark(1, 1);
+  }
+  void other_comes(bool unclean) {
+    emit(3, PartitionChanged{"orders", kTopic, 0, 2, 1, 1, two, {}, unclean});
+    emit(2, BecameLeader{"orders", kTopic, 0, 1, 1, 1, two});
+  }
+  void other_goes() {
+    emit(3, PartitionChanged{"orders", kTopic, 0, -1, 2, 2, two, {}, false});
+    emit(2, BecameFollower{"orders", kTopic, 0, -1, 2, 1});
+  }
+  bool minded(int64_t told) {
+    TimeLookup lookup{1, 0, 2000, tick(), {}, -1, -1};
+    for (auto& checker : checkers) checker->on_time_lookup(lookup);
+    lookup.completed = tick();
+    lookup.offset = told;
+    for (auto& checker : checkers) checker->on_time_lookup(lookup);
+    return cried("R4");
+  }
+  const std::vector<int32_t> two = {2};
+};
+
+TEST_F(ALeaderThatSlept, TellsOfTimesThatAreGone) {
+  write_later(1, 0);
+  other_comes(true);
+  other_goes();
+  EXPECT_EQ(view.partition(0)->committed_end(), 1);
+  EXPECT_FALSE(minded(1));
+  lead(2, 3, {2});
+  EXPECT_TRUE(minded(1));
+}
+
+TEST_F(ALeaderThatSlept, KnowsNoTimesOfOthers) {
+  other_comes(false);
+  write_later(2, 1);
+  other_goes();
+  EXPECT_EQ(view.partition(0)->committed_end(), 2);
+  EXPECT_FALSE(minded(-1));
+  lead(2, 3, {2});
+  EXPECT_TRUE(minded(-1));
+}
+
 // A reader was handed a, and went over what was deleted behind it in the log of broker 1; then the log of
 // broker 2 is back, which has b there.
 struct AReaderThatWentOverTheDeleted : Story {
@@ -369,6 +427,23 @@ TEST_F(AReaderThatSeeks, HearsOnceItWasHandedARecord) {
   consume(2, b, 1, 1);
   log_of_1_comes();
   end();
+  EXPECT_TRUE(cried("K1"));
+}
+
+// One that begins may have been told by it, too.
+TEST_F(AReaderThatWentOverTheDeleted, MayBeginAboveWhatIsBack) {
+  const auto begins = [this](uint32_t consumer) {
+    assign(consumer);
+    for (auto& checker : checkers) checker->on_reader_call({consumer, "poll", tick(), {}, {}});
+  };
+  log_of_1(0);
+  begins(2);
+  lead(2, 1, {2}, true);
+  set_position(3, "assigned", 2);
+  EXPECT_EQ(view.partition(0)->first_kept(), 0);
+  EXPECT_FALSE(cried("K1"));
+  begins(3);
+  set_position(3, "assigned", 3);
   EXPECT_TRUE(cried("K1"));
 }
 

@@ -192,9 +192,9 @@ class ClusterView {
   // The oldest epoch of those who led between these times, or believed to: what was told then may be of it.
   // -1: nobody did.
   int32_t oldest_epoch(PartitionId id, Instant from, Instant to) const;
-  // How many brokers led the partition since then, or believed to, with the one that replaced those before:
-  // more than one, and who told something may have been replaced.
-  size_t leaders_since(PartitionId id, Instant since) const;
+  // True if what was told between these times may come from a leader that was replaced, and goes by what it
+  // knew: there were several, or another one had been elected after the one that believed to lead.
+  bool replaced_may_tell(PartitionId id, Instant from, Instant to) const;
   // True if records that a reader had seen in [from, to) may be gone, of which it was told by a leader of
   // epoch `epoch` or a later one: they were lost in later epochs, or their loss is permitted. -1: nobody
   // knows the epoch, and what counts is what happened from `since` on.

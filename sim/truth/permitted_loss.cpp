@@ -86,9 +86,19 @@ bool ClusterView::loss_permitted(PartitionId id, int64_t offset, int32_t acks, I
   return static_cast<int32_t>(destroyed.size()) >= budget(id);
 }
 
-size_t ClusterView::leaders_since(PartitionId id, Instant since) const {
+bool ClusterView::replaced_may_tell(PartitionId id, Instant from, Instant to) const {
   const PartitionTruth* truth = partition(id);
-  return truth == nullptr ? 0 : leaders_since(*truth, since).size();
+  if (truth == nullptr) return false;
+  if (leaders_since(*truth, from).size() > 1) return true;
+  for (const Reign& reign : truth->reigns) {
+    if (reign.from > to || (reign.until && *reign.until < from)) continue;
+    for (const Reign& elected : truth->elected) {
+      if (elected.leader >= 0 && elected.leader != reign.leader &&
+          elected.leader_epoch > reign.leader_epoch && elected.from >= reign.from && elected.from <= to)
+        return true;
+    }
+  }
+  return false;
 }
 
 bool ClusterView::may_be_gone(PartitionId id, int64_t from, int64_t to, Instant since, int32_t epoch) const {
