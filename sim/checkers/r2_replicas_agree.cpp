@@ -3,6 +3,8 @@
 // everything is quiet their logs are identical.
 
 #include <algorithm>
+#include <limits>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -24,8 +26,16 @@ class ReplicasAgree final : public Checker {
 
   void on_event(const NodeEvent& note) override {
     if (const auto* e = std::get_if<HighWatermarkChanged>(note.event)) {
-      if (const auto id = view_.names().find(e->topic, e->partition))
+      const auto id = view_.names().find(e->topic, e->partition);
+      if (!id) return;
+      early_.erase({*id, note.node});
+      if (e->leader_epoch > view_.partition(*id)->claim.leader_epoch) {
+        early_[{*id, note.node}] = {e->leader_epoch, e->high_watermark};
+      } else {
         check(*id, note.node, e->high_watermark, note.at);
+      }
+    } else if (const auto* c = std::get_if<PartitionChanged>(note.event)) {
+      if (const auto id = view_.names().find(c->topic, c->partition)) heard(*id, note.at);
     } else if (const auto* a = std::get_if<LogAppended>(note.event)) {
       if (const auto id = view_.partition_of(*note.event)) match(*id, note.node, a->base_offset, note.at);
     } else if (const auto* t = std::get_if<LogTruncated>(note.event)) {
@@ -34,7 +44,10 @@ class ReplicasAgree final : public Checker {
         upto = std::min(upto, t->to_offset);
       }
     } else if (std::holds_alternative<LogLoaded>(*note.event)) {
-      if (const auto id = view_.partition_of(*note.event)) verified_.erase({*id, note.node});
+      if (const auto id = view_.partition_of(*note.event)) {
+        verified_.erase({*id, note.node});
+        early_.erase({*id, note.node});
+      }
     }
   }
 
@@ -43,6 +56,28 @@ class ReplicasAgree final : public Checker {
   }
 
  private:
+  using Where = std::pair<PartitionId, int32_t>;  // on which node
+  // A high watermark under a leader whose election the controller has not told of yet: what it permits is
+  // not known.
+  struct Early {
+    int32_t leader_epoch = -1;
+    int64_t high_watermark = 0;
+  };
+
+  void heard(PartitionId id, Instant at) {
+    const int32_t epoch = view_.partition(id)->claim.leader_epoch;
+    for (auto it = early_.lower_bound({id, std::numeric_limits<int32_t>::min()});
+         it != early_.end() && it->first.first == id;) {
+      const auto [where, early] = *it;
+      if (early.leader_epoch > epoch) {
+        ++it;
+        continue;
+      }
+      it = early_.erase(it);
+      check(id, where.second, early.high_watermark, at);
+    }
+  }
+
   void check(PartitionId id, int32_t node, int64_t high_watermark, Instant at) {
     const PartitionTruth* truth = view_.partition(id);
     const auto it = truth->replicas.find(node);
@@ -142,7 +177,8 @@ class ReplicasAgree final : public Checker {
     }
   }
 
-  std::map<std::pair<PartitionId, int32_t>, int64_t> verified_;
+  std::map<Where, int64_t> verified_;
+  std::map<Where, Early> early_;
 };
 
 }  // namespace

@@ -238,6 +238,44 @@ TEST_F(Story, AnEpochEndsNowhereInFrontOfTheLog) {
   EXPECT_EQ(truth.end_of_epoch(0), 2) << "a reader that is there is at the end";
 }
 
+// Its election is unclean, and the controller is late to say so.
+struct ALeaderOfWhomNobodyHasHeard : Story {
+  void leads_and_commits() {
+    view.promise("orders", {3, 1, true});
+    lead(1, 0, {1});
+    replicate({1, 2}, 0, 0, {a});
+    write(1, 1, 0, {b});
+    high_watermark(1, 2);
+    const std::vector<int32_t> isr = {2};
+    emit(2, BecameLeader{"orders", kTopic, 0, 1, 1, 1, isr});
+    write(2, 1, 1, {c});
+    write(2, 2, 1, {c});
+    high_watermark(2, 3, true, 1);
+    ASSERT_EQ(truth().committed.size(), 2U) << "nothing of its own";
+    EXPECT_EQ(truth().committed.back().leader_epoch, 0);
+    EXPECT_FALSE(cried("R2"));
+  }
+  void controller_tells(const std::vector<int32_t>& isr) {
+    emit(1, PartitionChanged{"orders", kTopic, 0, 2, 1, 1, isr, {}, true});
+  }
+  const PartitionTruth& truth() const { return *view.partition(0); }
+};
+
+TEST_F(ALeaderOfWhomNobodyHasHeard, CommitsWithTheWordOfTheController) {
+  leads_and_commits();
+  controller_tells({2});
+  ASSERT_EQ(truth().committed.size(), 3U);
+  EXPECT_EQ(truth().committed[1].leader_epoch, 1);
+  EXPECT_FALSE(cried("R2"));
+}
+
+TEST_F(ALeaderOfWhomNobodyHasHeard, IsJudgedByTheWordOfTheController) {
+  leads_and_commits();
+  view.promise("orders", {3, 1, false});
+  controller_tells({2});
+  EXPECT_TRUE(cried("R2"));
+}
+
 // Another one was elected meanwhile, and is gone again: uncleanly, with less, or from the ISR, and had more.
 struct ALeaderThatSlept : Story {
   // Of the time 3000.

@@ -336,6 +336,29 @@ void ClusterView::on_registered(const BrokerRegistered& event, Instant at) {
   }
 }
 
+namespace {
+
+// What stood in front of a log may have been in it, but none of a later epoch than it goes on in.
+bool may_have_had(const ReplicaTruth& log, const TruthBatch& batch) {
+  return batch.last_offset < log.first_offset() &&
+         (log.empty() || batch.leader_epoch <= log.batches().front().leader_epoch);
+}
+
+// What a log has deleted it had if it goes on right behind it.
+bool has_or_had(const ReplicaTruth& log, const TruthBatch& batch) {
+  if (batch.last_offset < log.first_offset())
+    return batch.last_offset + 1 == log.first_offset() && may_have_had(log, batch);
+  const size_t there = log.find(batch.base_offset);
+  return there < log.batches().size() && log.batches()[there].same(batch);
+}
+
+// Also where it was deleted, whoever did that.
+bool goes_on_from(const PartitionTruth& truth, const ReplicaTruth& log, const TruthBatch& batch) {
+  return has_or_had(log, batch) || (batch.last_offset < truth.deleted_below && may_have_had(log, batch));
+}
+
+}  // namespace
+
 void ClusterView::committed_up_to(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader,
                                   int32_t leader_epoch, int64_t high_watermark, Instant at) {
   // A leader that does not know yet that another one was elected uncleanly commits nothing any more. If it
@@ -345,6 +368,10 @@ void ClusterView::committed_up_to(PartitionTruth& truth, PartitionId id, const R
     leader_epoch = truth.unclean.back().leader_epoch;
   }
   rebase(truth, id, leader, leader_epoch, at);
+  // A log that does not go on from what is committed waits for the controller's word of that election.
+  if (leader_epoch > truth.claim.leader_epoch && !truth.committed.empty() &&
+      !goes_on_from(truth, leader, truth.committed.back()))
+    return;
   if (truth.committed.empty()) truth.committed_start = leader.first_offset();
   for (size_t i = leader.find(truth.committed_end()); i < leader.batches().size(); ++i) {
     const TruthBatch& batch = leader.batches()[i];
@@ -371,31 +398,12 @@ void ClusterView::begins_to_lead(PartitionTruth& truth, PartitionId id, const Re
     committed_up_to(truth, id, leader, leader_epoch, claim->second, at);
 }
 
-namespace {
-
-// What stood in front of a log may have been in it, but none of a later epoch than it goes on in.
-bool may_have_had(const ReplicaTruth& log, const TruthBatch& batch) {
-  return batch.last_offset < log.first_offset() &&
-         (log.empty() || batch.leader_epoch <= log.batches().front().leader_epoch);
-}
-
-// What a log has deleted it had if it goes on right behind it.
-bool has_or_had(const ReplicaTruth& log, const TruthBatch& batch) {
-  if (batch.last_offset < log.first_offset())
-    return batch.last_offset + 1 == log.first_offset() && may_have_had(log, batch);
-  const size_t there = log.find(batch.base_offset);
-  return there < log.batches().size() && log.batches()[there].same(batch);
-}
-
-}  // namespace
-
 // After a permitted loss this leader's log is what is committed from now on.
 void ClusterView::rebase(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader,
                          int32_t leader_epoch, Instant at) {
   while (!truth.committed.empty() && !(truth.unclean.empty() && truth.destroyed.empty())) {
     const TruthBatch& last = truth.committed.back();
-    if (has_or_had(leader, last)) break;
-    if (last.last_offset < truth.deleted_below && may_have_had(leader, last)) break;
+    if (goes_on_from(truth, leader, last)) break;
     if (!loss_permitted(id, last)) break;
     truth.lost.push_back({last, at, leader_epoch});
     truth.committed.pop_back();
