@@ -485,6 +485,31 @@ TEST_F(AReaderThatWentOverTheDeleted, MayBeginAboveWhatIsBack) {
   EXPECT_TRUE(cried("K1"));
 }
 
+// Broker 2 came when a was deleted, and now its disk is empty: with what it had all is gone.
+TEST_F(Story, WhatWasDeletedDoesNotComeBackWithAnEmptyDisk) {
+  view.promise("orders", {3, 1, false});
+  lead(1, 0, {1});
+  write(1, 0, 0, {a});
+  high_watermark(1, 1);
+  view.on_delete_records(0, 1);
+  emit(1, LogStartMoved{kLog, kTopic, 0, 1, "client delete records request"});
+  const std::string path = fmt::format("data/{}/{:020}.log", kLog, 1);
+  disks.files[{2, path}].bytes = batch(1, 0, {b});
+  loaded(2, log_of(1, 2, 1, {}));
+  write(1, 1, 0, {b});
+  high_watermark(1, 2);
+  lead(2, 1, {1, 2});
+  disks.files.erase({2, path});
+  fault(2, NodeFault::wiped);
+  fault(2, NodeFault::started);
+  log_file(2) = {};
+  loaded(2, log_of(0, 0, 0, {}));
+  lead(2, 2, {2});
+  EXPECT_TRUE(view.partition(0)->committed.empty());
+  EXPECT_EQ(view.partition(0)->first_kept(), 0);
+  EXPECT_FALSE(cried("R1"));
+}
+
 TEST_F(Story, WhatALeaderHasDeletedStaysCommitted) {
   view.promise("orders", {3, 1, true, 1000});
   lead(1, 0, {1, 2});

@@ -404,7 +404,8 @@ void ClusterView::rebase(PartitionTruth& truth, PartitionId id, const ReplicaTru
   while (!truth.committed.empty() && !(truth.unclean.empty() && truth.destroyed.empty())) {
     const TruthBatch& last = truth.committed.back();
     if (goes_on_from(truth, leader, last)) break;
-    if (!loss_permitted(id, last)) break;
+    // What was deleted on purpose nobody need hold, nor bring back.
+    if (last.last_offset >= truth.deleted_below && !loss_permitted(id, last)) break;
     truth.lost.push_back({last, at, leader_epoch});
     truth.committed.pop_back();
   }
