@@ -153,7 +153,7 @@ Result<std::string> Recorder::image(const RunHeader& header) const {
         .text(std::to_string(row.seed))
         .text(row.plan)
         .text(fmt::format("{:016x}", row.digest));
-    to.number(row.ended.ns).text(row.holds ? "holds" : "violated").text(row.version);
+    to.number(row.ended.ns).text(!row.holds ? "violated" : row.checked ? "holds" : "unchecked").text(row.version);
   });
   table("config", 3, config_,
         [](Insert& to, int64_t, const ConfigRow& row) { to.text(row.scope).text(row.name).text(row.value); });

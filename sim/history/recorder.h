@@ -21,6 +21,7 @@ struct RunHeader {
   Instant ended;
   bool holds = true;
   std::string version;
+  bool checked = true;  // by any checker
 };
 
 struct OpRow {

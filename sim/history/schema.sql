@@ -7,7 +7,7 @@ CREATE TABLE run (
   plan TEXT NOT NULL,          -- TOML: `ksim scenario --plan FILE` repeats the run
   digest TEXT NOT NULL,        -- 16 hex digits
   virtual_ns INTEGER NOT NULL,
-  verdict TEXT NOT NULL,       -- "holds" or "violated"
+  verdict TEXT NOT NULL,       -- "holds", "violated", or "unchecked": without checkers
   version TEXT NOT NULL
 );
 CREATE TABLE config (scope TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL);  -- "broker-1", "topic orders", "in force for orders"

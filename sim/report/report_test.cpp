@@ -138,6 +138,17 @@ TEST(RunPage, IsWholeAndAsksForNothing) {
   EXPECT_FALSE(data.contains("explanation"));
 }
 
+TEST(RunPage, SaysThatNobodyHasChecked) {
+  Recorder recorder;
+  const std::string image =
+      recorder.image({"storm", 42, "", 0xabc, Instant{100'000}, true, "0.1.0", false}).value();
+  Database database = Database::open(image).value();
+  const Json data =
+      data_of(run_page(database, {"run.sqlite", {{"R1", "what is committed stays"}}, {}, {}}).value());
+  EXPECT_EQ(data["run"]["verdict"], "unchecked");
+  EXPECT_TRUE(data["checkers"].empty()) << "none of them has held";
+}
+
 TEST(RunPage, ShowsAnExplanationAndRefusesWhatIsNone) {
   RunPage page{"run.sqlite", {}, "scripts/ksim scenario storm --seed 42", R"({"headline":"</script>"})"};
   const Json data = data_of(page_of_run(page));

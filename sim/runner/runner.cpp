@@ -315,7 +315,7 @@ class Run final : private FaultTeller {
       Plan played = plan_;
       if (!options_.faults) played.faults.clear();
       const RunHeader header{summary.scenario, summary.seed,    print_plan(played), summary.digest,
-                             summary.ended,    summary.holds(), KSIM_VERSION};
+                             summary.ended,    summary.holds(), KSIM_VERSION,       options_.checkers};
       Result<std::string> image = recorder->image(header);
       if (image.ok()) {
         summary.recording = std::move(image).value();

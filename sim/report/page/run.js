@@ -175,7 +175,7 @@ function showHead() {
   const { run } = data;
   document.title = run.scenario + ", seed " + run.seed + " · ksim";
   byId("title").textContent = run.scenario + ", seed " + run.seed;
-  fill(byId("verdict"), run.verdict === "holds" ? badge("all checks held", "good") : badge(plural(data.violations.length, "violation"), "bad"));
+  fill(byId("verdict"), run.verdict === "holds" ? badge("all checks held", "good") : run.verdict === "unchecked" ? badge("not checked", "warn") : badge(plural(data.violations.length, "violation"), "bad"));
   const facts = [["virtual time", moment(end)], ["digest", run.digest], ["ksim", run.version], ["recorded in", run.file]];
   fill(byId("facts"), ...facts.map(([name, text]) => element("div", element("dt", name), element("dd.mono", text))));
   const ops = columns.ops;
@@ -272,7 +272,7 @@ function showWhy() {
   else if (boxes.length) fill(body, ...boxes);
   else if (!told) {
     const took = data.faults.filter((fault) => fault.took);
-    fill(body, element("p", "Nothing to explain: every check held" + (took.length ? ", under " + plural(took.length, "fault") + "." : ". No fault took effect.")),
+    fill(body, element("p", (data.run.verdict === "unchecked" ? "Nothing to explain: checks were off (--no-checkers)" : "Nothing to explain: every check held") + (took.length ? ", under " + plural(took.length, "fault") + "." : ". No fault took effect.")),
       ...took.slice(0, 12).map((fault) => element("p.small", element("b", fault.kind + " " + fault.target), " at " + moment(fault.from) + ". " + fault.effect)),
       took.length > 12 ? element("p.small.quiet", "and " + plural(took.length - 12, "fault") + " more") : null);
   }
@@ -280,7 +280,7 @@ function showWhy() {
 
 function showChecks() {
   const failed = data.checkers.filter((checker) => !checker.held);
-  byId("checks-note").textContent = plural(data.checkers.length - failed.length, "check") + " held" + (failed.length ? ", " + failed.length + " violated" : "");
+  byId("checks-note").textContent = data.run.verdict === "unchecked" ? "off (--no-checkers)" : plural(data.checkers.length - failed.length, "check") + " held" + (failed.length ? ", " + failed.length + " violated" : "");
   const list = element("div.checks");
   for (const checker of [...failed, ...data.checkers.filter((one) => one.held)])
     list.append(element("div", element("b", checker.code), badge(checker.held ? "held" : "violated", checker.held ? "good" : "bad"), element("span.small", checker.text)));
