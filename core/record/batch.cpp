@@ -21,11 +21,6 @@ Failure<Error> invalid(std::string_view what) {
   return fail(ErrorCode::INVALID_RECORD, "record: " + std::string(what));
 }
 
-// Offsets that nothing follows: the checksum does not cover the base offset, so this is what damage there looks like.
-bool is_impossible_base(int64_t base_offset) {
-  return base_offset < 0 || base_offset >= std::numeric_limits<int64_t>::max() - std::numeric_limits<int32_t>::max();
-}
-
 // Reads a length and as many bytes; length -1 is null where `nullable`. The byte after, or nullptr.
 inline const uint8_t* take_field(const uint8_t* at, const uint8_t* end, bool nullable,
                                  std::optional<Bytes>& field) {
@@ -114,6 +109,12 @@ Bytes BatchView::records() const {
   return bytes_.subspan(kBatchHeaderBytes);
 }
 
+bool has_impossible_base(Bytes prefix) {
+  if (prefix.size() < kBatchMagicEnd) return false;
+  const auto base = load_be<int64_t>(prefix.data());
+  return base < 0 || base >= std::numeric_limits<int64_t>::max() - std::numeric_limits<int32_t>::max();
+}
+
 Result<size_t> peek_batch_size(Bytes prefix) {
   if (prefix.size() < kBatchPrefixBytes) return size_t{0};
   const auto length = load_be<int32_t>(prefix.data() + BatchLayout::length);
@@ -127,8 +128,9 @@ Result<size_t> peek_batch_size(Bytes prefix) {
   const size_t size_bytes = kBatchPrefixBytes + static_cast<size_t>(length);
   if (size_bytes < kBatchHeaderBytes)
     return fail(ErrorCode::CORRUPT_MESSAGE, "batch of " + std::to_string(size_bytes) + " bytes");
-  if (const auto base = load_be<int64_t>(prefix.data()); is_impossible_base(base))
-    return fail(ErrorCode::CORRUPT_MESSAGE, "batch at offset " + std::to_string(base));
+  if (has_impossible_base(prefix))
+    return fail(ErrorCode::CORRUPT_MESSAGE,
+                "batch at offset " + std::to_string(load_be<int64_t>(prefix.data())));
   return size_bytes;
 }
 

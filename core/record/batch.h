@@ -126,6 +126,9 @@ class BatchView {
   Bytes bytes_;
 };
 
+// True if nothing could follow the offset at which it begins. The checksum does not cover that offset, so
+// this is what damage there looks like.
+bool has_impossible_base(Bytes prefix);
 // How many bytes the entry takes that begins with `prefix`: 0 if the prefix is too short to tell (fewer than
 // 17 bytes). CORRUPT_MESSAGE for sizes and magics that cannot be (rule A10); UNSUPPORTED_FOR_MESSAGE_FORMAT
 // for message formats v0 and v1, with their size readable at bytes 8..11.

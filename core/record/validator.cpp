@@ -126,6 +126,10 @@ Result<BatchView> single_batch(Bytes records) {
   if (!first.ok()) {
     if (first.error().code == ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT)
       return fail(ErrorCode::INVALID_RECORD, "produce takes record batches of magic 2 only");
+    // Damage on a disk, but here it is what the client wrote: as Apache Kafka's, any offset but 0 is invalid.
+    if (first.error().code == ErrorCode::CORRUPT_MESSAGE && has_impossible_base(records) &&
+        load_be<int8_t>(records.data() + BatchLayout::magic) == 2)
+      return fail(ErrorCode::INVALID_RECORD, first.error().message);
     return fail(std::move(first).error());
   }
   if (!*first) return fail(ErrorCode::INVALID_RECORD, "produce needs one record batch a partition, got none");

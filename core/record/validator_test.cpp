@@ -214,6 +214,11 @@ TEST(Validator, one_batch_a_partition) {
   ByteBuffer old = one;
   old[BatchLayout::magic] = 1;
   EXPECT_EQ(single_batch(old).error().code, ErrorCode::INVALID_RECORD);
+  ByteBuffer nowhere = one;
+  nowhere[BatchLayout::base_offset] = 0xff;
+  EXPECT_EQ(single_batch(nowhere).error().code, ErrorCode::INVALID_RECORD) << "a negative base offset";
+  nowhere[BatchLayout::magic] = 9;
+  EXPECT_EQ(single_batch(nowhere).error().code, ErrorCode::CORRUPT_MESSAGE);
 }
 
 // Damage with a checksum made right again reaches all parsers behind it.
