@@ -1,6 +1,7 @@
 // The batches that no good producer sends.
 
 #include <algorithm>
+#include <limits>
 
 #include "sim/workloads/raw_producer.h"
 
@@ -71,7 +72,7 @@ void RawProducer::try_forged(const Lane& lane, const Where& where, const std::ve
   }
   std::optional<Answer> answer;
   bool sent = false;
-  static_cast<void>(
+  const bool judged =
       wire_.in_epoch(where.link, where.target, ErrorCode::NONE, forged, [&](ForgedRequest& fact) {
         sent = true;
         answer = produce(where.link, wire_.topic().name, lane.partition, bytes, acks);
@@ -79,13 +80,18 @@ void RawProducer::try_forged(const Lane& lane, const Where& where, const std::ve
         fact.answer = answer->error;
         fact.offset = answer->offset;
         return true;
-      }));
+      });
   Outcome outcome = sent ? Outcome::unknown : Outcome::failed;
   int64_t offset = -1;
   if (answer && answer->error == ErrorCode::NONE) {
-    // Taken for the repetition of another batch, it is not written.
-    outcome = forged.permitted_offset ? Outcome::failed : Outcome::ok;
-    if (outcome == Outcome::ok) offset = answer->offset;
+    // Taken for the repetition of another batch, it is not written, but by a later leader that lacks that
+    // one.
+    if (!forged.permitted_offset) {
+      outcome = Outcome::ok;
+      offset = answer->offset;
+    } else if (judged) {
+      outcome = Outcome::failed;
+    }
   } else if (answer &&
              (answer->error == ErrorCode::NOT_ENOUGH_REPLICAS || answer->error == forged.permitted.front())) {
     outcome = Outcome::failed;
@@ -107,7 +113,7 @@ void RawProducer::repeat(Lane& lane, const Where& where, bool reconnect) {
   if (reconnect) {
     wire_.hang_up(where.broker);
     link = wire_.broker(where.broker);
-    if (link == nullptr || given_up_after_loss(lane)) return;
+    if (link == nullptr || given_up_after_loss(lane, where.target.epoch)) return;
   }
   ForgedRequest forged =
       wire_.forgery(where.target, where.broker,
@@ -123,8 +129,9 @@ void RawProducer::repeat(Lane& lane, const Where& where, bool reconnect) {
     fact.offset = answer->offset;
     return true;
   });
-  // Whoever answered: with acks=all a success means that offset and no other.
+  // Whoever answered: with acks=all a success means that offset and no other, if nothing was lost meanwhile.
   if (judged || !answer || answer->error != ErrorCode::NONE) return;
+  if (given_up_after_loss(lane, std::numeric_limits<int32_t>::max())) return;
   forged.answer = ErrorCode::NONE;
   forged.offset = answer->offset;
   wire_.judge(std::move(forged));
@@ -296,7 +303,7 @@ void RawProducer::not_the_leader(Lane& lane, const Where& where) {
 void RawProducer::unanswered(Lane& lane, const Where& where) {
   wire_.hang_up(where.broker);
   rpc::RpcConnection* const link = wire_.broker(where.broker);
-  if (link == nullptr || given_up_after_loss(lane)) return;
+  if (link == nullptr || given_up_after_loss(lane, where.target.epoch)) return;
   if (wire_.leads(*link, where.target) != ErrorCode::NONE) return;
   const ByteBuffer bytes =
       build(lane, lane.epoch, add_sequence(lane.next_sequence, 77), forged_ids(1), wall_ms());

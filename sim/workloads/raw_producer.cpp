@@ -1,5 +1,7 @@
 #include "sim/workloads/raw_producer.h"
 
+#include <algorithm>
+
 #include "core/record/builder.h"
 #include "core/wire/messages/init_producer_id.h"
 
@@ -34,9 +36,9 @@ void RawProducer::act() {
 }
 
 // A leader may remember less than it has acknowledged: nothing is certain of the next sequence then.
-bool RawProducer::given_up_after_loss(Lane& lane) {
+bool RawProducer::given_up_after_loss(Lane& lane, int32_t epoch) {
   const uint64_t losses = losses_of(lane);
-  if (losses == lane.losses && !forgotten(lane)) return false;
+  if (losses == lane.losses && !forgotten(lane) && !replaced(lane, epoch)) return false;
   lane.losses = losses;
   if (lane.open) give_up(lane);
   lane.producer_id = kNoProducerId;
@@ -57,6 +59,18 @@ bool RawProducer::forgotten(const Lane& lane) {
   const PartitionTruth* truth = truth_of(lane);
   return truth != nullptr && !lane.acknowledged.empty() &&
          lane.acknowledged.front().offset < truth->forgotten_below;
+}
+
+// An unclean election has replaced who acknowledged the last batch, so that whoever leads in `epoch` need not
+// have it. A loss that was counted before tells nothing of it: who was replaced may not have heard of that,
+// and acknowledge on.
+bool RawProducer::replaced(const Lane& lane, int32_t epoch) {
+  const PartitionTruth* truth = truth_of(lane);
+  if (truth == nullptr || lane.acknowledged.empty()) return false;
+  const int32_t acknowledged_in = lane.acknowledged.back().leader_epoch;
+  return std::any_of(truth->unclean.begin(), truth->unclean.end(), [&](const UncleanElection& unclean) {
+    return acknowledged_in < unclean.leader_epoch && unclean.leader_epoch <= epoch;
+  });
 }
 
 void RawProducer::finish() {
@@ -121,7 +135,7 @@ std::optional<RawProducer::Where> RawProducer::leader_of(Lane& lane) {
   // To find it took its time; and whether it was elected uncleanly the controller may have to say yet.
   const PartitionTruth* truth = truth_of(lane);
   if (truth != nullptr && target->epoch > truth->claim.leader_epoch) return std::nullopt;
-  if (given_up_after_loss(lane)) return std::nullopt;
+  if (given_up_after_loss(lane, target->epoch)) return std::nullopt;
   const int32_t leader = target->leader;
   return Where{*link, std::move(*target), leader};
 }
@@ -211,6 +225,7 @@ void RawProducer::push(Lane& lane, const Where& where) {
   const bool refused = answer && !is_retriable(answer->error) && answer->error != ErrorCode::NONE;
   if (answer && answer->error == ErrorCode::NONE) {
     settle(*lane.open, Outcome::ok, ErrorCode::NONE, answer->offset);
+    lane.open->leader_epoch = where.target.epoch;
     lane.next_sequence = add_sequence(lane.next_sequence, static_cast<int32_t>(lane.open->ids.size()));
     lane.acknowledged.push_back(std::move(*lane.open));
     if (lane.acknowledged.size() > kRemembered) lane.acknowledged.pop_front();

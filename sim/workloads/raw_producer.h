@@ -25,6 +25,7 @@ class RawProducer {
     std::vector<int64_t> numbers;  // of the ops at the observer
     ByteBuffer bytes;
     int64_t offset = -1;
+    int32_t leader_epoch = -1;  // in which it was acknowledged, or an earlier one
   };
   // A producer of one partition. A new epoch, or a new producer id, is a new session.
   struct Lane {
@@ -93,10 +94,12 @@ class RawProducer {
   void push(Lane& lane, const Where& where);
   void settle(Batch& batch, Outcome outcome, ErrorCode error, int64_t offset);
   void give_up(Lane& lane);
-  bool given_up_after_loss(Lane& lane);
+  // `epoch`: of the leader that is to be asked.
+  bool given_up_after_loss(Lane& lane, int32_t epoch = -1);
   const PartitionTruth* truth_of(const Lane& lane);
   uint64_t losses_of(const Lane& lane);
   bool forgotten(const Lane& lane);
+  bool replaced(const Lane& lane, int32_t epoch);
 
   // ---- forged ones ----
   void forge(Lane& lane);
