@@ -91,6 +91,55 @@ TEST_F(Story, WhatWasDeletedInALogThatComesBackIsDeleted) {
   EXPECT_EQ(view.partition(0)->first_kept(), 2);
 }
 
+// It hears of no election, nor of its own, and goes by the high watermark of before them.
+struct ALeaderThatSleeps : Story {
+  void deletes_when_elected() {
+    view.promise("orders", {2, 1, true, 1000});
+    lead(2, 0, {2});
+    replicate({1, 2}, 0, 0, {a});
+    write(2, 1, 0, {b, c});
+    high_watermark(2, 3);
+    lead(1, 1, {1}, true);
+    write(1, 1, 1, {b});
+    high_watermark(1, 2, true, 1);
+    elected(2, {2}, true);
+    deletes(3);
+    EXPECT_FALSE(cried("S1"));
+    EXPECT_EQ(view.partition(0)->first_kept(), 0) << "it counts once it leads";
+  }
+  void elected(int32_t epoch, std::vector<int32_t> isr, bool unclean) {
+    const int32_t leader = isr.empty() ? -1 : isr[0];
+    const std::vector<int32_t> elr(isr.empty() ? 1 : 0, 2);
+    emit(3, PartitionChanged{"orders", kTopic, 0, leader, epoch, epoch, isr, elr, unclean});
+  }
+  void deletes(int64_t start) {
+    now = now + seconds(5);
+    emit(2, LogStartMoved{kLog, kTopic, 0, start, "segment deletion"});
+  }
+  void hears_that_it_leads(int32_t epoch) {
+    const std::vector<int32_t> two = {2};
+    emit(2, BecameLeader{"orders", kTopic, 0, epoch, 3, 3, two});
+  }
+};
+
+TEST_F(ALeaderThatSleeps, DeletesInItsOwnLogBeforeItHearsThatItIsElected) {
+  deletes_when_elected();
+  hears_that_it_leads(2);
+  EXPECT_EQ(view.partition(0)->first_kept(), 3);
+  write(2, 3, 2, {a});
+  deletes(4);
+  EXPECT_TRUE(cried("S1")) << "nobody has told that this is committed";
+}
+
+TEST_F(ALeaderThatSleeps, MayBeElectedAgainMeanwhile) {
+  deletes_when_elected();
+  elected(3, {}, false);
+  elected(4, {2}, false);
+  hears_that_it_leads(2);
+  hears_that_it_leads(4);
+  EXPECT_EQ(view.partition(0)->first_kept(), 3);
+}
+
 // It tells no high watermark then, since that is where it was.
 TEST_F(Story, WhatAnUncleanElectionBringsBackIsCommittedAsFarAsItWas) {
   view.promise("orders", {3, 1, true});

@@ -186,6 +186,7 @@ bool ClusterView::is_present(PartitionTruth& truth, const Uuid& id) {
     truth.former_ids.insert(truth.topic_id);
     truth.committed.clear();
     truth.committed_start = 0;
+    truth.counts_since = -1;
     truth.lost.clear();
     truth.deleted_below = 0;
     truth.deletion_asked = 0;
@@ -385,11 +386,14 @@ void ClusterView::committed_up_to(PartitionTruth& truth, PartitionId id, const R
 // back what was lost, up to there.
 void ClusterView::begins_to_lead(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader,
                                  int32_t leader_epoch, Instant at) {
+  // It may have been elected once more before it heard of the unclean election.
+  const int32_t unclean = truth.unclean.empty() ? -1 : truth.unclean.back().leader_epoch;
+  const bool comes_back =
+      unclean >= 0 && (unclean == leader_epoch || (unclean < leader_epoch && truth.counts_since < unclean));
   rebase(truth, id, leader, leader_epoch, at);
   // What it has deleted in the log that comes back with it is deleted now, whoever kept it meanwhile.
   const auto start = truth.start.find(leader.node());
-  if (!truth.unclean.empty() && truth.unclean.back().leader_epoch == leader_epoch &&
-      start != truth.start.end())
+  if (comes_back && start != truth.start.end())
     truth.deleted_below = std::max(truth.deleted_below, std::min(start->second, leader.end_offset()));
   const auto claim = truth.high_watermark.find(leader.node());
   // Whether it was elected uncleanly, the controller may have to say yet.
@@ -401,6 +405,7 @@ void ClusterView::begins_to_lead(PartitionTruth& truth, PartitionId id, const Re
 // After a permitted loss this leader's log is what is committed from now on.
 void ClusterView::rebase(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader,
                          int32_t leader_epoch, Instant at) {
+  truth.counts_since = std::max(truth.counts_since, leader_epoch);
   while (!truth.committed.empty() && !(truth.unclean.empty() && truth.destroyed.empty())) {
     const TruthBatch& last = truth.committed.back();
     if (goes_on_from(truth, leader, last)) break;
@@ -449,8 +454,10 @@ void ClusterView::on_start_moved(PartitionTruth& truth, PartitionId id, const Re
                                  const LogStartMoved& event, const NodeEvent& note) {
   truth.unfounded_deletion.clear();
   // Who has not heard of an unclean election, or not cut its log yet, goes by a high watermark of before it.
-  const bool of_another_log =
-      event.start_offset > truth.committed_end() && !truth.unclean.empty() && note.node != truth.claim.leader;
+  // So does who is elected by it: its log counts once it begins to lead.
+  const bool leads = note.node == truth.claim.leader;
+  const bool of_another_log = event.start_offset > truth.committed_end() && !truth.unclean.empty() &&
+                              (!leads || truth.counts_since < truth.unclean.back().leader_epoch);
   if (!event.reason.starts_with("leader offset") && !of_another_log) {
     truth.unfounded_deletion = unfounded(truth, id, log, event.start_offset, note);
     if (truth.unfounded_deletion.empty())

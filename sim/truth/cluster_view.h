@@ -86,6 +86,7 @@ struct PartitionTruth {
   // Batches that a leader has claimed to be committed, in order, as they stood in its log then.
   std::vector<TruthBatch> committed;
   int64_t committed_start = 0;
+  int32_t counts_since = -1;  // the newest epoch of a leader whose log was what is committed
   std::vector<LostBatch> lost;
   // Records before it were deleted on purpose: by retention or by DeleteRecords, where the truth bears it
   // out.
