@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/hooks.h"
 #include "sim/history/facts.h"
 #include "sim/history/node_notes.h"
 
@@ -47,6 +48,10 @@ class Checker {
 
   virtual void on_event(const NodeEvent&) {}
   virtual void on_node(int32_t node, NodeFault, Instant) { static_cast<void>(node); }
+  // Core has reached a mark; node: -1 of a client.
+  virtual void on_mark(Mark, int32_t node, std::string_view subject, Instant at) {
+    static_cast<void>(node), static_cast<void>(subject), static_cast<void>(at);
+  }
   virtual void on_session(const ProducerSession&) {}
   virtual void on_send_invoked(const SendOp&) {}
   virtual void on_send_completed(const SendOp&) {}

@@ -249,6 +249,12 @@ class TopicCallsLinearize final : public Checker {
     clock_.deposed(at, node);
   }
 
+  // A broker got no answer to what it forwards, or was refused, and sends it again: the first one may be on
+  // its way yet, or at work in a controller that cannot say so any more.
+  void on_mark(Mark mark, int32_t node, std::string_view subject, Instant at) override {
+    if (mark == Mark::controller_asked_again && subject == "forwarding") sent_again_[node].push_back(at);
+  }
+
   void on_topic_call(const TopicCall& call) override {
     now_ = std::max(call.invoked, call.completed);
     if (call.outcome == Outcome::pending) {
@@ -311,14 +317,31 @@ class TopicCallsLinearize final : public Checker {
     return {clock_.end_at(call.invoked), clock_.end_at(call.completed)};
   }
 
-  // One who gave up has asked for good: it may be done at any later time.
+  // One who gave up has asked for good: it may be done at any later time. So may what a broker sent twice,
+  // whatever the answer was.
   bool asked_for(const std::map<uint64_t, TopicCall>& calls, const Version& version) const {
     return std::any_of(calls.begin(), calls.end(), [&](const auto& entry) {
       const TopicCall& call = entry.second;
       if (call.kind != version.change || version.offset < clock_.end_at(call.invoked)) return false;
+      if (!as_asked(call, version)) return false;
       const bool over = call.outcome == Outcome::ok || call.outcome == Outcome::failed;
-      return !over || version.offset < clock_.end_at(call.completed);
+      return !over || version.offset < clock_.end_at(call.completed) || was_sent_again(call);
     });
+  }
+
+  static bool as_asked(const TopicCall& call, const Version& version) {
+    if (call.kind == Kind::grow) return version.partitions <= call.partitions;
+    if (call.kind != Kind::configure) return true;
+    const auto config = version.configs.find(call.key);
+    return call.key == version.key &&
+           (config == version.configs.end() ? !call.value : call.value && config->second == *call.value);
+  }
+
+  bool was_sent_again(const TopicCall& call) const {
+    const auto found = sent_again_.find(call.broker);
+    if (found == sent_again_.end()) return false;
+    const auto first = std::lower_bound(found->second.begin(), found->second.end(), call.invoked);
+    return first != found->second.end() && *first <= call.completed;
   }
 
   // The change that an answer of success speaks of, which no other caller was told of.
@@ -445,6 +468,7 @@ class TopicCallsLinearize final : public Checker {
   std::map<std::string, std::map<uint64_t, TopicCall>> calls_;  // of names that were told of, by number
   std::map<int32_t, std::vector<Publication>> published_;       // by node
   std::map<uint64_t, int64_t> floors_;                          // by connection
+  std::map<int32_t, std::vector<Instant>> sent_again_;          // when a broker forwarded something again
 };
 
 }  // namespace

@@ -149,6 +149,50 @@ TEST_F(Topics, M5LetsWhatWasGivenUpHappenAtAnyTime) {
   EXPECT_FALSE(cried("M5")) << cries();
 }
 
+// The answer to what it sent first was lost, and a controller is still at that when the second one is done.
+struct SentTwice : Topics {
+  template <class Troubles>
+  void grows_twice(Troubles troubles, int32_t asked = 3) {
+    created();
+    sends_again(2);
+    const TopicCall grow = ask(Kind::grow, asked);
+    troubles();
+    log_grow(kFirst, 1, asked);
+    answer(grow);
+    sends_again(2);
+    const TopicCall removed = ask(Kind::remove);
+    log_remove(kFirst);
+    answer(removed, ErrorCode::NONE, kFirst);
+    created(kSecond);
+    RecordList between;
+    between.add(wire::NoOpRecord{}, 0);
+    append(between);
+    log_grow(kSecond, 1, 3);
+    end();
+  }
+  void sends_again(int32_t broker, std::string_view purpose = "forwarding") {
+    for (auto& checker : checkers) checker->on_mark(Mark::controller_asked_again, broker, purpose, tick());
+  }
+};
+
+TEST_F(SentTwice, M5LetsItHappenTwice) {
+  grows_twice([&] { sends_again(2); });
+  EXPECT_FALSE(cried("M5")) << cries();
+}
+
+TEST_F(SentTwice, M5CriesWhereThatWasSomethingElse) {
+  grows_twice([&] {
+    sends_again(1);
+    sends_again(2, "lifecycle");
+  });
+  EXPECT_TRUE(cried("M5"));
+}
+
+TEST_F(SentTwice, M5CriesWhereItWasAskedOtherwise) {
+  grows_twice([&] { sends_again(2); }, 2);
+  EXPECT_TRUE(cried("M5"));
+}
+
 TEST_F(Topics, M5CriesForACreationThatNoLogHas) {
   answer(ask(Kind::create), ErrorCode::NONE, kFirst);
   EXPECT_TRUE(cried("M5"));

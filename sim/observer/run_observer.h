@@ -50,7 +50,7 @@ class RunObserver {
   // A fault of the plan came to nothing: `why` says what was missing.
   void on_fault_missed(std::string kind, std::string target, Instant at, std::string cause, std::string why);
   void on_fault_ended(int64_t fault, Instant at, std::string effect = {});
-  void on_mark(Mark mark, int32_t node, Instant at);  // node: -1 of a client
+  void on_mark(Mark mark, int32_t node, std::string_view subject, Instant at);  // node: -1 of a client
   // An assertion in core, a livelock, a node that would not stop: violations that no checker finds.
   void on_violation(std::string code, Instant at, std::string subject, std::string message);
   // An invariant of the simulator's own that broke inside a node.

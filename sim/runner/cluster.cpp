@@ -382,7 +382,7 @@ void Cluster::event(SimNode& node, const Event& event) {
 
 void Cluster::reached(SimNode& node, Mark mark, std::string_view subject) {
   const Machine* const found = machine(node);
-  observer_.on_mark(mark, found == nullptr ? -1 : found->plan.id, world_.now());
+  observer_.on_mark(mark, found == nullptr ? -1 : found->plan.id, subject, world_.now());
   if (on_mark) on_mark(mark, node, subject);
 }
 

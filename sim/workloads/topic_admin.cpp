@@ -1,6 +1,6 @@
 // One of several administrators who all want something of the same few topics, through any broker, and do not
-// wait long: creates, deletes, grows, configures, and looks. Each call is one attempt, so that what was not
-// answered has happened at most once more than the answers say (M5).
+// wait long: creates, deletes, grows, configures, and looks. Each call is one attempt: what is done more
+// often than the answers say was not answered, or a broker has sent it again (M5).
 
 #include <array>
 
