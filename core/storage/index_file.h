@@ -14,9 +14,9 @@
 namespace ksim::storage {
 
 // Entry: constexpr size_t kBytes; void store(uint8_t*) const; static Entry load(const uint8_t*); bool
-// follows(const Entry& before) const; static Entry before_all(), which every first entry follows. What a file has from
-// the first entry on that does not follow the one before it is damage and left out: an index with fewer entries is
-// one all the same.
+// follows(const Entry& before) const; static Entry before_all(), which every first entry follows. What a file
+// has from the first entry on that does not follow the one before it is damage and left out: an index with
+// fewer entries is one all the same.
 template <class Entry>
 class IndexFile {
  public:
@@ -59,7 +59,8 @@ class IndexFile {
     entries_ = std::move(*read);
     loaded_ = true;
     size_t sound = 0;
-    for (Entry before = Entry::before_all(); sound < entries_.size() && entries_[sound].follows(before); ++sound)
+    for (Entry before = Entry::before_all(); sound < entries_.size() && entries_[sound].follows(before);
+         ++sound)
       before = entries_[sound];
     truncate(sound);
     return {};

@@ -440,6 +440,30 @@ TEST(Log, TransactionsHoldBackTheLastStableOffset) {
   });
 }
 
+// What a damaged one leaves out would be handed to readers.
+TEST(Log, MakesADamagedIndexOfAbortedTransactionsAnew) {
+  on_node(6, [](Env& env) {
+    Fixture f(env);
+    f.open();
+    ASSERT_TRUE(
+        f.append({.producer_id = 1, .producer_epoch = 0, .base_sequence = 0, .transactional = true}).ok());
+    ASSERT_TRUE(f.append_marker(1, 0, false).ok());
+    f.log->update_high_watermark(2);
+    const std::vector<AbortedTransaction> aborted{{1, 0}};
+    const std::string index = "d/orders-0/00000000000000000000.txnindex";
+    for (const bool cut : {true, false}) {
+      ASSERT_TRUE(f.log->close().ok());
+      ByteBuffer bytes = *read_file(env.disk, index);
+      ASSERT_EQ(bytes.size(), AbortedTxnEntry::kBytes);
+      bytes[18] = 0xff;  // the offset of the marker
+      if (cut) bytes.pop_back();
+      ASSERT_TRUE(write_file_atomically(env.disk, index, bytes).ok());
+      f.open(true);
+      EXPECT_EQ(*f.log->aborted_transactions(0, 2), aborted) << cut;
+    }
+  });
+}
+
 TEST(Log, FindsOffsetsByTimestamp) {
   on_node(7, [](Env& env) {
     Fixture f(env);

@@ -78,8 +78,8 @@ struct AppendInfo {
   uint64_t size_bytes = 0;  // 0: nothing was appended
   int32_t last_leader_epoch = -1;
   bool duplicate = false;  // one of the producer's last five batches (rule D15): nothing was appended
-  // flush.messages asks that the log be flushed up to here before the append counts; the keeper has been told.
-  // -1: it does not, or that is done.
+  // flush.messages asks that the log be flushed up to here before the append counts; the keeper has been
+  // told. -1: it does not, or that is done.
   int64_t flush_to = -1;
 };
 

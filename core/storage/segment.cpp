@@ -81,8 +81,13 @@ IoResult<std::shared_ptr<Segment>> Segment::open(Disk& disk, const std::string& 
 IoResult<bool> Segment::indexes_usable(const SegmentFiles& files) {
   if (!files.index_bytes || !files.time_index_bytes) return false;
   if (files.txn_index_bytes) {
-    TRY_ASSIGN(const auto last, txn_index_.file().last());
-    if (last && last->last_offset < base_offset_) return false;
+    // Others may have fewer entries than they had. Without one of these a reader of committed records is
+    // handed what was aborted; so one that is not whole is none.
+    auto& entries = txn_index_.file();
+    TRY(entries.load());
+    if (entries.size_bytes() != *files.txn_index_bytes) return false;
+    if (entries.count() > 0 && entries.entries().front().last_offset < base_offset_) return false;
+    entries.unload();
   }
   return true;
 }

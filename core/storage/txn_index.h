@@ -25,7 +25,9 @@ struct AbortedTxnEntry {
             load_be<int64_t>(at + 26)};
   }
   static AbortedTxnEntry before_all() { return {}; }
-  bool follows(const AbortedTxnEntry& before) const { return last_offset > before.last_offset; }
+  bool follows(const AbortedTxnEntry& before) const {
+    return last_offset > before.last_offset && first_offset >= 0 && first_offset <= last_offset;
+  }
 };
 
 class TxnIndex {
