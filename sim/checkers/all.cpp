@@ -5,7 +5,7 @@
 namespace ksim::sim {
 namespace {
 
-constexpr std::array<CheckerKind, 25> kKinds{{
+constexpr std::array<CheckerKind, 27> kKinds{{
     {"M1", make_one_quorum_leader},
     {"M2", make_logs_match},
     {"M3", make_committed_metadata_stays},
@@ -26,8 +26,10 @@ constexpr std::array<CheckerKind, 25> kKinds{{
     {"S4", make_damage_stays},
     {"P1", make_exactly_once},
     {"P2", make_success_is_in_the_log},
+    {"P3", make_sends_end_in_time},
     {"K1", make_position_is_continuous},
     {"K2", make_epoch_never_back},
+    {"K3", make_polls_keep_to_their_limit},
     {"Q1", make_forgeries_refused},
     {"L", make_everything_completes},
     {"X1", make_counter_counts},

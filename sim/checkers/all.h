@@ -39,8 +39,10 @@ std::unique_ptr<Checker> make_durable_is_durable(const ClusterView& view, Verdic
 std::unique_ptr<Checker> make_damage_stays(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_exactly_once(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_success_is_in_the_log(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_sends_end_in_time(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_position_is_continuous(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_epoch_never_back(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_polls_keep_to_their_limit(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_forgeries_refused(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_everything_completes(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_counter_counts(const ClusterView& view, Verdicts& verdicts);

@@ -490,5 +490,26 @@ TEST_F(Story, K2CriesWhenAnEpochGoesBack) {
   EXPECT_TRUE(cried("K2"));
 }
 
+TEST_F(Story, P3CriesForASendThatOutlivesItsTime) {
+  session({1, "producer-1", -1, true, 5, seconds(3)});
+  const auto sent = [this](RecordId id, Duration took) {
+    acknowledge({1, 0, id, now, now + took, Outcome::unknown, ErrorCode::REQUEST_TIMED_OUT, -1});
+    return cried("P3");
+  };
+  EXPECT_FALSE(sent(a, seconds(9))) << "its machine may have slept";
+  view.clients_keep_time = true;
+  EXPECT_FALSE(sent(b, milliseconds(3900)));
+  EXPECT_TRUE(sent(c, milliseconds(4100)));
+}
+
+TEST_F(Story, K3CriesForAPollThatHandsOutTooMuch) {
+  const auto poll = [this](size_t handed) {
+    for (auto& checker : checkers) checker->on_reader_call({1, "poll", now, tick(), {}, handed, 20});
+    return cried("K3");
+  };
+  EXPECT_FALSE(poll(20));
+  EXPECT_TRUE(poll(21));
+}
+
 }  // namespace
 }  // namespace ksim::sim

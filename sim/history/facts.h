@@ -61,6 +61,7 @@ struct ProducerSession {
   int32_t acks = -1;
   bool idempotent = true;
   uint32_t max_in_flight = 5;
+  Duration patience{0};  // max.block.ms and delivery.timeout.ms together; 0: nobody knows
 };
 
 struct SendOp {
@@ -105,6 +106,8 @@ struct ReaderCall {
   Instant invoked;
   std::optional<Instant> completed;
   std::string error;  // empty: it succeeded
+  size_t handed = 0;  // records
+  size_t most = 0;    // max.poll.records; 0: nobody knows
 };
 
 // A consumer's position was set, not advanced: a seek, a reset by policy, a truncation found by validation.

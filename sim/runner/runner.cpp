@@ -1,6 +1,7 @@
 #include "sim/runner/runner.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -94,10 +95,23 @@ class Run final : private FaultTeller {
     ClusterView& view = observer_.view();
     view.quorum_fetch_timeout = milliseconds(server->integer("controller.quorum.fetch.timeout.ms"));
     view.replica_lag_time_max = longest_lag();
+    view.clients_keep_time = clients_keep_time();
     const FeatureLevels features = server->bootstrap_features();
     const auto is_elr = [](const auto& feature) { return feature.first == kElrFeature; };
     if (std::none_of(features.begin(), features.end(), is_elr)) view.on_elr_off();
     for (const TopicPlan& topic : plan_.topics) view.promise(topic.name, promise_of(*server, topic));
+  }
+  // Networks and brokers may be as slow as they like.
+  bool clients_keep_time() const {
+    std::set<std::string_view> clients{"clients",    "producers",    "consumers",
+                                       "any client", "any producer", "any consumer"};
+    for (const ProducerPlan& producer : plan_.producers) clients.insert(producer.name);
+    for (const ConsumerPlan& consumer : plan_.consumers) clients.insert(consumer.name);
+    return std::none_of(plan_.faults.begin(), plan_.faults.end(), [&](const FaultPlan& fault) {
+      const std::string_view moment = fault.trigger.when;
+      const bool of_client = moment.starts_with("producer.") || moment.starts_with("consumer.");
+      return clients.contains(fault.target) || (of_client && is_here(fault.target));
+    });
   }
   // A node may be started again with another one.
   Duration longest_lag() const {

@@ -148,6 +148,8 @@ class ClusterView {
 
   Duration replica_lag_time_max = seconds(30);  // replica.lag.time.max.ms, the longest that any node has
 
+  bool clients_keep_time = false;  // nothing slows the machines of clients down, nor stops them for a while
+
   // ---- feeding ----
   void on_event(const NodeEvent& event);
   void on_node(int32_t node, NodeFault fault, Instant at);

@@ -51,6 +51,7 @@ class ConsumerProcess final : public ClientProcess {
     if (!consumer.ok()) {
       return state_.observer.on_violation("PLAN", state_.world.now(), plan_.name, consumer.error().message);
     }
+    most_ = static_cast<size_t>(config->max_poll_records);
     const TopicPlan& topic = *state_.topic(plan_.topic);
     std::vector<TopicPartition> partitions;
     for (int32_t p = 0; p < topic.partitions; ++p) {
@@ -84,12 +85,13 @@ class ConsumerProcess final : public ClientProcess {
   template <class Call, class OffsetOf>
   auto noted(std::string_view what, std::string subject, Call call, OffsetOf offset_of) {
     RunObserver& observer = state_.observer;
-    ReaderCall fact{number_, what, state_.world.now(), {}, {}};
+    ReaderCall fact{number_, what, state_.world.now(), {}, {}, 0, most_};
     const int64_t op = observer.on_call_invoked(plan_.name, what, std::move(subject), fact.invoked, number_);
     observer.on_reader_call(fact);
     auto result = call();
     fact.completed = state_.world.now();
     if (!result.ok()) fact.error = result.error().message;
+    if constexpr (requires { result->front().offset; }) fact.handed = result.ok() ? result->size() : 0;
     observer.on_reader_call(fact);
     observer.on_call_completed(op, *fact.completed, result.ok() ? Outcome::ok : Outcome::failed,
                                result.ok() ? ErrorCode::NONE : error_of(result.error()),
@@ -224,6 +226,7 @@ class ConsumerProcess final : public ClientProcess {
   uint32_t number_;
   Env& env_;
   Duration starts_in_;
+  size_t most_ = 0;  // records that a poll may hand out
   Dice dice_;
   std::vector<uint64_t> jumps_;  // by partition
   struct Seek {

@@ -77,8 +77,10 @@ class ProducerProcess final : public ClientProcess {
   std::unique_ptr<client::Producer> begin(const client::ProducerConfig& config) {
     auto producer = client::Producer::create(env_, config);
     ENSURE(producer.ok());  // the plan was looked at
-    state_.observer.on_session({session_, plan_.name, config.acks, config.enable_idempotence,
-                                static_cast<uint32_t>(config.max_in_flight_requests_per_connection)});
+    state_.observer.on_session(
+        {session_, plan_.name, config.acks, config.enable_idempotence,
+         static_cast<uint32_t>(config.max_in_flight_requests_per_connection),
+         milliseconds(config.max_block_ms) + milliseconds(config.delivery_timeout_ms)});
     beliefs_.emplace(state_, session_);
     return std::move(producer).value();
   }
