@@ -91,7 +91,9 @@ class ConsumerProcess final : public ClientProcess {
     auto result = call();
     fact.completed = state_.world.now();
     if (!result.ok()) fact.error = result.error().message;
-    if constexpr (requires { result->front().offset; }) fact.handed = result.ok() ? result->size() : 0;
+    constexpr bool kHandsOut =
+        std::is_same_v<std::remove_cvref_t<decltype(*result)>, client::ConsumerRecords>;
+    if constexpr (kHandsOut) fact.handed = result.ok() ? result->size() : 0;
     observer.on_reader_call(fact);
     observer.on_call_completed(op, *fact.completed, result.ok() ? Outcome::ok : Outcome::failed,
                                result.ok() ? ErrorCode::NONE : error_of(result.error()),
