@@ -29,9 +29,9 @@ TEST(Checkpoint, FormatAndParse) {
   EXPECT_EQ(format_offset_map({}), "0\n0\n");
   EXPECT_TRUE(parse_offset_map("")->empty());
   EXPECT_TRUE(parse_offset_map("0\n")->empty());
-  for (const char* bad : {"1\n0\n", "x\n0\n", "0\n1\n", "0\n1\na 0 5\nb 0 5\n", "0\n1\na 0\n",
-                          "0\n1\na 0 5 6\n", "0\n1\na x 5\n", "0\n2\na 0 5\n\n", "0\n-1\n", "0\n1\na 0 -5\n",
-                          "0\n1\na -1 5\n"}) {
+  for (const char* bad :
+       {"1\n0\n", "x\n0\n", "0\n1\n", "0\n1\na 0 5\nb 0 5\n", "0\n1\na 0\n", "0\n1\na 0 5 6\n",
+        "0\n1\na x 5\n", "0\n2\na 0 5\n\n", "0\n-1\n", "0\n1\na 0 -5\n", "0\n1\na -1 5\n"}) {
     EXPECT_EQ(parse_offset_map(bad).error().code, ErrorCode::CORRUPT_MESSAGE) << bad;
   }
 }
@@ -255,6 +255,10 @@ TEST(SegmentNames, DigitsAndSuffixes) {
   EXPECT_EQ(offset_of_file_name("00000000000000000042.log.deleted"), 42);
   EXPECT_EQ(offset_of_file_name("leader-epoch-checkpoint"), std::nullopt);
   EXPECT_EQ(offset_of_file_name("-1.log"), std::nullopt);
+  for (const char* misspelt :
+       {"42.log", "0000000000000000042.log", "00000000000000000042.index0.index", "00000000000000000042.logs",
+        "0000000000000000004x.log", "00000000000000000042.deleted"})
+    EXPECT_EQ(offset_of_file_name(misspelt), std::nullopt) << misspelt;
 }
 
 TEST(ProducerSnapshot, BytesAndDamage) {

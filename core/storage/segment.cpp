@@ -8,6 +8,7 @@ namespace ksim::storage {
 namespace {
 
 constexpr size_t kRecentKept = 64;
+constexpr size_t kOffsetDigits = 20;
 
 Failure<Error> storage_failure(IoError cause, std::string what) {
   return fail(Error(cause, std::move(what)));
@@ -17,13 +18,25 @@ Failure<Error> storage_failure(IoError cause, std::string what) {
 
 std::string segment_file_name(int64_t base_offset, std::string_view suffix) {
   const std::string digits = std::to_string(base_offset);
-  ENSURE(base_offset >= 0 && digits.size() <= 20);
-  std::string name(20 - digits.size(), '0');
+  ENSURE(base_offset >= 0 && digits.size() <= kOffsetDigits);
+  std::string name(kOffsetDigits - digits.size(), '0');
   return name.append(digits).append(suffix);
 }
 
 std::optional<int64_t> offset_of_file_name(std::string_view name) {
-  const auto offset = parse_number<int64_t>(name.substr(0, name.find('.')));
+  // Any other spelling would be taken for the file that has its name right, which may not be there.
+  if (name.find('.') != kOffsetDigits) return std::nullopt;
+  std::string_view suffix = name.substr(kOffsetDigits);
+  for (const std::string_view state : {kDeletedSuffix, kCleanedSuffix, kSwapSuffix}) {
+    if (!suffix.ends_with(state)) continue;
+    suffix.remove_suffix(state.size());
+    break;
+  }
+  constexpr std::string_view kSuffixes[] = {kLogSuffix, kIndexSuffix, kTimeIndexSuffix, kTxnIndexSuffix,
+                                            kSnapshotSuffix};
+  if (std::find(std::begin(kSuffixes), std::end(kSuffixes), suffix) == std::end(kSuffixes))
+    return std::nullopt;
+  const auto offset = parse_number<int64_t>(name.substr(0, kOffsetDigits));
   return offset && *offset >= 0 ? offset : std::nullopt;
 }
 

@@ -1,11 +1,12 @@
-// The directory of a partition in any state: opening it gives a log that holds what a log promises, or says why not.
-// What was not closed in order and is scanned from its beginning is held to all of it.
+// The directory of a partition in any state: opening it gives a log that holds what a log promises, or says
+// why not. What was not closed in order and is scanned from its beginning is held to all of it.
+
+#include "core/storage/log.h"
 
 #include "core/apps/kctl/log_dump/log_dump.h"
 #include "core/record/builder.h"
 #include "core/record/control.h"
 #include "core/storage/epoch_cache.h"
-#include "core/storage/log.h"
 #include "fuzz/batches.h"
 #include "fuzz/one_node.h"
 #include "fuzz/target.h"
@@ -77,12 +78,15 @@ ByteBuffer bytes_of(const storage::LogRead& read) {
 }
 
 void check_marks(const Log& log) {
-  must(log.log_start_offset() >= 0 && log.log_start_offset() <= log.high_watermark(), "the log start is out of place");
+  must(log.log_start_offset() >= 0 && log.log_start_offset() <= log.high_watermark(),
+       "the log start is out of place");
   must(log.high_watermark() <= log.log_end_offset(), "the high watermark is above the log end");
-  must(log.last_stable_offset() <= log.high_watermark(), "the last stable offset is above the high watermark");
+  must(log.last_stable_offset() <= log.high_watermark(),
+       "the last stable offset is above the high watermark");
   const auto bases = log.segment_bases();
   must(!bases.empty(), "a log without segments");
-  must(log.log_start_offset() >= bases.front() || bases.front() == 0, "the log start is below the first segment");
+  must(log.log_start_offset() >= bases.front() || bases.front() == 0,
+       "the log start is below the first segment");
   int32_t epoch = -1;
   int64_t start = -1;
   for (const storage::EpochEntry& entry : log.epoch_entries()) {
@@ -93,8 +97,8 @@ void check_marks(const Log& log) {
   }
 }
 
-// Batch by batch: `all` are sound and in order. True: up to the log end. What once was compacted has holes, and may
-// have been cut within one.
+// Batch by batch: `all` are sound and in order. True: up to the log end. What once was compacted has holes,
+// and may have been cut within one.
 bool walk(Log& log, bool all) {
   int64_t last = -1;
   int64_t at = log.log_start_offset();
@@ -129,7 +133,8 @@ std::string state_of(const Log& log) {
   std::string text = std::to_string(log.log_start_offset()) + ".." + std::to_string(log.log_end_offset());
   // An epoch without records is forgotten when a log is loaded.
   for (const storage::EpochEntry& entry : log.epoch_entries())
-    if (entry.start_offset < log.log_end_offset()) text += " " + std::to_string(entry.epoch) + "@" + std::to_string(entry.start_offset);
+    if (entry.start_offset < log.log_end_offset())
+      text += " " + std::to_string(entry.epoch) + "@" + std::to_string(entry.start_offset);
   for (const auto& [id, entry] : log.producers().producers())
     text += " producer " + std::to_string(id) + "/" + std::to_string(entry.epoch) + " " +
             std::to_string(entry.last_sequence()) + " " + std::to_string(entry.txn_first_offset);
@@ -147,7 +152,8 @@ void ask_everything(Log& log) {
     static_cast<void>(log.offset_metadata(offset));
     static_cast<void>(log.epoch_for_offset(offset));
     static_cast<void>(log.aborted_transactions(start, offset));
-    for (const auto isolation : {FetchIsolation::log_end, FetchIsolation::high_watermark, FetchIsolation::txn_committed})
+    for (const auto isolation :
+         {FetchIsolation::log_end, FetchIsolation::high_watermark, FetchIsolation::txn_committed})
       static_cast<void>(log.read(offset, 4000, isolation, false));
   }
   for (const int32_t epoch : {0, 1, 5, INT32_MAX}) static_cast<void>(log.end_offset_for_epoch(epoch));
@@ -158,7 +164,8 @@ void ask_everything(Log& log) {
   log.remove_expired_producers();
 }
 
-ByteBuffer batch_of(int32_t records, int64_t producer_id, int32_t sequence, bool transactional, Compression codec) {
+ByteBuffer batch_of(int32_t records, int64_t producer_id, int32_t sequence, bool transactional,
+                    Compression codec) {
   BatchOptions options;
   options.producer_id = producer_id;
   if (producer_id >= 0) options.producer_epoch = 0;
@@ -197,19 +204,22 @@ void use(Env& env, const LogRef& log, const Opening& opening) {
   }
   const int64_t middle = log->log_start_offset() + (log->log_end_offset() - log->log_start_offset()) / 2;
   const auto cut = log->truncate_to(middle);
-  if (all) must(cut.ok() && log->log_end_offset() <= std::max(middle, log->log_start_offset()), "a log cannot be cut");
+  if (all)
+    must(cut.ok() && log->log_end_offset() <= std::max(middle, log->log_start_offset()),
+         "a log cannot be cut");
   check_marks(*log);
   const bool whole = walk(*log, all);
   static_cast<void>(log->delete_old_segments());
   check_marks(*log);
   const auto closed = log->close();
-  if (!closed.ok()) return must(!all, "a recovered log cannot be closed");
+  if (!closed.ok()) return must(!all, "a recovered log cannot be closed: " + to_string(closed.error()));
   Opening again = opening;
   again.clean = true;
   again.recovery_point = log->recovery_point();
   again.log_start = log->log_start_offset();
   const auto reopened = Log::open(env, again.options());
-  if (!reopened.ok()) return must(!all, "a log that was closed cannot be opened");
+  if (!reopened.ok())
+    return must(!all, "a log that was closed cannot be opened: " + to_string(reopened.error()));
   check_marks(**reopened);
   // One that was cut within a hole ends in front of that hole when it is loaded.
   if (all && whole)
@@ -254,7 +264,8 @@ void write_log(Env& env, Opening opening, int batches) {
     if (i % 3 != 2) append(build_end_txn_marker(marker), storage::AppendOrigin::coordinator);
   }
   (*log)->update_high_watermark((*log)->log_end_offset());
-  if (opening.clean) must((*log)->close().ok(), "cannot close");
+  if (opening.clean)
+    must((*log)->close().ok(), "cannot close");
   else
     must((*log)->flush_all().ok(), "cannot flush");
   (*log)->abandon();
