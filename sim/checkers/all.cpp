@@ -5,7 +5,7 @@
 namespace ksim::sim {
 namespace {
 
-constexpr std::array<CheckerKind, 27> kKinds{{
+constexpr std::array<CheckerKind, 28> kKinds{{
     {"M1", make_one_quorum_leader},
     {"M2", make_logs_match},
     {"M3", make_committed_metadata_stays},
@@ -24,6 +24,7 @@ constexpr std::array<CheckerKind, 27> kKinds{{
     {"S2", make_loaded_is_rebuilt},
     {"S3", make_durable_is_durable},
     {"S4", make_damage_stays},
+    {"S5", make_settings_hold},
     {"P1", make_exactly_once},
     {"P2", make_success_is_in_the_log},
     {"P3", make_sends_end_in_time},

@@ -136,10 +136,42 @@ void RunObserver::on_node(int32_t node, NodeFault fault, Instant at) {
   }
 }
 
+namespace {
+
+// They strike the ways between machines, or put whole processes down, of which the nodes' own faults tell.
+constexpr std::string_view kLeavesMachinesAlone[] = {"crash",
+                                                     "power_loss",
+                                                     "stop",
+                                                     "restart",
+                                                     "rolling_restart",
+                                                     "wipe_disk",
+                                                     "restore_disk",
+                                                     "partition",
+                                                     "partition_one_way",
+                                                     "latency",
+                                                     "jitter",
+                                                     "bandwidth",
+                                                     "clog",
+                                                     "flap",
+                                                     "bridge",
+                                                     "reset",
+                                                     "refuse",
+                                                     "slow_reader",
+                                                     "new_address",
+                                                     "late_bytes"};
+
+bool is_trouble(std::string_view kind) {
+  return std::find(std::begin(kLeavesMachinesAlone), std::end(kLeavesMachinesAlone), kind) ==
+         std::end(kLeavesMachinesAlone);
+}
+
+}  // namespace
+
 int64_t RunObserver::on_fault(std::string kind, std::string target, Instant at, std::string cause,
                               std::string effect) {
   ++counts_.faults;
   ++faults_acting_;
+  if (is_trouble(kind)) view_.on_trouble_began();
   timeline_.push_back({at, "fault", fmt::format("{} {}", kind, target), effect.empty() ? cause : effect});
   story_.on_fault_began(static_cast<int64_t>(faults_.size()) + 1, at,
                         fmt::format("fault {} {} begins ({}): {}", kind, target, cause, effect));
@@ -160,6 +192,7 @@ void RunObserver::on_fault_ended(int64_t fault, Instant at, std::string effect) 
   FaultRow& row = faults_.at(static_cast<size_t>(fault - 1));
   row.ended = at;
   --faults_acting_;
+  if (is_trouble(row.kind)) view_.on_trouble_ended(at);
   story_.on_fault_ended(
       fault, at,
       fmt::format("fault {} {} ends{}{}", row.kind, row.target, effect.empty() ? "" : ": ", effect));

@@ -83,6 +83,16 @@ TEST_F(ObserverTest, NamesWhatWasLost) {
   EXPECT_FALSE(lost.permitted);
 }
 
+TEST_F(ObserverTest, MachinesAreCalmWhileOnlyWaysAndProcessesAreStruck) {
+  const int64_t cut = observer.on_fault("partition", "broker-1", at_ms(1000), "at 1 s", "");
+  EXPECT_EQ(observer.view().calm_since(), Instant{});
+  const int64_t held = observer.on_fault("pause", "broker-1", at_ms(2000), "at 2 s", "");
+  observer.on_fault_ended(cut, at_ms(3000));
+  EXPECT_FALSE(observer.view().calm_since().has_value());
+  observer.on_fault_ended(held, at_ms(4000));
+  EXPECT_EQ(observer.view().calm_since(), at_ms(4000));
+}
+
 TEST_F(ObserverTest, TheReportHasTheDigestLineOnceAndJsonParses) {
   observer.on_violation("ASSERT", at_ms(1), "broker-1", "ENSURE failed");
   const int64_t fault = observer.on_fault("crash", "broker-1", at_ms(12000), "at 12 s", "led 2 partitions");

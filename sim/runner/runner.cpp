@@ -41,7 +41,7 @@ WorldSetup world_setup(const Plan& plan) {
 }
 
 // What is in force for a topic: its own configuration, else what all nodes are given, else the default.
-TopicPromise promise_of(const ServerConfig& server, const TopicPlan& topic) {
+TopicPromise promise_of(const Plan& plan, const ServerConfig& server, const TopicPlan& topic) {
   TopicPromise promise;
   promise.replication = topic.replication;
   const ConfigMap own(topic.config.begin(), topic.config.end());
@@ -53,6 +53,15 @@ TopicPromise promise_of(const ServerConfig& server, const TopicPlan& topic) {
   promise.retention_bytes = config.retention_bytes;
   promise.flush_each = config.flush_messages == 1;
   promise.append_time = config.timestamp_type == TimestampType::log_append_time;
+  promise.segment_bytes = std::min<int64_t>(config.segment_bytes, plan.sizes.segment_bytes);
+  const auto alters = [&](const AdminPlan& admin) {
+    return admin.topic == topic.name &&
+           std::find(admin.calls.begin(), admin.calls.end(), "alter_configs") != admin.calls.end();
+  };
+  if (std::none_of(plan.admins.begin(), plan.admins.end(), alters)) {
+    promise.max_message_bytes = config.max_message_bytes;
+    promise.segment_ms = config.segment_ms;
+  }
   return promise;
 }
 
@@ -94,12 +103,29 @@ class Run final : private FaultTeller {
     if (!server.ok()) return;
     ClusterView& view = observer_.view();
     view.quorum_fetch_timeout = milliseconds(server->integer("controller.quorum.fetch.timeout.ms"));
-    view.replica_lag_time_max = longest_lag();
     view.clients_keep_time = clients_keep_time();
+    const std::vector<ServerConfig> configs = all_configs();
+    const auto longest = [&](std::string_view key) {
+      Duration most;
+      for (const ServerConfig& config : configs) most = std::max(most, milliseconds(config.integer(key)));
+      return most;
+    };
+    view.replica_lag_time_max = longest("replica.lag.time.max.ms");
+    view.retention_check_interval = longest("log.retention.check.interval.ms");
+    view.initial_task_delay = longest("log.initial.task.delay.ms");
     const FeatureLevels features = server->bootstrap_features();
     const auto is_elr = [](const auto& feature) { return feature.first == kElrFeature; };
     if (std::none_of(features.begin(), features.end(), is_elr)) view.on_elr_off();
-    for (const TopicPlan& topic : plan_.topics) view.promise(topic.name, promise_of(*server, topic));
+    for (const TopicPlan& topic : plan_.topics) {
+      TopicPromise promise = promise_of(plan_, *server, topic);
+      for (const ServerConfig& config : configs) {
+        const TopicPromise other = promise_of(plan_, config, topic);
+        promise.max_message_bytes = std::max(promise.max_message_bytes, other.max_message_bytes);
+        promise.segment_bytes = std::max(promise.segment_bytes, other.segment_bytes);
+        promise.segment_ms = std::max(promise.segment_ms, other.segment_ms);
+      }
+      view.promise(topic.name, promise);
+    }
   }
   // Networks and brokers may be as slow as they like.
   bool clients_keep_time() const {
@@ -113,26 +139,30 @@ class Run final : private FaultTeller {
       return clients.contains(fault.target) || (of_client && is_here(fault.target));
     });
   }
-  // A node may be started again with another one.
-  Duration longest_lag() const {
-    constexpr std::string_view kKey = "replica.lag.time.max.ms";
-    std::vector<std::string> texts{server_properties(plan_, plan_.cluster.nodes.front())};
+  // Of every node, and what each may be started again with.
+  std::vector<ServerConfig> all_configs() const {
+    std::vector<std::string> texts;
+    for (const NodePlan& node : plan_.cluster.nodes) {
+      if (!texts.empty() && node.config.empty()) continue;
+      texts.push_back(server_properties(plan_, node));
+    }
+    const size_t first = texts.size();
     for (const FaultPlan& fault : plan_.faults) {
       const auto set = fault.parameters.find("set");
       if (set == fault.parameters.end()) continue;
       const Result<Properties> settings = parse_settings(set->second);
       if (!settings.ok()) continue;
-      const auto other = settings->find(std::string(kKey));
-      if (other != settings->end())
-        texts.push_back(fmt::format("{}\n{}={}\n", texts.front(), kKey, other->second));
+      std::string more;
+      for (const auto& [key, value] : *settings) more += fmt::format("{}={}\n", key, value);
+      for (size_t i = 0; i < first; ++i) texts.push_back(texts[i] + more);
     }
-    Duration longest;
-    for (const std::string& words : texts) {
+    std::vector<ServerConfig> configs;
+    for (const std::string& text : texts) {
       std::vector<std::string> warnings;
-      const auto server = ServerConfig::parse_text(words, warnings);
-      if (server.ok()) longest = std::max(longest, milliseconds(server->integer(kKey)));
+      auto config = ServerConfig::parse_text(text, warnings);
+      if (config.ok()) configs.push_back(std::move(*config));
     }
-    return longest;
+    return configs;
   }
   ~Run() override { world_.fabric().tap(nullptr); }
 

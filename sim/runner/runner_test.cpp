@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <limits>
 
 #include <gtest/gtest.h>
 
@@ -142,6 +143,44 @@ TEST(Extending, TheExampleCounts) {
 }
 
 // What is amiss without faults and rare paths is the system's own doing, or the scenario's.
+// What an administrator alters, or a restart, is no promise; else the topic's own settings are, and the least
+// that its nodes allow.
+TEST(Promises, AreTheLargestThatMayBeInForce) {
+  const auto promised = [](const std::string& more) {
+    const std::string text = R"(
+duration = "1s"
+[cluster]
+brokers = 1
+controllers = 1
+[sizes]
+segment_bytes = 40000
+[[topic]]
+name = "orders"
+config = { "segment.ms" = 500, "max.message.bytes" = 900 }
+)" + more;
+    const Plan plan = draw_plan(text, "test", 1, {}, plan_vocabulary()).value();
+    TopicPromise promise;
+    RunRequest request;
+    request.at_end = [&](const ClusterView& view) { promise = view.promise_of("orders"); };
+    RunMemory memory;
+    run_plan(plan, request, memory);
+    return promise;
+  };
+  EXPECT_EQ(promised("").segment_ms, 500);
+  EXPECT_EQ(promised("").max_message_bytes, 900);
+  EXPECT_EQ(promised("").segment_bytes, 40000);
+  const TopicPromise altered = promised(R"(
+[[admin]]
+name = "clerk"
+topic = "orders"
+interval = "300ms"
+calls = ["alter_configs"]
+)");
+  EXPECT_EQ(altered.segment_ms, std::numeric_limits<int64_t>::max());
+  EXPECT_EQ(altered.max_message_bytes, std::numeric_limits<int64_t>::max());
+  EXPECT_EQ(altered.segment_bytes, 40000);
+}
+
 TEST(Calm, WithoutItsFaultsAScenarioLosesNothingAndIsNeverUnavailable) {
   RunMemory memory;
   RunRequest calm;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <set>
@@ -75,6 +76,10 @@ struct TopicPromise {
   int64_t retention_bytes = -1;  // -1: without limit
   bool append_time = false;      // the broker sets the records' timestamps
   bool flush_each = false;       // flush.messages=1: only a wiped disk destroys a copy
+  // The most that is in force on any node at any time; without limit where an administrator may alter it.
+  int64_t max_message_bytes = std::numeric_limits<int64_t>::max();
+  int64_t segment_bytes = std::numeric_limits<int64_t>::max();
+  int64_t segment_ms = std::numeric_limits<int64_t>::max();
 };
 
 struct PartitionTruth {
@@ -146,7 +151,10 @@ class ClusterView {
   void promise(const std::string& topic, const TopicPromise& promise) { promises_[topic] = promise; }
   Duration quorum_fetch_timeout = milliseconds(2000);  // controller.quorum.fetch.timeout.ms
 
-  Duration replica_lag_time_max = seconds(30);  // replica.lag.time.max.ms, the longest that any node has
+  // The longest that any node has.
+  Duration replica_lag_time_max = seconds(30);       // replica.lag.time.max.ms
+  Duration retention_check_interval = seconds(300);  // log.retention.check.interval.ms
+  Duration initial_task_delay = seconds(30);         // log.initial.task.delay.ms
 
   bool clients_keep_time = false;  // nothing slows the machines of clients down, nor stops them for a while
 
@@ -155,6 +163,12 @@ class ClusterView {
   void on_node(int32_t node, NodeFault fault, Instant at);
   // The disk of a node changes bytes by itself.
   void on_damaged(int32_t node) { nodes_.at(node).state.damaged = true; }
+  // Something holds machines up, or puts their clocks wrong.
+  void on_trouble_began() { ++troubles_; }
+  void on_trouble_ended(Instant at) {
+    --troubles_;
+    calm_since_ = at;
+  }
   // A client is about to ask that the records before `offset` be deleted.
   void on_delete_records(PartitionId id, int64_t offset);
   // An administrator is about to ask for an unclean election, and has got a certain answer.
@@ -186,6 +200,10 @@ class ClusterView {
   const std::vector<int32_t>& voters() const { return voters_; }
   // The node that last became the active controller and has neither stepped down nor died since; -1: none.
   int32_t active_controller() const { return active_controller_; }
+  // Since when every machine that is up goes at its own speed, by an even clock; nothing: not now.
+  std::optional<Instant> calm_since() const {
+    return troubles_ == 0 ? std::optional<Instant>(calm_since_) : std::nullopt;
+  }
   // True where CONTRACT.md permits the loss of a committed batch: for what became of its own copies, and for
   // unclean elections in later epochs than its own.
   bool loss_permitted(PartitionId id, const TruthBatch& batch) const;
@@ -255,6 +273,8 @@ class ClusterView {
   std::set<Uuid> deleted_topics_;
   std::set<std::string> contested_topics_;
   bool elr_off_ = false;
+  int32_t troubles_ = 0;
+  Instant calm_since_;
   std::vector<int32_t> voters_;
   BatchContents metadata_contents_;
 };
