@@ -5,7 +5,7 @@
 namespace ksim::sim {
 namespace {
 
-constexpr std::array<CheckerKind, 28> kKinds{{
+constexpr auto kKinds = std::to_array<CheckerKind>({
     {"M1", make_one_quorum_leader},
     {"M2", make_logs_match},
     {"M3", make_committed_metadata_stays},
@@ -25,6 +25,7 @@ constexpr std::array<CheckerKind, 28> kKinds{{
     {"S3", make_durable_is_durable},
     {"S4", make_damage_stays},
     {"S5", make_settings_hold},
+    {"S6", make_deletion_is_done},
     {"P1", make_exactly_once},
     {"P2", make_success_is_in_the_log},
     {"P3", make_sends_end_in_time},
@@ -34,7 +35,7 @@ constexpr std::array<CheckerKind, 28> kKinds{{
     {"Q1", make_forgeries_refused},
     {"L", make_everything_completes},
     {"X1", make_counter_counts},
-}};
+});
 
 }  // namespace
 

@@ -64,6 +64,8 @@ class Checker {
   virtual void on_latest(const LatestOffset&) {}
   virtual void on_time_lookup(const TimeLookup&) {}
   virtual void on_forged(const ForgedRequest&) {}
+  // Twice: when it is invoked, and when it completed.
+  virtual void on_deletion(const DeletionCall&) {}
   // What a workload of one's own tells: std::any_cast<Fact>(&fact) is null if it is another's.
   virtual void on_own_fact(const std::any& fact) { static_cast<void>(fact); }
   virtual void on_belief(const LeaderBelief&) {}

@@ -156,6 +156,16 @@ struct ForgedRequest {
   Instant at;
 };
 
+// An administrator asks that records be deleted, noted when it is invoked and again when it completed.
+struct DeletionCall {
+  uint64_t number = 0;  // of the call, unique in the run
+  PartitionId partition = 0;
+  int64_t before = -1;  // -1: all that is committed
+  Instant invoked;
+  Instant completed;
+  Outcome outcome = Outcome::pending;
+};
+
 // What a broker's metadata says of a topic.
 struct TopicSeen {
   std::string name;

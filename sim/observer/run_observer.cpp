@@ -1,6 +1,7 @@
 #include "sim/observer/run_observer.h"
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
 #include <fmt/format.h>
@@ -347,6 +348,13 @@ void RunObserver::on_readers_stop() {
 
 void RunObserver::on_unrest(std::string_view subject, std::string_view what, Instant at) {
   for (const auto& checker : checkers_) checker->on_unrest(subject, what, at);
+}
+
+void RunObserver::on_deletion(const DeletionCall& call) {
+  if (call.outcome == Outcome::pending)
+    view_.on_delete_records(call.partition,
+                            call.before < 0 ? std::numeric_limits<int64_t>::max() : call.before);
+  for (const auto& checker : checkers_) checker->on_deletion(call);
 }
 
 std::string RunObserver::reader_name(uint32_t number) const {

@@ -4,7 +4,6 @@
 // change a run.
 
 #include <any>
-#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -74,11 +73,9 @@ class RunObserver {
   void on_position(const PositionSet& set);
   void on_latest(const LatestOffset& answer);
   void on_time_lookup(const TimeLookup& lookup);
-  // What an administrator is about to delete on purpose (-1: all records there are).
+  // What an administrator is about to delete on purpose.
   void on_topic_deleted(const std::string& topic) { view_.deleting_topic(topic); }
-  void on_records_deleted(PartitionId partition, int64_t before) {
-    view_.on_delete_records(partition, before < 0 ? std::numeric_limits<int64_t>::max() : before);
-  }
+  void on_deletion(const DeletionCall& call);
   void on_unclean_asked(PartitionId partition) { view_.on_unclean_asked(partition); }
   void on_unclean_answered(PartitionId partition) { view_.on_unclean_answered(partition); }
   void on_forged(const ForgedRequest& forged);

@@ -103,10 +103,18 @@ class ChurnProcess final : public ClientProcess {
     // Mostly the older half, now and then everything.
     const bool all = dice_.below(8) == 0;
     const int64_t before = all ? -1 : static_cast<int64_t>(dice_.below(static_cast<uint64_t>(end / 2) + 1));
-    state_.observer.on_records_deleted(state_.observer.names().id(topic_.name, index), before);
-    change("delete_records", subject, before, [&] {
+    DeletionCall call;
+    call.number = state_.new_deletion();
+    call.partition = state_.observer.names().id(topic_.name, index);
+    call.before = before;
+    call.invoked = now();
+    state_.observer.on_deletion(call);
+    const auto result = change("delete_records", subject, before, [&] {
       return one(admin_->delete_records({{partition, before}}, env_.after(kPatience)), partition);
     });
+    call.completed = now();
+    call.outcome = outcome_of(result);
+    state_.observer.on_deletion(call);
   }
 
   void create_partitions() {

@@ -45,6 +45,7 @@ struct WorkloadState {
   uint32_t new_driver() { return ++drivers_started_; }
   uint64_t new_link() { return ++links_opened_; }
   uint64_t new_topic_call() { return ++topic_calls_; }
+  uint64_t new_deletion() { return ++deletions_; }
   std::map<std::string, uint32_t> readers;  // the number that each consumer has now
 
   // Every send of a client goes through here, so that what is open when its machine dies can be closed.
@@ -85,6 +86,7 @@ struct WorkloadState {
   uint32_t drivers_started_ = 0;
   uint64_t links_opened_ = 0;
   uint64_t topic_calls_ = 0;
+  uint64_t deletions_ = 0;
 };
 
 // What all clients have in common that go on until the workload ends. One that is asked to stop completes

@@ -1,0 +1,90 @@
+// S6.
+
+#include "sim/checkers/test_story.h"
+
+namespace ksim::sim {
+namespace {
+
+class Deletion : public Story {
+ protected:
+  void SetUp() override {
+    Story::SetUp();
+    for (const int32_t node : {1, 2, 3}) loaded(node, log_of(0, 0, 0, {}));
+    lead(1, 0);
+    replicate({1, 2, 3}, 0, 0, {a});
+    replicate({1, 2, 3}, 1, 0, {b});
+    high_watermark(1, 2);
+  }
+  void tell(Outcome outcome, int64_t before) {
+    call_.before = before;
+    call_.outcome = outcome;
+    (outcome == Outcome::pending ? call_.invoked : call_.completed) = tick();
+    for (auto& checker : checkers) checker->on_deletion(call_);
+  }
+  void ask(int64_t before) {
+    view.on_delete_records(0, before < 0 ? std::numeric_limits<int64_t>::max() : before);
+    ++call_.number;
+    tell(Outcome::pending, before);
+  }
+  void move(int32_t node, int64_t start) {
+    emit(node, LogStartMoved{kLog, kTopic, 0, start,
+                             node == 1 ? "client delete records request" : "leader offset increment"});
+  }
+
+ private:
+  DeletionCall call_;
+};
+
+TEST_F(Deletion, IsDoneEverywhereOnceItIsAcknowledged) {
+  ask(1);
+  for (const int32_t node : {1, 2, 3}) move(node, 1);
+  tell(Outcome::ok, 1);
+  ask(-1);
+  for (const int32_t node : {1, 2, 3}) move(node, 2);
+  tell(Outcome::ok, -1);
+  EXPECT_FALSE(cried("S6"));
+}
+
+TEST_F(Deletion, IsNotDoneWhereNobodyDidIt) {
+  ask(1);
+  tell(Outcome::unknown, 1);
+  EXPECT_FALSE(cried("S6"));
+  ask(1);
+  tell(Outcome::ok, 1);
+  EXPECT_TRUE(cried("S6"));
+}
+
+TEST_F(Deletion, OfAllIsUpToWhatWasCommitted) {
+  ask(-1);
+  for (const int32_t node : {1, 2, 3}) move(node, 1);
+  tell(Outcome::ok, -1);
+  EXPECT_TRUE(cried("S6"));
+}
+
+TEST_F(Deletion, WaitsForTheWholeIsr) {
+  ask(1);
+  for (const int32_t node : {1, 2}) move(node, 1);
+  tell(Outcome::ok, 1);
+  EXPECT_TRUE(cried("S6"));
+}
+
+TEST_F(Deletion, WaitsForNobodyWhoLeftIt) {
+  ask(1);
+  move(1, 1);
+  emit(1, BrokerFenced{2, 1, "session"});
+  emit(1, IsrChanged{"orders", kTopic, 0, 0, 1, std::vector<int32_t>{1, 2}});
+  tell(Outcome::ok, 1);
+  EXPECT_FALSE(cried("S6"));
+}
+
+TEST_F(Deletion, MayBeDoneByAnotherLeader) {
+  ask(1);
+  move(1, 1);
+  move(2, 1);
+  lead(2, 1);
+  tell(Outcome::ok, 1);
+  EXPECT_FALSE(cried("S6"));
+}
+
+}  // namespace
+}  // namespace ksim::sim
