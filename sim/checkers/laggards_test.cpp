@@ -62,6 +62,15 @@ TEST_F(Laggards, MayStayWhileTheControllerHasAnotherChange) {
   EXPECT_TRUE(cried("R8"));
 }
 
+TEST_F(Laggards, HaveTheirTimeAnewWhenTheirLeaderHasSlept) {
+  produce(2, {2, 3});
+  now = now + seconds(60);
+  produce(6, {2});
+  EXPECT_FALSE(cried("R8"));
+  produce(6, {2});
+  EXPECT_TRUE(cried("R8"));
+}
+
 TEST_F(Laggards, HaveTheirTimeAnewUnderEachLeader) {
   produce(2, {2, 3});
   produce(6, {2});

@@ -14,6 +14,7 @@ namespace {
 
 constexpr Duration kUnderWay = milliseconds(5500);
 constexpr Duration kToComeToIt = seconds(1);
+constexpr Duration kAway = seconds(1);
 
 class OneQuorumLeader final : public Checker {
  public:
@@ -73,6 +74,8 @@ class OneQuorumLeader final : public Checker {
     int32_t epoch = -1;
     std::optional<Instant> deposed;    // when another one began to lead
     std::optional<Instant> seen_late;  // and it did something, though it was long to have resigned
+    Instant seen;                      // when it did something last
+    Instant back;  // after it had done nothing for a while: it may have slept, its timers too
   };
   struct Stored {
     int32_t epoch = -1;
@@ -115,16 +118,20 @@ class OneQuorumLeader final : public Checker {
     for (auto& [node, reign] : reigning_) {
       if (reign.epoch < e.epoch && !reign.deposed) reign.deposed = note.at;
     }
-    reigning_[note.node] = Reign{e.epoch, std::nullopt, std::nullopt};
+    reigning_[note.node] = Reign{e.epoch, std::nullopt, std::nullopt, note.at, note.at};
   }
 
   // Rule B26: whom no majority of the voters asks, resigns (KAFKA-15489). Those who elected another one ask
   // that one; what they had asked before may be under way for a while.
   void stays_deposed(const NodeEvent& note) {
     const auto it = reigning_.find(note.node);
-    if (it == reigning_.end() || !it->second.deposed) return;
+    if (it == reigning_.end()) return;
     Reign& reign = it->second;
-    const Instant due = *reign.deposed + Duration{view_.quorum_fetch_timeout.ns * 3 / 2} + kUnderWay;
+    if (note.at - reign.seen > kAway) reign.back = note.at;
+    reign.seen = note.at;
+    if (!reign.deposed) return;
+    const Duration patience{view_.quorum_fetch_timeout.ns * 3 / 2};
+    const Instant due = std::max(*reign.deposed + kUnderWay, reign.back) + patience;
     if (note.at < due) return;
     // Just awake after a pause, it may not have come to its timers yet.
     if (!reign.seen_late) reign.seen_late = note.at;

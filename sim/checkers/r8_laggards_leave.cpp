@@ -13,6 +13,7 @@ namespace {
 
 // A node that has just woken up, or is slow, has not come to its timers yet.
 constexpr Duration kSlowTimers = seconds(2);
+constexpr Duration kAway = seconds(1);
 constexpr Duration kToComeToIt = seconds(1);
 
 class LaggardsLeave final : public Checker {
@@ -24,6 +25,9 @@ class LaggardsLeave final : public Checker {
   }
 
   void on_event(const NodeEvent& note) override {
+    Presence& presence = presence_[note.node];
+    if (note.at - presence.seen > kAway) presence.back = note.at;
+    presence.seen = note.at;
     if (const auto* l = std::get_if<BecameLeader>(note.event)) {
       Reign& reign = reigns_[{note.node, l->topic_id, l->partition}];
       reign = {};
@@ -47,6 +51,11 @@ class LaggardsLeave final : public Checker {
   }
 
  private:
+  // Of a node. One that has done nothing for a while may have slept, and its timers with it.
+  struct Presence {
+    Instant seen;
+    Instant back;
+  };
   struct Append {
     int64_t end_offset = 0;
     Instant at;
@@ -106,7 +115,7 @@ class LaggardsLeave final : public Checker {
 
   void judge(const Reign& reign, int32_t member, Follower& follower, const LogAppended& a,
              const NodeEvent& note) {
-    const bool late = note.at - follower.level > due();
+    const bool late = note.at - std::max(follower.level, presence_[note.node].back) > due();
     // One change at a time: who has proposed another one waits for the controller's word.
     if (!late || reign.proposed_on >= reign.partition_epoch) {
       follower.seen_late.reset();
@@ -120,6 +129,7 @@ class LaggardsLeave final : public Checker {
     follower.seen_late.reset();
   }
 
+  std::map<int32_t, Presence> presence_;  // by node
   std::map<std::tuple<int32_t, Uuid, int32_t>, Reign> reigns_;
 };
 
