@@ -14,6 +14,7 @@
 #include "core/metadata/image.h"
 #include "sim/checkers/all.h"
 #include "sim/checkers/checkpoint_text.h"
+#include "sim/checkers/m6_images.h"
 #include "sim/truth/cluster_view.h"
 
 namespace ksim::sim {
@@ -104,6 +105,7 @@ class PartitionStates final : public Checker {
       first_told_.reset();
     } else if (const auto* m = std::get_if<MetadataPublished>(note.event)) {
       if (note.node == view_.active_controller()) elr_ = (*m->image)->features.elr_enabled();
+      for (const auto& [subject, what] : rules_.take(note.node, *m->image)) cry(note.at, subject, what);
     } else if (const auto* a = std::get_if<LogAppended>(note.event)) {
       if (a->log != kMetadataLog) return;
       Appended& known = appended_[a->end_offset];
@@ -286,6 +288,7 @@ class PartitionStates final : public Checker {
   std::map<int32_t, Broker> brokers_;
   std::map<int64_t, Appended> appended_;  // by the end offset that the metadata log came to
   bool elr_ = true;                       // eligible leader replicas are kept
+  ImageRules rules_{view_};
 };
 
 }  // namespace

@@ -212,6 +212,13 @@ class Images : public Story {
  protected:
   void publish(int32_t node, int64_t offset, MetadataImage image, bool snapshot = false) {
     image.provenance = {offset, 1, 1000};
+    for (const int32_t id : {1, 2, 3}) {
+      if (image.cluster.brokers.contains(id)) continue;
+      auto registration = std::make_shared<BrokerRegistration>();
+      registration->id = id;
+      registration->fenced = false;
+      image.cluster.brokers.set(id, registration);
+    }
     const auto shared = std::make_shared<const MetadataImage>(std::move(image));
     emit(node, MetadataPublished{offset, 1, snapshot, &shared});
   }

@@ -92,6 +92,12 @@ TopicPromise ClusterView::promise_of(const std::string& topic) const {
   return it == promises_.end() ? TopicPromise{} : it->second;
 }
 
+std::optional<int32_t> ClusterView::replication_of(const std::string& topic) const {
+  const auto it = promises_.find(topic);
+  if (it == promises_.end() || contested_topics_.contains(topic)) return std::nullopt;
+  return it->second.replication;
+}
+
 PartitionTruth& ClusterView::partition_at(std::string_view topic, int32_t index) {
   auto& slot = partitions_[names_.id(topic, index)];
   if (slot == nullptr) slot = std::make_unique<PartitionTruth>();

@@ -181,6 +181,8 @@ class ClusterView {
 
   // An administrator is about to delete a topic on purpose.
   void deleting_topic(const std::string& topic);
+  // An administrator says himself where the replicas of a topic of this name are to be.
+  void places_by_hand(const std::string& topic) { placed_by_hand_.insert(topic); }
   // Whether there is a topic of this name, and which, is nobody's to say: it has no records.
   void contested_topic(const std::string& topic) { contested_topics_.insert(topic); }
 
@@ -193,6 +195,9 @@ class ClusterView {
   std::vector<int32_t> nodes() const;
   TopicPromise promise_of(PartitionId id) const;
   TopicPromise promise_of(const std::string& topic) const;
+  // How many replicas were asked for; none: nobody knows.
+  std::optional<int32_t> replication_of(const std::string& topic) const;
+  bool placed_by_hand(const std::string& topic) const { return placed_by_hand_.contains(topic); }
   const DiskPeek& disks() const { return peek_; }
   const std::vector<std::string>& log_dirs(int32_t node) const { return nodes_.at(node).log_dirs; }
   // The metadata log on a node's disk, or nullptr.
@@ -272,6 +277,7 @@ class ClusterView {
   std::map<std::string, TopicPromise> promises_;
   std::set<Uuid> deleted_topics_;
   std::set<std::string> contested_topics_;
+  std::set<std::string> placed_by_hand_;
   bool elr_off_ = false;
   int32_t troubles_ = 0;
   Instant calm_since_;

@@ -1,0 +1,123 @@
+// M6, of the metadata itself: who leads there, and where new partitions are.
+
+#include "sim/checkers/test_images.h"
+
+namespace ksim::sim {
+namespace {
+
+// ---- who is in sync and who leads ----
+
+class Leaders : public ImageStory {
+ protected:
+  void SetUp() override {
+    ImageStory::SetUp();
+    set_partitions({partition(1, {1, 2, 3})});
+    decide();
+    EXPECT_EQ(cries(), "");
+  }
+};
+TEST_F(Leaders, GoWithTheirBroker) {
+  set_broker(1, true);
+  set_partitions({partition(2, {2, 3})});
+  decide();
+  EXPECT_EQ(cries(), "");
+}
+TEST_F(Leaders, DoNotStayWhenTheyAreFenced) {
+  set_broker(1, true);
+  decide();
+  EXPECT_TRUE(cried("M6"));
+}
+TEST_F(Leaders, AreNotElectedWhileTheyAreFenced) {
+  set_broker(2, true);
+  set_partitions({partition(1, {1, 3})});
+  decide();
+  EXPECT_EQ(cries(), "");
+  set_partitions({partition(2, {2, 3})});
+  decide();
+  EXPECT_TRUE(cried("M6"));
+}
+TEST_F(Leaders, AreNotElectedWhileTheyStop) {
+  set_broker(2, false, nullptr, true);
+  set_partitions({partition(2, {2, 3})});
+  decide();
+  EXPECT_TRUE(cried("M6"));
+}
+TEST_F(Leaders, AreRegistered) {
+  image.cluster.brokers.erase(1);
+  decide();
+  EXPECT_TRUE(cried("M6"));
+}
+TEST_F(Leaders, TheLastMemberStaysAndLeadsNothing) {
+  for (const int32_t id : {1, 2, 3}) set_broker(id, true);
+  set_partitions({partition(-1, {1})});
+  decide();
+  EXPECT_EQ(cries(), "");
+}
+TEST_F(Leaders, NobodyElseStaysInSyncWhenItIsFenced) {
+  set_broker(3, true);
+  decide();
+  EXPECT_TRUE(cried("M6"));
+}
+TEST_F(Leaders, WhatIsNotNewSaysNothing) {
+  set_broker(1, true);
+  publish();
+  EXPECT_FALSE(cried("M6"));
+}
+
+// ---- where new partitions are ----
+
+class Placement : public ImageStory {
+ protected:
+  void SetUp() override {
+    ImageStory::SetUp();
+    view.promise("bills", {2, 1, false});
+    set_broker(1, false, "a");
+    set_broker(2, false, "a");
+    set_broker(3, false, "b");
+    set_broker(4, true, "b");
+    decide();
+  }
+  std::string created(const std::vector<std::vector<int32_t>>& all) {
+    std::vector<PartitionRegistration> partitions;
+    for (const auto& replicas : all) {
+      std::vector<int32_t> isr;
+      for (const int32_t id : replicas) {
+        if (id != 4) isr.push_back(id);
+      }
+      partitions.push_back(partition(isr.empty() ? -1 : isr.front(), isr, replicas));
+    }
+    set_partitions(partitions);
+    decide();
+    return cries();
+  }
+};
+TEST_F(Placement, GoesRoundTheRacks) { EXPECT_EQ(created({{1, 3}, {3, 2}, {1, 3}}), ""); }
+TEST_F(Placement, TakesNoRackTwiceBeforeTheOther) { EXPECT_EQ(created({{1, 2}}), "M6"); }
+TEST_F(Placement, TakesNoFencedBrokerBeforeAnother) { EXPECT_EQ(created({{1, 4}}), "M6"); }
+TEST_F(Placement, TakesNoBrokerTwice) { EXPECT_EQ(created({{1, 1}}), "M6"); }
+TEST_F(Placement, TakesNobodyWhoIsNotThere) { EXPECT_EQ(created({{1, 9}}), "M6"); }
+TEST_F(Placement, TakesAsManyAsWereAskedFor) { EXPECT_EQ(created({{1, 3, 2}}), "M6"); }
+TEST_F(Placement, BeginsInAnotherRackEachTime) { EXPECT_EQ(created({{1, 3}, {2, 3}, {1, 3}}), "M6"); }
+TEST_F(Placement, IsFreeWhereItIsDoneByHand) {
+  view.places_by_hand("bills");
+  EXPECT_EQ(created({{1, 2}, {1, 4}}), "");
+}
+TEST_F(Placement, MayHaveLookedAtOtherBrokersIfThereWereMoreDecisions) {
+  set_broker(3, true, "b");
+  decide(false);
+  EXPECT_EQ(created({{1, 2}}), "");
+}
+TEST_F(Placement, HasEverybodyInSyncWhoIsActive) {
+  set_partitions({partition(1, {1}, {1, 3})});
+  decide();
+  EXPECT_EQ(cries(), "M6");
+}
+TEST_F(Placement, OfMorePartitionsIsThatOfTheFirst) {
+  EXPECT_EQ(created({{1, 3}}), "");
+  set_partitions({partition(1, {1, 3}, {1, 3}), partition(3, {3}, {3})});
+  decide();
+  EXPECT_EQ(cries(), "M6");
+}
+
+}  // namespace
+}  // namespace ksim::sim

@@ -1,0 +1,204 @@
+#include "sim/checkers/m6_images.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/base/contains.h"
+#include "sim/truth/cluster_view.h"
+
+namespace ksim::sim {
+namespace {
+
+std::string rack_of(const BrokerRegistration& broker) { return broker.rack.value_or(""); }
+
+std::string_view what_is(const BrokerRegistration* broker) {
+  if (broker == nullptr) return "not registered";
+  if (broker->fenced) return "fenced";
+  return broker->in_controlled_shutdown ? "shutting down" : "without the directory of its replica";
+}
+
+std::string name_of(const TopicImage& topic, int32_t index) {
+  return fmt::format("{}-{}", topic.name, index);
+}
+
+}  // namespace
+
+std::vector<ImageRules::Wrong> ImageRules::take(int32_t node, const MetadataImageRef& image) {
+  wrong_.clear();
+  if (now_ != nullptr && image->provenance.last_offset <= now_->provenance.last_offset) return {};
+  before_ = std::exchange(now_, image);
+  // Whatever was lost of the quorum's log, it goes on from something else now.
+  if (before_ == nullptr || image->provenance.last_epoch < before_->provenance.last_epoch)
+    before_ = empty_image();
+  bool somebody_left = false;
+  PersistentMap<int32_t, BrokerRef>::differences(
+      before_->cluster.brokers, image->cluster.brokers,
+      [&](int32_t, const BrokerRef* was, const BrokerRef* is) {
+        somebody_left =
+            somebody_left || (was != nullptr && (*was)->active() && (is == nullptr || !(*is)->active()));
+      });
+  if (somebody_left) {
+    for (const auto& [id, topic] : image->topics.by_id) {
+      for (const auto& [index, partition] : topic->partitions) leads(*topic, index, *partition);
+    }
+  }
+  PersistentMap<Uuid, TopicRef>::differences(
+      before_->topics.by_id, image->topics.by_id, [&](const Uuid&, const TopicRef* was, const TopicRef* is) {
+        if (is == nullptr) return;
+        const PersistentMap<int32_t, PartitionRef> none;
+        PersistentMap<int32_t, PartitionRef>::differences(
+            was == nullptr ? none : (*was)->partitions, (*is)->partitions,
+            [&](int32_t index, const PartitionRef*, const PartitionRef* partition) {
+              if (partition != nullptr && !somebody_left) leads(**is, index, **partition);
+            });
+        if (!before_->empty()) created(node, **is, was == nullptr ? nullptr : was->get());
+      });
+  return std::exchange(wrong_, {});
+}
+
+// What takes a broker away and what elects another one is one batch (rules C15, C17).
+void ImageRules::leads(const TopicImage& topic, int32_t index, const PartitionRegistration& partition) {
+  // Rule C28: the last member stays, and leads nothing.
+  for (const int32_t member : partition.isr) {
+    if (now_->broker_active(member) || (partition.isr.size() == 1 && !partition.has_leader())) continue;
+    wrong_.push_back(
+        {name_of(topic, index), fmt::format("broker {} is in its ISR [{}] at offset {}, and is {}", member,
+                                            fmt::join(partition.isr, ","), now_->provenance.last_offset,
+                                            what_is(now_->broker(member)))});
+  }
+  if (!partition.has_leader()) return;
+  const BrokerRegistration* broker = now_->broker(partition.leader);
+  if (broker != nullptr && broker->active() &&
+      broker->has_online_directory(partition.directory_of(partition.leader)))
+    return;
+  wrong_.push_back({name_of(topic, index),
+                    fmt::format("broker {} leads it in epoch {} at offset {}, and is {}", partition.leader,
+                                partition.leader_epoch, now_->provenance.last_offset, what_is(broker))});
+}
+
+bool ImageRules::one_decision(int32_t node) const {
+  const ReplicaTruth* log = view_.metadata_log(node);
+  if (log == nullptr) return false;
+  const size_t next = log->find(before_->provenance.last_offset + 1);
+  return next > 0 && next < log->batches().size() &&
+         log->batches()[next - 1].leader_epoch == before_->provenance.last_epoch &&
+         log->batches()[next].base_offset == before_->provenance.last_offset + 1 &&
+         log->batches()[next].last_offset == now_->provenance.last_offset;
+}
+
+// Rules C39 to C41.
+void ImageRules::created(int32_t node, const TopicImage& topic, const TopicImage* before) {
+  size_t wanted = topic.partitions.empty() ? 0 : topic.partitions.begin()->second->replicas.size();
+  if (before == nullptr) {
+    if (const auto asked = view_.replication_of(topic.name); asked && *asked > 0)
+      wanted = static_cast<size_t>(*asked);
+  } else if (topic.partitions.size() == before->partitions.size()) {
+    return;
+  }
+  const bool exact = one_decision(node);
+  const bool by_hand = view_.placed_by_hand(topic.name);
+  for (const auto& [index, partition] : topic.partitions) {
+    if (before != nullptr && before->partition(index) != nullptr) continue;
+    std::string what = misplaced(topic, *partition, wanted);
+    if (what.empty() && exact && !by_hand) what = uneven(*partition);
+    if (what.empty()) continue;
+    wrong_.push_back(
+        {name_of(topic, index), fmt::format("it is created on [{}], led by {} with the ISR [{}], and {}",
+                                            fmt::join(partition->replicas, ","), partition->leader,
+                                            fmt::join(partition->isr, ","), what)});
+  }
+  if (!exact || by_hand || before != nullptr) return;
+  if (const std::string what = repetitive(topic); !what.empty()) wrong_.push_back({topic.name, what});
+}
+
+std::string ImageRules::misplaced(const TopicImage& topic, const PartitionRegistration& partition,
+                                  size_t wanted) const {
+  for (const int32_t replica : partition.replicas) {
+    if (std::count(partition.replicas.begin(), partition.replicas.end(), replica) > 1)
+      return fmt::format("broker {} is named twice", replica);
+    if (now_->broker(replica) == nullptr && before_->broker(replica) == nullptr)
+      return fmt::format("broker {} is not registered", replica);
+  }
+  if (!partition.reassigning() && partition.replicas.size() != wanted)
+    return fmt::format("{} replicas of a partition of {} were asked for", wanted, topic.name);
+  return {};
+}
+
+// In one decision with nothing else: the brokers are those of the image before.
+std::string ImageRules::uneven(const PartitionRegistration& partition) const {
+  struct Rack {
+    int32_t brokers = 0;
+    int32_t replicas = 0;
+    bool spares_unfenced = false;
+    bool takes_fenced = false;
+  };
+  std::map<std::pair<bool, std::string>, Rack> racks;  // those without one have one of their own
+  std::vector<int32_t> active;
+  for (const int32_t replica : partition.replicas) {
+    const BrokerRegistration* broker = before_->broker(replica);
+    if (broker == nullptr || broker->in_controlled_shutdown)
+      return fmt::format("broker {} is not there or shutting down", replica);
+    if (!broker->fenced) active.push_back(replica);
+  }
+  for (const auto& [id, broker] : before_->cluster.brokers) {
+    if (broker->in_controlled_shutdown) continue;
+    Rack& rack = racks[{broker->rack.has_value(), rack_of(*broker)}];
+    const bool taken = partition.is_replica(id);
+    ++rack.brokers;
+    rack.replicas += taken ? 1 : 0;
+    rack.takes_fenced = rack.takes_fenced || (taken && broker->fenced);
+    rack.spares_unfenced = rack.spares_unfenced || (!taken && !broker->fenced);
+  }
+  for (const auto& [name, rack] : racks) {
+    if (rack.takes_fenced && rack.spares_unfenced)
+      return fmt::format("in rack '{}' a fenced broker is taken before one that is not", name.second);
+    for (const auto& [other_name, other] : racks) {
+      if (other.replicas > rack.replicas + 1 && rack.replicas < rack.brokers)
+        return fmt::format("rack '{}' has {} of its replicas, and rack '{}' of {} brokers only {}",
+                           other_name.second, other.replicas, name.second, rack.brokers, rack.replicas);
+    }
+  }
+  if (active.empty() || active.front() != partition.replicas.front()) return "its first replica is fenced";
+  if (partition.partition_epoch == 0 && (partition.isr != active || partition.leader != active.front()))
+    return "not all that are active are in sync, or another one than the first of them leads";
+  return {};
+}
+
+// The first places go round the racks, and round the brokers if there is but one rack.
+std::string ImageRules::repetitive(const TopicImage& topic) const {
+  std::map<std::pair<bool, std::string>, size_t> unfenced;
+  size_t count = 0;
+  for (const auto& [id, broker] : before_->cluster.brokers) {
+    if (broker->in_controlled_shutdown) continue;
+    size_t& here = unfenced[{broker->rack.has_value(), rack_of(*broker)}];
+    if (broker->fenced) continue;
+    ++here;
+    ++count;
+  }
+  const bool somewhere_none =
+      std::any_of(unfenced.begin(), unfenced.end(), [](const auto& rack) { return rack.second == 0; });
+  if (somewhere_none || topic.partitions.size() > count) return {};  // then they are mixed on the way
+  std::map<std::pair<bool, std::string>, size_t> firsts;
+  for (const auto& [rack, brokers] : unfenced) firsts[rack] = 0;
+  std::set<int32_t> brokers;
+  for (const auto& [index, partition] : topic.partitions) {
+    const BrokerRegistration* broker = before_->broker(partition->replicas.front());
+    if (broker == nullptr) return {};
+    ++firsts[{broker->rack.has_value(), rack_of(*broker)}];
+    brokers.insert(broker->id);
+  }
+  const auto by_count = [](const auto& a, const auto& b) { return a.second < b.second; };
+  const auto [least, most] = std::minmax_element(firsts.begin(), firsts.end(), by_count);
+  if (most->second > least->second + 1)
+    return fmt::format("of its partitions' first replicas rack '{}' has {} and rack '{}' {}",
+                       most->first.second, most->second, least->first.second, least->second);
+  if (firsts.size() == 1 && brokers.size() < topic.partitions.size())
+    return "two of its partitions have the same first replica, and there are as many brokers as partitions";
+  return {};
+}
+
+}  // namespace ksim::sim
