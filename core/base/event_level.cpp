@@ -9,7 +9,8 @@ LogLevel event_level(const Event& event) {
   if (std::holds_alternative<LogDirFailed>(event)) return LogLevel::error;
   if (std::holds_alternative<LogAppended>(event) || std::holds_alternative<HighWatermarkChanged>(event) ||
       std::holds_alternative<RaftHighWatermarkAdvanced>(event) ||
-      std::holds_alternative<CheckpointWritten>(event) || std::holds_alternative<MetadataPublished>(event)) {
+      std::holds_alternative<CheckpointWritten>(event) || std::holds_alternative<BrokerHeard>(event) ||
+      std::holds_alternative<MetadataPublished>(event)) {
     return LogLevel::debug;
   }
   return LogLevel::info;

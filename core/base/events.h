@@ -202,6 +202,17 @@ struct BrokerUnfenced {
   int64_t broker_epoch = 0;
   void fields(auto&& v) const { v("broker_id", broker_id), v("broker_epoch", broker_epoch); }
 };
+struct BrokerHeard {  // the active controller has heard from it: its session begins anew
+  static constexpr std::string_view kName = "broker.heard";
+  int32_t broker_id = 0;
+  int64_t broker_epoch = 0;
+  bool wants_fence = true;       // or to be gone
+  int64_t metadata_offset = -1;  // up to which it knows the metadata
+  void fields(auto&& v) const {
+    v("broker_id", broker_id), v("broker_epoch", broker_epoch), v("wants_fence", wants_fence);
+    v("metadata_offset", metadata_offset);
+  }
+};
 struct PartitionChanged {  // the active controller has committed a new partition state
   static constexpr std::string_view kName = "partition.changed";
   std::string_view topic;
@@ -298,8 +309,8 @@ using Event = std::variant<LogLine, LogAppended, LogTruncated, EpochEndTold, Div
                            SegmentRolled, LogLoaded, LogDirFailed, CheckpointWritten, RaftStateChanged,
                            RaftVoteGranted, RaftHighWatermarkAdvanced, RaftSnapshotWritten, MetadataPublished,
                            ControllerActivated, ControllerDeactivated, BrokerRegistered, BrokerFenced,
-                           BrokerUnfenced, PartitionChanged, BrokerStateChanged, BecameLeader, BecameFollower,
-                           IsrProposed, IsrChanged, HighWatermarkChanged>;
+                           BrokerUnfenced, BrokerHeard, PartitionChanged, BrokerStateChanged, BecameLeader,
+                           BecameFollower, IsrProposed, IsrChanged, HighWatermarkChanged>;
 
 class Events {
  public:

@@ -105,14 +105,15 @@ class Run final : private FaultTeller {
     view.quorum_fetch_timeout = milliseconds(server->integer("controller.quorum.fetch.timeout.ms"));
     view.clients_keep_time = clients_keep_time();
     const std::vector<ServerConfig> configs = all_configs();
-    const auto longest = [&](std::string_view key) {
-      Duration most;
-      for (const ServerConfig& config : configs) most = std::max(most, milliseconds(config.integer(key)));
-      return most;
-    };
-    view.replica_lag_time_max = longest("replica.lag.time.max.ms");
-    view.retention_check_interval = longest("log.retention.check.interval.ms");
-    view.initial_task_delay = longest("log.initial.task.delay.ms");
+    const auto range_of = [&](std::string_view key) { return range_in(configs, key); };
+    view.replica_lag_time_max = milliseconds(range_of("replica.lag.time.max.ms").second);
+    view.retention_check_interval = milliseconds(range_of("log.retention.check.interval.ms").second);
+    view.initial_task_delay = milliseconds(range_of("log.initial.task.delay.ms").second);
+    const auto session = range_of("broker.session.timeout.ms");
+    view.session_timeout_min = milliseconds(session.first);
+    view.session_timeout_max = milliseconds(session.second);
+    if (range_of("auto.leader.rebalance.enable").first != 0)
+      view.rebalance_interval_max = seconds(range_of("leader.imbalance.check.interval.seconds").second);
     const FeatureLevels features = server->bootstrap_features();
     const auto is_elr = [](const auto& feature) { return feature.first == kElrFeature; };
     if (std::none_of(features.begin(), features.end(), is_elr)) view.on_elr_off();
@@ -126,6 +127,17 @@ class Run final : private FaultTeller {
       }
       view.promise(topic.name, promise);
     }
+  }
+  // The least and the most that any node has.
+  static std::pair<int64_t, int64_t> range_in(const std::vector<ServerConfig>& configs,
+                                              std::string_view key) {
+    std::pair<int64_t, int64_t> range{INT64_MAX, 0};
+    for (const ServerConfig& config : configs) {
+      const std::string& text = config.text(key);
+      const int64_t value = text == "true" ? 1 : text == "false" ? 0 : config.integer(key);
+      range = {std::min(range.first, value), std::max(range.second, value)};
+    }
+    return range;
   }
   // Networks and brokers may be as slow as they like.
   bool clients_keep_time() const {

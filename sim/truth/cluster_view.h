@@ -157,6 +157,11 @@ class ClusterView {
   Duration initial_task_delay = seconds(30);         // log.initial.task.delay.ms
 
   bool clients_keep_time = false;  // nothing slows the machines of clients down, nor stops them for a while
+  // broker.session.timeout.ms, the shortest and the longest that any node has.
+  Duration session_timeout_min = milliseconds(9000);
+  Duration session_timeout_max = milliseconds(9000);
+  // leader.imbalance.check.interval.seconds, the longest; none: not everybody balances leaders by himself.
+  std::optional<Duration> rebalance_interval_max;
 
   // ---- feeding ----
   void on_event(const NodeEvent& event);
@@ -178,6 +183,8 @@ class ClusterView {
   void on_elr_off() { elr_off_ = true; }
   // What a node's wall clock shows; by default a right one.
   std::function<int64_t(int32_t node)> wall_ms;
+  // What its other clock shows, by which it waits; by default the world's time.
+  std::function<Instant(int32_t node)> local_time;
 
   // An administrator is about to delete a topic on purpose.
   void deleting_topic(const std::string& topic);

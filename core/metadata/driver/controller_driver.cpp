@@ -210,8 +210,23 @@ void ControllerDriver::register_handlers(rpc::HandlerTable& table) {
       return (controller_.*operation)(request, info, draws_, reply);
     };
   };
-  serve<wire::BrokerRegistrationRequest>(table, plain(&Controller::register_broker));
-  serve<wire::BrokerHeartbeatRequest>(table, plain(&Controller::heartbeat));
+  serve<wire::BrokerRegistrationRequest>(
+      table, [this](const wire::BrokerRegistrationRequest& request, const ControllerRequestInfo& info,
+                    ControllerReply<wire::BrokerRegistrationResponse>& reply) {
+        ControllerStep step = controller_.register_broker(request, info, reply);
+        if (error_code_of(reply.response.error_code) == ErrorCode::NONE)
+          env_.emit(BrokerHeard{request.broker_id, reply.response.broker_epoch});
+        return step;
+      });
+  serve<wire::BrokerHeartbeatRequest>(table, [this](const wire::BrokerHeartbeatRequest& request,
+                                                    const ControllerRequestInfo& info,
+                                                    ControllerReply<wire::BrokerHeartbeatResponse>& reply) {
+    ControllerStep step = controller_.heartbeat(request, info, reply);
+    if (error_code_of(reply.response.error_code) == ErrorCode::NONE)
+      env_.emit(BrokerHeard{request.broker_id, request.broker_epoch,
+                            request.want_fence || request.want_shut_down, request.current_metadata_offset});
+    return step;
+  });
   serve<wire::UnregisterBrokerRequest>(table, plain(&Controller::unregister_broker));
   serve<wire::ControllerRegistrationRequest>(table, plain(&Controller::register_controller));
   serve<wire::AssignReplicasToDirsRequest>(
