@@ -141,6 +141,34 @@ Result<PropertyMap> parse_properties(std::string_view text) {
   return map;
 }
 
+std::string one_line(std::string_view text) {
+  constexpr std::string_view kControls = "\t\n\r\f";
+  constexpr std::string_view kLetters = "tnrf";
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string line;
+  for (const char c : text) {
+    const auto byte = static_cast<uint8_t>(c);
+    if (const size_t control = kControls.find(c); control != std::string_view::npos) {
+      line.append("\\").append(1, kLetters[control]);
+    } else if (byte < 0x20 || byte == 0x7f) {
+      line.append("\\u00").append(1, kDigits[byte >> 4]).append(1, kDigits[byte & 15]);
+    } else {
+      line += c;
+    }
+  }
+  return line;
+}
+
+std::string escape_property(std::string_view value) {
+  std::string text;
+  for (const char c : value) {
+    if (std::string_view("=:#!\\").find(c) != std::string_view::npos || (c == ' ' && text.empty()))
+      text += '\\';
+    text += one_line({&c, 1});
+  }
+  return text;
+}
+
 std::string property_of_environment(std::string_view variable) {
   constexpr std::string_view kPrefix = "KAFKA_";
   std::string name;

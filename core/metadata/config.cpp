@@ -296,7 +296,8 @@ Result<void> apply_config_op(const ConfigView& view, const ConfigResource& resou
 Result<void> check_topic_configs(const ConfigMap& settings) {
   for (const auto& [name, value] : settings) {
     const ConfigDef* def = find_topic_config(name);
-    if (def == nullptr) return fail(ErrorCode::INVALID_CONFIG, "Unknown topic config name: " + name);
+    if (def == nullptr)
+      return fail(ErrorCode::INVALID_CONFIG, "Unknown topic config name: " + one_line(name));
     TRY(check_config_value(*def, value));
   }
   const auto number = [&](std::string_view name) {

@@ -93,7 +93,7 @@ Result<void> ServerConfig::check_values(std::vector<std::string>& warnings) {
     const ConfigDef* def = find_broker_config(key);
     if (def == nullptr) {
       if (key.compare(0, kListenerPrefix.size(), kListenerPrefix) != 0) {
-        warnings.push_back("Configuration " + key + " is not known and has no effect");
+        warnings.push_back("Configuration " + one_line(key) + " is not known and has no effect");
       }
       continue;
     }

@@ -23,10 +23,10 @@ std::string error_of(std::string_view extra) {
 TEST(ServerConfig, CombinedNode) {
   std::vector<std::string> warnings;
   const auto parsed =
-      ServerConfig::parse_text(std::string(kCombined) + "nonsense=1\nlistener.name.x.y=2\n", warnings);
+      ServerConfig::parse_text(std::string(kCombined) + "nonsen\\nse=1\nlistener.name.x.y=2\n", warnings);
   ASSERT_TRUE(parsed.ok()) << parsed.error().message;
   const ServerConfig& config = *parsed;
-  EXPECT_EQ(warnings, std::vector<std::string>{"Configuration nonsense is not known and has no effect"});
+  EXPECT_EQ(warnings, std::vector<std::string>{"Configuration nonsen\\nse is not known and has no effect"});
   EXPECT_TRUE(config.is_broker() && config.is_controller());
   EXPECT_EQ(config.node_id(), 1);
   ASSERT_EQ(config.voters().size(), 2u);

@@ -40,7 +40,7 @@ TEST(PersistGate, OneOperationAtATimeInOrder) {
   Outbox out;
   PersistGate gate;
   out.persist(PersistQuorumState{});
-  out.persist(TruncateLog{5});
+  out.persist(TruncateLog{5, {5, 1}});
   gate.add(out.take());
   const auto first = gate.begin_disk_op();
   ASSERT_TRUE(first && std::holds_alternative<PersistQuorumState>(first->action));

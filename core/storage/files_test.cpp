@@ -108,6 +108,10 @@ TEST(MetaProperties, File) {
                 .find("Tue Feb 29 00:00:00 UTC 2000"),
             std::string::npos);
 
+  // Nobody names a cluster so; what was read is written again all the same.
+  properties.cluster_id = " a\nversion=7\t\x01\\";
+  EXPECT_EQ(parse_meta_properties(format_meta_properties(properties, {}))->cluster_id, properties.cluster_id);
+
   const auto old = parse_meta_properties("broker.id=3\ncluster.id=x\n");
   ASSERT_TRUE(old.ok());
   EXPECT_EQ(old->version, 0);

@@ -39,22 +39,12 @@ std::string java_date(WallTime now) {
   return text;
 }
 
-// What java.util.Properties.store() escapes in a value.
-std::string escaped(std::string_view value) {
-  std::string text;
-  for (const char c : value) {
-    if (c == '=' || c == ':' || c == '#' || c == '!' || c == '\\' || (c == ' ' && text.empty())) text += '\\';
-    text += c;
-  }
-  return text;
-}
-
 }  // namespace
 
 std::string format_meta_properties(const MetaProperties& properties, WallTime now) {
   std::string text = "#\n#" + java_date(now) + "\n";
   const auto line = [&](std::string_view key, std::string_view value) {
-    text.append(key).append("=").append(escaped(value)).append("\n");
+    text.append(key).append("=").append(escape_property(value)).append("\n");
   };
   if (properties.cluster_id) line("cluster.id", *properties.cluster_id);
   if (properties.directory_id) line("directory.id", properties.directory_id->to_string());

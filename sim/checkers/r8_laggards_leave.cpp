@@ -13,8 +13,8 @@ namespace {
 
 // A node that has just woken up, or is slow, has not come to its timers yet.
 constexpr Duration kSlowTimers = seconds(2);
-constexpr Duration kAway = seconds(1);
-constexpr Duration kToComeToIt = seconds(1);
+constexpr Duration kSilent = seconds(1);
+constexpr Duration kToShrink = seconds(1);
 
 class LaggardsLeave final : public Checker {
  public:
@@ -26,7 +26,7 @@ class LaggardsLeave final : public Checker {
 
   void on_event(const NodeEvent& note) override {
     Presence& presence = presence_[note.node];
-    if (note.at - presence.seen > kAway) presence.back = note.at;
+    if (note.at - presence.seen > kSilent) presence.back = note.at;
     presence.seen = note.at;
     if (const auto* l = std::get_if<BecameLeader>(note.event)) {
       Reign& reign = reigns_[{note.node, l->topic_id, l->partition}];
@@ -99,7 +99,7 @@ class LaggardsLeave final : public Checker {
       judge(reign, member, follower, a, note);
     }
     // What nobody can be behind any more.
-    while (reign.appends.size() > 1 && note.at - reign.appends.front().at > due() + kToComeToIt)
+    while (reign.appends.size() > 1 && note.at - reign.appends.front().at > due() + kToShrink)
       reign.appends.pop_front();
   }
 
@@ -122,7 +122,7 @@ class LaggardsLeave final : public Checker {
       return;
     }
     if (!follower.seen_late) follower.seen_late = note.at;
-    if (note.at - *follower.seen_late < kToComeToIt) return;
+    if (note.at - *follower.seen_late < kToShrink) return;
     cry(note.at, a.log,
         fmt::format("broker {} has had no end of leader {} since {} ms, and is in its ISR [{}] still", member,
                     note.node, follower.level.ms(), fmt::join(reign.isr, ",")));

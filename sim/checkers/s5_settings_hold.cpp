@@ -14,7 +14,7 @@ namespace ksim::sim {
 namespace {
 
 // A look at all logs takes its time, where disks are slow by nature.
-constexpr Duration kToComeToIt = seconds(4);
+constexpr Duration kToDeleteIt = seconds(4);
 constexpr Duration kMostOftenSeen = milliseconds(200);
 
 class SettingsHold final : public Checker {
@@ -125,7 +125,7 @@ class SettingsHold final : public Checker {
   // ---- what is retained ----
 
   Duration due() const {
-    return Duration{view_.retention_check_interval.ns * 2} + view_.initial_task_delay + kToComeToIt;
+    return Duration{view_.retention_check_interval.ns * 2} + view_.initial_task_delay + kToDeleteIt;
   }
 
   void look(int32_t id, Node& node, Instant at) {

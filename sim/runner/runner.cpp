@@ -133,7 +133,7 @@ class Run final : private FaultTeller {
                                               std::string_view key) {
     std::pair<int64_t, int64_t> range{INT64_MAX, 0};
     for (const ServerConfig& config : configs) {
-      const std::string& text = config.text(key);
+      const std::string_view text = config.text(key);
       const int64_t value = text == "true" ? 1 : text == "false" ? 0 : config.integer(key);
       range = {std::min(range.first, value), std::max(range.second, value)};
     }
