@@ -117,12 +117,12 @@ Result<void> check_broker_configs(const ConfigResource& resource, const ConfigMa
     const ConfigDef* def = find_broker_config(name);
     if (def == nullptr) continue;  // of a listener, or of something that Kafka's users plug in
     if (def->update == ConfigUpdate::read_only) {
-      return fail(ErrorCode::INVALID_REQUEST, "Cannot update these configs dynamically: " + name);
+      return fail(ErrorCode::INVALID_REQUEST, "Cannot update these configs dynamically: " + one_line(name));
     }
     if (resource.name.empty() && def->update == ConfigUpdate::per_broker) {
-      return fail(
-          ErrorCode::INVALID_REQUEST,
-          "Cannot update these configs at default cluster level, broker id must be specified: " + name);
+      return fail(ErrorCode::INVALID_REQUEST,
+                  "Cannot update these configs at default cluster level, broker id must be specified: " +
+                      one_line(name));
     }
     // A minimum that differs between brokers would make eligible replicas meaningless (rule C30).
     if (elr_enabled && !resource.name.empty() && name == "min.insync.replicas") {
@@ -271,7 +271,8 @@ Result<void> apply_config_op(const ConfigView& view, const ConfigResource& resou
     return {};
   }
   if (!value)
-    return fail(ErrorCode::INVALID_REQUEST, "Null value not supported for the configuration " + key);
+    return fail(ErrorCode::INVALID_REQUEST,
+                "Null value not supported for the configuration " + one_line(key));
   if (op == ConfigOp::set) {
     settings[key] = *value;
     return {};
@@ -279,7 +280,7 @@ Result<void> apply_config_op(const ConfigView& view, const ConfigResource& resou
   if (!is_list(resource, name)) {
     return fail(ErrorCode::INVALID_CONFIG, "Can't " +
                                                std::string(op == ConfigOp::append ? "APPEND" : "SUBTRACT") +
-                                               " to key " + key + " because its type is not LIST.");
+                                               " to key " + one_line(key) + " because its type is not LIST.");
   }
   const std::string* own = find(&settings, name);
   const std::string before = own != nullptr ? *own : value_in_force(view, resource, name);

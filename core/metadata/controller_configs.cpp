@@ -124,7 +124,7 @@ ControllerStep Controller::incremental_alter_configs(
       for (const auto& config : asked.configs) {
         const std::string key(config.name);
         if (!named.insert(key).second) {
-          return fail(ErrorCode::INVALID_REQUEST, "Error due to duplicate config keys: " + key);
+          return fail(ErrorCode::INVALID_REQUEST, "Error due to duplicate config keys: " + one_line(key));
         }
         if (config.config_operation < 0 || config.config_operation > 3) {
           return fail(ErrorCode::INVALID_REQUEST,
@@ -169,10 +169,11 @@ ControllerStep Controller::alter_configs(const wire::AlterConfigsRequest& reques
       for (const auto& config : asked.configs) {
         const std::string key(config.name);
         if (!named.insert(key).second) {
-          return fail(ErrorCode::INVALID_REQUEST, "Error due to duplicate config keys: " + key);
+          return fail(ErrorCode::INVALID_REQUEST, "Error due to duplicate config keys: " + one_line(key));
         }
         if (!config.value) {
-          return fail(ErrorCode::INVALID_REQUEST, "Null value not supported for the configuration " + key);
+          return fail(ErrorCode::INVALID_REQUEST,
+                      "Null value not supported for the configuration " + one_line(key));
         }
         after[key] = std::string(*config.value);
       }
