@@ -36,9 +36,11 @@ std::unique_ptr<toml::node> drawn(const toml::table& table, const std::string& p
     const auto low = (*array)[0].value_exact<int64_t>();
     const auto high = (*array)[1].value_exact<int64_t>();
     if (low && high && *low <= *high) {
-      const auto span = static_cast<uint64_t>(*high - *low) + 1;
-      return std::make_unique<toml::value<int64_t>>(*low +
-                                                    static_cast<int64_t>(draw_below(seed, path, span)));
+      // Any two numbers: without a sign nothing overflows. All there are is one more than can be counted.
+      const uint64_t span = static_cast<uint64_t>(*high) - static_cast<uint64_t>(*low) + 1;
+      const uint64_t above = draw_below(seed, path, span == 0 ? UINT64_MAX : span);
+      return std::make_unique<toml::value<int64_t>>(
+          static_cast<int64_t>(static_cast<uint64_t>(*low) + above));
     }
     const Duration first = parse_duration((*array)[0].value_or(std::string_view{})).value_or(Duration{-1});
     const Duration last = parse_duration((*array)[1].value_or(std::string_view{})).value_or(Duration{-1});

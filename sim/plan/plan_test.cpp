@@ -1,5 +1,6 @@
 #include "sim/plan/plan.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "sim/plan/words.h"
@@ -105,6 +106,14 @@ TEST(Plan, OneDrawDoesNotShiftAnother) {
   EXPECT_EQ(fixed.topics[0].partitions, 6);
   EXPECT_EQ(fixed.duration, all.duration);
   EXPECT_EQ(fixed.cluster.nodes[2].shards, all.cluster.nodes[2].shards);
+}
+
+TEST(Plan, AnyTwoNumbersHaveSomeBetweenThem) {
+  for (const char* range : {"[-9223372036854775808, 5]", "[-9223372036854775808, 9223372036854775807]"}) {
+    const std::string words =
+        error_of(kText, {{"topic.orders.partitions", fmt::format("{{ between = {} }}", range)}});
+    EXPECT_NE(words.find("partitions"), std::string::npos) << words;
+  }
 }
 
 TEST(Plan, SettingsReachTablesAndArrays) {
