@@ -100,6 +100,18 @@ TEST_F(InTime, WhoWasSilentMayBeFencedWhenItIsBack) {
   emit(1, BrokerFenced{3, 3, "session timed out"});
   EXPECT_EQ(cries(), "");
 }
+TEST_F(InTime, WhoHasRegisteredAnewMayHaveBeenSilentSinceTheReignBegan) {
+  emit(1, ControllerActivated{1});
+  reign(3, {}, false);
+  emit(1, BrokerHeard{3, 13});
+  emit(1, BrokerFenced{3, 3, "session timed out"});
+  EXPECT_EQ(cries(), "") << "it had published nothing yet";
+  emit(1, ControllerActivated{2});
+  reign(3, {}, false);
+  publish();
+  emit(1, BrokerFenced{2, 2, "session timed out"});
+  EXPECT_EQ(cries(), "");
+}
 TEST_F(InTime, WhoIsReadyForWorkIsUnfenced) {
   set_broker(3, true);
   set_partitions({partition(1, {1, 2})});

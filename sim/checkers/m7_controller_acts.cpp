@@ -115,7 +115,11 @@ class ControllerActs final : public Checker {
   Instant clock(int32_t node, Instant at) const { return view_.local_time ? view_.local_time(node) : at; }
 
   void heard(Reign& reign, const BrokerHeard& event, Instant now) const {
-    Session& session = reign.sessions[event.broker_id];
+    const auto [known, first] = reign.sessions.try_emplace(event.broker_id);
+    Session& session = known->second;
+    // Nothing was published since the reign began, so nobody knew who was silent.
+    if (first && now - reign.began > view_.session_timeout_min - kClose)
+      reign.ever_late.insert(event.broker_id);
     const bool ready = !event.wants_fence && event.metadata_offset >= event.broker_epoch;
     const bool goes_on = session.broker_epoch == event.broker_epoch && session.ready &&
                          now - session.heard <= view_.session_timeout_min - kClose;
@@ -162,8 +166,13 @@ class ControllerActs final : public Checker {
   void published(Reign& reign, const MetadataImageRef& image, const NodeEvent& note) {
     count(reign, note.node, image->provenance.last_offset);
     for (const auto& [id, broker] : image->cluster.brokers) {
-      Session& session =
-          reign.sessions.try_emplace(id, Session{broker->epoch, reign.began, {}, {}, {}}).first->second;
+      const auto [known, first] =
+          reign.sessions.try_emplace(id, Session{broker->epoch, reign.began, {}, {}, {}});
+      Session& session = known->second;
+      // Decisions were made before this one was known of.
+      if (first && !reign.decisions.empty() &&
+          reign.decisions.back() - reign.began > view_.session_timeout_min - kClose)
+        reign.ever_late.insert(id);
       if (session.broker_epoch != broker->epoch) continue;
       if (session.overdue && *session.overdue <= reign.committed && !broker->fenced)
         never_fenced(reign, id, session, note);
