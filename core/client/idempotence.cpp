@@ -46,10 +46,11 @@ bool Idempotence::may_drain(const ProducerBatch& batch) const {
   if (batch.has_sequence()) return first_in_flight(batch.partition()) == &batch;
   if (state == nullptr) return true;
   if (state->rewrite || !state->unresolved_from.empty()) return false;
-  // A broker without state of this producer takes whatever sequence comes first (rule D15). If the very first
-  // batch were refused, the one sent behind it would be taken in its place; so that one waits. (Kafka's does
-  // not.)
-  if (state->known_id != producer_.id && !state->in_flight.empty()) return false;
+  // A broker without state of this producer takes whatever sequence comes first (rule D15). If the first
+  // batch that it gets were refused, the one sent behind it would be taken in its place; so that one waits. A
+  // new leader may be one that has lost its log. (Kafka's does not wait.)
+  const bool known = state->known_id == producer_.id && state->known_in == batch.leader_epoch;
+  if (!known && !state->in_flight.empty()) return false;
   if (state->in_flight.empty()) return true;
   // One that is sent again must not fall behind those that a broker knows: it would be refused for ever,
   // though it is written (rule D16). Requests under way are no measure, since others were answered meanwhile.
@@ -73,13 +74,19 @@ void Idempotence::assign(const BatchRef& batch) {
 }
 
 void Idempotence::acknowledged(const TopicPartition& partition, ProducerIdAndEpoch producer,
-                               int32_t last_sequence, int64_t last_offset) {
+                               int32_t last_sequence, int64_t last_offset,
+                               std::optional<int32_t> leader_epoch) {
   Partition* const state = find(partition);
   if (state == nullptr) return;
   state->last_acked_offset = std::max(state->last_acked_offset, last_offset);
   state->known_id = producer.id;
+  state->known_in = leader_epoch;
   if (producer != state->producer) return;
   if (!state->last_acked || later(last_sequence, *state->last_acked)) state->last_acked = last_sequence;
+}
+
+void Idempotence::not_acknowledged(const TopicPartition& partition) {
+  if (Partition* const state = find(partition)) state->known_id = kNoProducerId;
 }
 
 void Idempotence::remove(const ProducerBatch& batch) {
@@ -99,20 +106,26 @@ void Idempotence::replace(const ProducerBatch& batch, const std::vector<BatchRef
   state->in_flight.insert(state->in_flight.erase(it), pieces.begin(), pieces.end());
 }
 
-void Idempotence::out_of_order(const ProducerBatch& batch) {
+bool Idempotence::out_of_order(const ProducerBatch& batch) {
   Partition* const state = find(batch.partition());
+  if (state == nullptr) return true;
+  if (state->overtaken(batch)) return false;
   // Whatever is before it has to be settled first.
-  if (state == nullptr || first_in_flight(batch.partition()) != &batch) return;
+  if (first_in_flight(batch.partition()) != &batch) return true;
   // The broker has lost what it knew, or lacks what was given up in front of it.
   const bool gap =
       state->is_next(batch.base_sequence()) || contains(state->unresolved_from, batch.base_sequence());
-  if (gap) request_bump(*state, !batch.maybe_written);
+  if (gap) request_bump(*state, state->none_written());
+  return true;
 }
 
-void Idempotence::unknown_producer_id(const ProducerBatch& batch, int64_t log_start_offset) {
+bool Idempotence::unknown_producer_id(const ProducerBatch& batch, int64_t log_start_offset) {
   Partition* const state = find(batch.partition());
-  if (state == nullptr || log_start_offset < 0 || first_in_flight(batch.partition()) != &batch) return;
-  request_bump(*state, !batch.maybe_written);
+  if (state == nullptr) return true;
+  if (state->overtaken(batch)) return false;
+  if (log_start_offset < 0 || first_in_flight(batch.partition()) != &batch) return true;
+  request_bump(*state, state->none_written());
+  return true;
 }
 
 void Idempotence::written_before_bump(const ProducerBatch& batch) {
@@ -121,6 +134,8 @@ void Idempotence::written_before_bump(const ProducerBatch& batch) {
 }
 
 void Idempotence::failed(const ProducerBatch& batch) {
+  const Partition* const known = find(batch.partition());
+  if (known != nullptr && known->overtaken(batch)) return remove(batch);
   // With others before it, which may be written, a bump now would sequence those anew as well (as Kafka's
   // does); so their fate is awaited.
   if (batch.maybe_written || first_in_flight(batch.partition()) != &batch) return given_up(batch);
@@ -131,8 +146,17 @@ void Idempotence::failed(const ProducerBatch& batch) {
 void Idempotence::given_up(const ProducerBatch& batch) {
   remove(batch);
   Partition* const state = find(batch.partition());
-  if (state == nullptr || batch.producer() != state->producer) return;
+  if (state == nullptr || batch.producer() != state->producer || state->overtaken(batch)) return;
   state->unresolved_from.push_back(add_sequence(batch.last_sequence(), 1));
+}
+
+bool Idempotence::Partition::overtaken(const ProducerBatch& batch) const {
+  return batch.producer() == producer && last_acked && later(*last_acked, batch.last_sequence());
+}
+
+bool Idempotence::Partition::none_written() const {
+  return std::none_of(in_flight.begin(), in_flight.end(),
+                      [](const BatchRef& batch) { return batch->maybe_written; });
 }
 
 void Idempotence::request_bump(Partition& partition, bool proof) {

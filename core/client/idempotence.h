@@ -4,8 +4,9 @@
 // For each partition it knows the batches that have a sequence and are not resolved, in the order in which
 // they got them. A batch keeps its sequence through all retries; only an epoch bump gives it a new one, and
 // only where the error that asks for the bump proves that none of those batches was written or will be. If an
-// earlier attempt of the failed batch was never answered there is no such proof (rule G19): the batches
-// behind it then fail as unknown rather than risk being written twice.
+// earlier attempt of one of them was never answered there is no such proof (rule G19): they then fail as
+// unknown rather than risk being written twice. Where one behind it is acknowledged a batch gets no new
+// sequence either: it would be written in the wrong order.
 
 #include <map>
 #include <optional>
@@ -31,16 +32,21 @@ class Idempotence {
   void assign(const BatchRef& batch);
 
   // ---- answers ----
-  // An attempt with these sequences was written; also for batches that were given up meanwhile.
+  // An attempt with these sequences, sent to the leader of this epoch, was written; also for batches that
+  // were given up meanwhile.
   void acknowledged(const TopicPartition& partition, ProducerIdAndEpoch producer, int32_t last_sequence,
-                    int64_t last_offset);
+                    int64_t last_offset, std::optional<int32_t> leader_epoch);
+  // An attempt was refused or lost: the leader that gets the next one may know nothing of this producer.
+  void not_acknowledged(const TopicPartition& partition);
   void remove(const ProducerBatch& batch);
   // Puts the pieces of a split batch in its place (rule G15).
   void replace(const ProducerBatch& batch, const std::vector<BatchRef>& pieces);
   // OUT_OF_ORDER_SEQUENCE_NUMBER (rule G17) and UNKNOWN_PRODUCER_ID (G18) on a batch that may be retried;
-  // both are. Asks for an epoch bump where the sequences cannot go on.
-  void out_of_order(const ProducerBatch& batch);
-  void unknown_producer_id(const ProducerBatch& batch, int64_t log_start_offset);
+  // true: it is. Asks for an epoch bump where the sequences cannot go on. False: a batch behind it is
+  // acknowledged, so that its sequence will not be taken any more, and a new one would turn the order round.
+  // (Kafka's sends it until its time is up.)
+  bool out_of_order(const ProducerBatch& batch);
+  bool unknown_producer_id(const ProducerBatch& batch, int64_t log_start_offset);
   // An attempt from before the last bump turns out to be written, against all proof: what was sequenced anew
   // behind it cannot be told from what may be written.
   void written_before_bump(const ProducerBatch& batch);
@@ -67,7 +73,9 @@ class Idempotence {
     ProducerIdAndEpoch producer;  // of next_sequence
     int32_t next_sequence = 0;
     std::optional<int32_t> last_acked;
-    int64_t known_id = kNoProducerId;  // an answer has shown that the brokers know this producer id here
+    // An answer has shown that the leader of this epoch knows this producer id.
+    int64_t known_id = kNoProducerId;
+    std::optional<int32_t> known_in;
     int64_t last_acked_offset = -1;
     uint64_t next_drain_order = 1;
     std::vector<BatchRef> in_flight;
@@ -79,6 +87,11 @@ class Idempotence {
     bool is_next(int32_t sequence) const {
       return sequence == (last_acked ? add_sequence(*last_acked, 1) : 0);
     }
+    // A later one is acknowledged.
+    bool overtaken(const ProducerBatch& batch) const;
+    // Of those in flight. A broker that lost its log may have taken one without those before it, so each
+    // counts, not the refused one alone.
+    bool none_written() const;
   };
 
   Partition* find(const TopicPartition& partition);

@@ -137,6 +137,7 @@ void ProducerCore::handle(const ProduceAttempt& attempt, const ProduceAnswer& an
 
   const bool before_bump = config_.enable_idempotence && attempt.producer != batch.producer();
   if (success) return succeed(attempt, answer, before_bump);
+  if (config_.enable_idempotence) idempotence_.not_acknowledged(batch.partition());
   if (batch.done()) return;
   // Splitting a batch that may be in the log whole would write it twice.
   if (answer.error == ErrorCode::MESSAGE_TOO_LARGE && batch.record_count() > 1 && !batch.maybe_written)
@@ -152,7 +153,8 @@ void ProducerCore::succeed(const ProduceAttempt& attempt, const ProduceAnswer& a
   const int64_t base = duplicate || config_.acks == 0 ? -1 : answer.base_offset;
   if (config_.enable_idempotence) {
     const int64_t last_offset = base < 0 ? -1 : base + batch.record_count() - 1;
-    idempotence_.acknowledged(batch.partition(), attempt.producer, attempt.last_sequence, last_offset);
+    idempotence_.acknowledged(batch.partition(), attempt.producer, attempt.last_sequence, last_offset,
+                              batch.leader_epoch);
     if (!batch.done() && before_bump) idempotence_.written_before_bump(batch);
     idempotence_.remove(batch);
   }
@@ -175,14 +177,9 @@ bool ProducerCore::may_retry(ProducerBatch& batch, const ProduceAnswer& answer, 
   if (expired(batch, now) || batch.attempts >= config_.retries) return false;
   if (!config_.enable_idempotence) return is_retriable(answer.error);
   if (before_bump && is_sequence_error(answer.error)) return true;
-  if (answer.error == ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER) {
-    idempotence_.out_of_order(batch);
-    return true;
-  }
-  if (answer.error == ErrorCode::UNKNOWN_PRODUCER_ID) {
-    idempotence_.unknown_producer_id(batch, answer.log_start_offset);
-    return true;
-  }
+  if (answer.error == ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER) return idempotence_.out_of_order(batch);
+  if (answer.error == ErrorCode::UNKNOWN_PRODUCER_ID)
+    return idempotence_.unknown_producer_id(batch, answer.log_start_offset);
   return is_retriable(answer.error);
 }
 

@@ -51,6 +51,41 @@ TEST(ProducerCore, the_first_batch_goes_alone) {
   EXPECT_EQ(h.round().size(), 1U);
 }
 
+// A new leader may have lost its log, and then takes whatever sequence it gets first; so may who answers
+// again after a failure.
+TEST(ProducerCore, the_first_batch_to_a_new_leader_goes_alone) {
+  Harness h;
+  h.config.linger_ms = 0;
+  h.introduce();
+  h.set_leader(0, 1);
+  h.send();
+  const auto a = h.round();
+  h.send();
+  EXPECT_TRUE(h.round().empty());
+  h.answer(a.at(0), ErrorCode::NOT_ENOUGH_REPLICAS);
+  h.pass(200);
+  const auto again = h.round();
+  EXPECT_EQ(again.at(0).batch, a.at(0).batch);
+  EXPECT_TRUE(h.round().empty());
+  h.answer(again[0], ErrorCode::NONE, 1);
+  EXPECT_EQ(h.round().size(), 1U);
+  h.send();
+  EXPECT_EQ(h.round().size(), 1U);
+}
+
+TEST(ProducerCore, a_retry_goes_alone) {
+  Harness h;
+  h.config.linger_ms = 0;
+  h.introduce();
+  h.send();
+  const auto a = h.round();
+  h.lose(a.at(0));
+  h.pass(200);
+  EXPECT_EQ(h.round().size(), 1U);
+  h.send();
+  EXPECT_TRUE(h.round().empty());
+}
+
 TEST(ProducerCore, retries_in_order_with_the_same_sequences) {
   Harness h;
   h.config.linger_ms = 0;
@@ -277,6 +312,68 @@ TEST(ProducerCore, a_bump_without_proof_fails_what_is_behind_as_unknown) {
   again = h.round();
   ASSERT_EQ(again.size(), 1U);
   EXPECT_EQ(BatchView(again[0].batch->bytes()).producer_epoch(), 1);
+}
+
+// A broker that lost its log has taken what stood behind: the ones in front cannot follow any more.
+TEST(ProducerCore, what_is_overtaken_and_refused_fails_at_once) {
+  Harness h;
+  h.config.linger_ms = 0;
+  h.introduce();
+  std::vector<ProduceAttempt> sent;
+  for (int i = 0; i < 3; ++i) {
+    h.send();
+    sent.push_back(h.round().at(0));
+  }
+  h.answer(sent[0], ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND);
+  h.answer(sent[1], ErrorCode::NOT_ENOUGH_REPLICAS);
+  h.answer(sent[2], ErrorCode::NONE, 0);
+  for (int i = 0; i < 2; ++i) {
+    h.pass(1000);
+    h.answer(h.round().at(0), ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+  }
+  EXPECT_EQ(h.deliveries[0]->result.outcome, Outcome::unknown);
+  EXPECT_EQ(h.deliveries[1]->result.outcome, Outcome::not_written);
+  h.send();
+  const BatchView next(h.round().at(0).batch->bytes());
+  EXPECT_EQ(next.producer_epoch(), 0);
+  EXPECT_EQ(next.base_sequence(), 4);
+}
+
+TEST(ProducerCore, what_is_overtaken_gets_no_new_sequence_behind_one_that_was_given_up) {
+  Harness h;
+  h.config.linger_ms = 0;
+  h.introduce();
+  std::vector<ProduceAttempt> sent;
+  for (int i = 0; i < 3; ++i) {
+    h.send();
+    sent.push_back(h.round().at(0));
+    h.pass(50'000);
+  }
+  h.lose(sent[0]);
+  h.round();  // gives it up
+  EXPECT_EQ(h.deliveries[0]->result.outcome, Outcome::unknown);
+  h.answer(sent[1], ErrorCode::NOT_ENOUGH_REPLICAS);
+  h.answer(sent[2], ErrorCode::NONE, 0);
+  h.pass(1000);
+  h.answer(h.round().at(0), ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+  EXPECT_EQ(h.deliveries[1]->result.outcome, Outcome::not_written);
+}
+
+TEST(ProducerCore, a_gap_proves_nothing_where_one_behind_it_may_be_written) {
+  Harness h;
+  h.config.linger_ms = 0;
+  h.introduce();
+  h.send();
+  const auto a = h.round();
+  h.send();
+  const auto b = h.round();
+  h.answer(a.at(0), ErrorCode::NOT_ENOUGH_REPLICAS);
+  h.lose(b.at(0));
+  h.pass(1000);
+  h.answer(h.round().at(0), ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+  h.round();
+  EXPECT_EQ(h.deliveries[0]->result.outcome, Outcome::unknown);
+  EXPECT_EQ(h.deliveries[1]->result.outcome, Outcome::unknown);
 }
 
 TEST(ProducerCore, without_idempotence_one_in_flight_keeps_the_order) {
