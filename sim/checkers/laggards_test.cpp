@@ -55,7 +55,11 @@ TEST_F(Laggards, MayStayWhileTheControllerHasAnotherChange) {
   propose({1, 2}, 0);
   produce(20, {2});
   EXPECT_FALSE(cried("R8")) << "it has no answer";
-  change({1, 2}, 1);
+  change({1, 2, 3}, 1);
+  produce(6, {2});
+  EXPECT_FALSE(cried("R8")) << "the controller passed it over, and its next look is to come";
+  propose({1, 2}, 1);
+  change({1, 2}, 2);
   produce(20, {2});
   EXPECT_FALSE(cried("R8")) << "it has left";
   produce(20, {});

@@ -67,6 +67,8 @@ class LaggardsLeave final : public Checker {
   // One that leads, as it says itself.
   struct Reign {
     Instant began;
+    Instant
+        free;  // since then it may propose: the controller has decided its last proposal, or passed it over
     std::vector<int32_t> isr;
     int32_t partition_epoch = -1;
     int32_t proposed_on = -2;  // the partition epoch on top of which it has proposed last
@@ -81,6 +83,7 @@ class LaggardsLeave final : public Checker {
     }
     reign.isr.assign(c.isr.begin(), c.isr.end());
     reign.partition_epoch = c.partition_epoch;
+    reign.free = at;
   }
 
   void appended(Reign& reign, const LogAppended& a, const NodeEvent& note) {
@@ -115,7 +118,7 @@ class LaggardsLeave final : public Checker {
 
   void judge(const Reign& reign, int32_t member, Follower& follower, const LogAppended& a,
              const NodeEvent& note) {
-    const bool late = note.at - std::max(follower.level, presence_[note.node].back) > due();
+    const bool late = note.at - std::max({follower.level, presence_[note.node].back, reign.free}) > due();
     // One change at a time: who has proposed another one waits for the controller's word.
     if (!late || reign.proposed_on >= reign.partition_epoch) {
       follower.seen_late.reset();
