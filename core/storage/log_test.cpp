@@ -167,6 +167,39 @@ TEST(Log, AFlushThatEndsDuringARollSyncsTheIndexesToo) {
   EXPECT_GT(flushes, 0);
 }
 
+// What was not used lately is given back while the disk takes its time.
+TEST(Log, ALookupGoesOnWhenItsIndexesAreGivenUpMeanwhile) {
+  sim::TestWorld world(35);
+  sim::NodeSetup setup;
+  setup.name = "node";
+  setup.disk = sim::DiskProfile::ssd();
+  setup.disk.cold_read_per_mille = 1000;
+  world.world().add_node(setup);
+  ASSERT_TRUE(world.run("node", [&](Env& env) {
+    Fixture f(env);
+    f.config.index_interval_bytes = 100;
+    f.config.segment_bytes = 1000;
+    f.open();
+    f.fill(12);
+    ASSERT_TRUE(f.log->close().ok());
+    f.open(true);
+    bool found = false;
+    Scope scope(env);
+    scope.spawn("gives up", [&] {
+      for (; !found; env.sleep(microseconds(40))) EXPECT_TRUE(f.log->delete_old_segments().ok());
+    });
+    for (int64_t offset = 0; offset < 12; ++offset) {
+      const auto answer = f.log->offset_for_timestamp(1000 + offset);
+      ASSERT_TRUE(answer.ok() && answer->has_value());
+      EXPECT_EQ((*answer)->offset, offset);
+      env.sleep(milliseconds(1));
+    }
+    found = true;
+    scope.close();
+  }));
+  EXPECT_TRUE(world.failures().empty());
+}
+
 TEST(Log, OneFlushSettlesManyAppends) {
   on_node(31, [](Env& env) {
     Fixture f(env);

@@ -107,9 +107,12 @@ IoResult<bool> Segment::indexes_usable(const SegmentFiles& files) {
 
 IoResult<void> Segment::load_indexes() {
   used_ = true;
-  TRY(offset_index_.file().load());
-  TRY(time_index_.file().load());
-  return txn_index_.file().load();
+  do {  // as in locate_timestamp
+    TRY(offset_index_.file().load());
+    TRY(time_index_.file().load());
+    TRY(txn_index_.file().load());
+  } while (!offset_index_.file().loaded() || !time_index_.file().loaded());
+  return {};
 }
 
 Result<void> Segment::prepare_for_append(int64_t next_offset) {

@@ -44,9 +44,11 @@ Result<std::optional<BatchLocation>> Segment::locate(int64_t offset) {
 Result<std::optional<TimestampAndOffset>> Segment::locate_timestamp(int64_t timestamp_ms, int64_t from,
                                                                     int64_t end) {
   used_ = true;
-  auto loaded = time_index_.file().load();
-  if (loaded.ok()) loaded = offset_index_.file().load();
-  if (!loaded.ok()) return reading_failed(loaded.error(), base_offset_);
+  do {  // one may be given up as idle while the disk takes its time with the other one
+    auto loaded = time_index_.file().load();
+    if (loaded.ok()) loaded = offset_index_.file().load();
+    if (!loaded.ok()) return reading_failed(loaded.error(), base_offset_);
+  } while (!time_index_.file().loaded());
   const int64_t start = std::max(time_index_.lookup(timestamp_ms).offset, from);
   const FileRef file = file_;
   FileBatches batches(*file, offset_index_.lookup(start).position, size_bytes_, FileBatches::kLookupWindow);
