@@ -92,14 +92,39 @@ Host* Fabric::find(std::string_view name) const {
   return nullptr;
 }
 
-// How much later the link is free again for having carried `bytes`.
-Duration Fabric::transfer(Link& link, uint64_t bytes) const {
-  const LinkTrouble& trouble = link.troubles.felt();
-  if ((profile_.bytes_per_second == 0 && trouble.bytes_per_second == 0) || bytes == 0) return {};
+int64_t Fabric::carrying_ns(const LinkTrouble& trouble, uint64_t bytes) const {
+  if (profile_.bytes_per_second == 0 && trouble.bytes_per_second == 0) return 0;
   auto ns = static_cast<int64_t>(bytes * 1'000 / (profile_.bytes_per_second / 1'000'000 + 1));
   if (trouble.bytes_per_second > 0)
     ns = std::max(ns, static_cast<int64_t>(bytes * 1'000'000'000 / trouble.bytes_per_second));
-  const Duration busy = nanoseconds(scale_per_mille(ns, trouble.slow_per_mille));
+  return scale_per_mille(ns, trouble.slow_per_mille);
+}
+
+void Fabric::remove_trouble(const Host& from, const Host& to, uint64_t number) {
+  constexpr uint64_t kMegabyte = 1 << 20;
+  Link& link = links_[place(from, to)];
+  const int64_t before_ns = carrying_ns(link.troubles.felt(), kMegabyte);
+  link.troubles.remove(number);
+  const int64_t ns = carrying_ns(link.troubles.felt(), kMegabyte);
+  const Instant now = ground_.now();
+  if (ns >= before_ns || link.free_at <= now) return;
+  // With times of up to minutes, thousandths of thousandths are exact enough.
+  const int64_t per_million = ns * 1000 / std::max<int64_t>(before_ns / 1000, 1);
+  const auto sooner = [&](Instant then) {
+    return then <= now ? then : now + nanoseconds((then - now).ns / 1000 * per_million / 1000);
+  };
+  link.free_at = sooner(link.free_at);
+  for (Conn* conn : from.conns_) {
+    for (const size_t side : {size_t{0}, size_t{1}}) {
+      if (conn->end(side).host == &from && conn->end(1 - side).host == &to) conn->out(side).hurry(sooner);
+    }
+  }
+}
+
+// How much later the link is free again for having carried `bytes`.
+Duration Fabric::transfer(Link& link, uint64_t bytes) const {
+  const Duration busy = nanoseconds(carrying_ns(link.troubles.felt(), bytes));
+  if (busy == Duration{}) return {};
   link.free_at = std::max(ground_.now(), link.free_at) + busy;
   return busy;
 }

@@ -128,9 +128,8 @@ class Fabric {
   uint64_t add_trouble(const Host& from, const Host& to, LinkTrouble trouble) {
     return links_[place(from, to)].troubles.add(trouble);
   }
-  void remove_trouble(const Host& from, const Host& to, uint64_t number) {
-    links_[place(from, to)].troubles.remove(number);
-  }
+  // What waits for a narrow way goes on at the pace of the wider one.
+  void remove_trouble(const Host& from, const Host& to, uint64_t number);
   const LinkTrouble& trouble(const Host& from, const Host& to) const {
     return links_[place(from, to)].troubles.felt();
   }
@@ -182,6 +181,7 @@ class Fabric {
     Instant free_at{0};
   };
   Duration transfer(Link& link, uint64_t bytes) const;
+  int64_t carrying_ns(const LinkTrouble& trouble, uint64_t bytes) const;
   size_t place(const Host& from, const Host& to) const { return from.index * hosts_.size() + to.index; }
 
   Ground& ground_;

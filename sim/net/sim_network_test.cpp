@@ -1,5 +1,6 @@
 #include "sim/net/sim_network.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "sim/test_world.h"
@@ -91,6 +92,31 @@ TEST_F(SimNetworkTest, APartitionHoldsBytesAndDeliversThemAfterItHeals) {
     env.sleep(seconds(15));
     EXPECT_EQ(received, "before during");
     EXPECT_EQ(last_error, IoError::ok);
+    connection->close();
+  });
+  world.run(seconds(60));
+  EXPECT_EQ(ended, 1);
+}
+
+TEST_F(SimNetworkTest, WhatWaitsForANarrowWayGoesOnWhenItIsWideAgain) {
+  std::string sent;
+  for (int i = 0; sent.size() < 20'000; ++i) sent += fmt::format("{} ", i);
+  client([&](Env& env) {
+    const ConnectionRef connection = *dial(env);
+    LinkTrouble narrow;
+    narrow.bytes_per_second = 1000;
+    to_server().set(narrow);
+    for (size_t at = 0; at < sent.size(); at += 1000) {
+      ASSERT_TRUE(write_all(*connection, as_bytes(sent).subspan(at, std::min<size_t>(1000, sent.size() - at)),
+                            Instant::never())
+                      .ok());
+      env.sleep(milliseconds(1));
+    }
+    env.sleep(seconds(5));
+    EXPECT_LT(received.size(), 7000U);
+    to_server().set({});
+    env.sleep(seconds(1));
+    EXPECT_EQ(received, sent) << "in order, and not after twenty seconds";
     connection->close();
   });
   world.run(seconds(60));
