@@ -271,6 +271,17 @@ Result<uint64_t> Segment::rebuild(BatchVisitor& visitor, int64_t index_interval_
   return cut;
 }
 
+IoResult<void> Segment::write_again() {
+  ByteBuffer window;
+  for (uint64_t at = 0; at < size_bytes_; at += window.size()) {
+    window.resize(std::min<uint64_t>(size_bytes_ - at, FileBatches::kScanWindow));
+    TRY(read_fully(*file_, at, window));
+    TRY(write_fully(*file_, at, window));
+    batches_dirty_ = true;
+  }
+  return {};
+}
+
 IoResult<void> Segment::sync_batches() {
   if (!batches_dirty_) return {};
   batches_dirty_ = false;

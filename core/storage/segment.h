@@ -122,6 +122,9 @@ class Segment {
   // removes them. KAFKA_STORAGE_ERROR also for offsets beyond base + 2^31-1, which Kafka before 1.0 could
   // write (A80).
   Result<uint64_t> rebuild(BatchVisitor& visitor, int64_t index_interval_bytes);
+  // Writes the batches once more where they are, so that the next sync takes them to the disk, also what
+  // an earlier process has failed to sync and the system shows nevertheless.
+  IoResult<void> write_again();
 
   // ---- files ----
   // What was written so far is on disk when this returns: the batches alone, or the indexes too.

@@ -37,9 +37,7 @@ class CommittedMetadataStays final : public Checker {
   }
 
   void on_node(int32_t node, NodeFault what, Instant) override {
-    const ReplicaTruth* log = view_.metadata_log(node);
     candidates_.erase(node);
-    if (what == NodeFault::started) found_end_[node] = log == nullptr ? 0 : log->end_offset();
     if (what == NodeFault::started) starting_.insert(node);
   }
 
@@ -105,13 +103,7 @@ class CommittedMetadataStays final : public Checker {
     if (at >= log->batches().size() || log->batches()[at].base_offset > batch.last_offset)
       return snapshot_holds(*log, batch);
     const TruthBatch& mine = log->batches()[at];
-    return mine.same(batch) && (log->is_durable(mine) || counts_as_synced(*log, mine));
-  }
-
-  // What a process found when it was started, and an earlier one could not sync.
-  bool counts_as_synced(const ReplicaTruth& log, const TruthBatch& batch) const {
-    const auto end = found_end_.find(log.node());
-    return end != found_end_.end() && batch.last_offset < end->second && log.is_spoilt(batch);
+    return mine.same(batch) && log->is_durable(mine);
   }
 
   // A log that begins above the batch stands on a snapshot, which has what was committed below its end.
@@ -187,7 +179,6 @@ class CommittedMetadataStays final : public Checker {
                     leader_epoch_, to_string(last), log == nullptr ? 0 : log->end_offset()));
   }
 
-  std::map<int32_t, int64_t> found_end_;  // by node: where its log ended when it was started
   std::set<int32_t> starting_;
   std::map<int32_t, int32_t> candidates_;  // by node: the epoch in which it stands
   std::map<int32_t, Vote> votes_;          // by voter, in the newest epoch that had one

@@ -97,6 +97,33 @@ TEST(RaftClient, ASoleVoterLeads) {
   quorum.expect_sound();
 }
 
+// Its process dies of a sync that fails. The next one reads what the system goes on to show, commits behind
+// it, and has it after a power loss.
+TEST(RaftClient, ASoleVoterKeepsWhatAnEarlierProcessFailedToSync) {
+  TestNodeSetup setup;
+  setup.voters = 1;
+  Quorum quorum(3, setup);
+  quorum.start_all();
+  quorum.run(seconds(2));
+  sim::DiskTrouble failing;
+  failing.failing.push_back({".log", false, false, true});
+  const uint64_t trouble = quorum.node(1).device().add_trouble(failing);
+  quorum.run(seconds(1));
+  const size_t acknowledged = quorum.ledger.acknowledged.size();
+  quorum.node(1).device().remove_trouble(trouble);
+  quorum.node(1).crash();
+  quorum.run(milliseconds(10));
+  quorum.start(1);
+  quorum.run(seconds(2));
+  EXPECT_GT(quorum.ledger.acknowledged.size(), acknowledged);
+  quorum.node(1).power_loss();
+  quorum.run(milliseconds(10));
+  quorum.start(1);
+  quorum.calm_down();
+  quorum.expect_all_at(1);
+  quorum.expect_sound();
+}
+
 TEST(RaftClient, ALeaderThatStopsHandsOver) {
   Quorum quorum(3);
   quorum.start_all();
