@@ -32,6 +32,24 @@ TEST_F(Story, LCriesForAStuckReaderAndForOneThatNeverBegan) {
   EXPECT_TRUE(judged()) << "the second has read nothing";
 }
 
+// Who slept through its reign begins it when its successor is active, and ends it at once.
+TEST_F(Story, LTakesNobodyForTheActiveControllerInPlaceOfALaterOne) {
+  const auto judged = [&] {
+    verdicts = {};
+    end();
+    return cried("L");
+  };
+  emit(2, ControllerActivated{2});
+  emit(1, ControllerActivated{1});
+  EXPECT_EQ(view.active_controller(), 2);
+  emit(1, ControllerDeactivated{1});
+  EXPECT_FALSE(judged());
+  emit(2, ControllerDeactivated{2});
+  EXPECT_TRUE(judged()) << "nobody is active";
+  emit(3, ControllerActivated{3});
+  EXPECT_FALSE(judged());
+}
+
 TEST_F(Story, LAsksOfReadersWhatWasCommittedWhenTheyWereToStop) {
   emit(1, ControllerActivated{1});
   lead(1, 0);

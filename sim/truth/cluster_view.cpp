@@ -321,8 +321,11 @@ void ClusterView::on_event(const NodeEvent& note) {
     }
   } else if (const auto* e = std::get_if<BrokerRegistered>(&event)) {
     on_registered(*e, note.at);
-  } else if (std::holds_alternative<ControllerActivated>(event)) {
+  } else if (const auto* e = std::get_if<ControllerActivated>(&event)) {
+    // Who slept through its whole reign comes to this when its successor is active already.
+    if (active_controller_ >= 0 && e->epoch < active_epoch_) return;
     active_controller_ = note.node;
+    active_epoch_ = e->epoch;
   } else if (std::holds_alternative<ControllerDeactivated>(event)) {
     if (active_controller_ == note.node) active_controller_ = -1;
   }

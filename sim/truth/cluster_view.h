@@ -279,6 +279,7 @@ class ClusterView {
   const DiskPeek& peek_;
   PartitionNames& names_;
   int32_t active_controller_ = -1;
+  int32_t active_epoch_ = -1;
   std::map<int32_t, Node> nodes_;
   std::map<PartitionId, std::unique_ptr<PartitionTruth>> partitions_;
   std::map<std::string, TopicPromise> promises_;
