@@ -1,4 +1,4 @@
-// S6.
+// S6, and deletions of which nobody was told.
 
 #include "sim/checkers/test_story.h"
 
@@ -84,6 +84,39 @@ TEST_F(Deletion, MayBeDoneByAnotherLeader) {
   lead(2, 1);
   tell(Outcome::ok, 1);
   EXPECT_FALSE(cried("S6"));
+}
+
+// A log start goes to the disk before anybody is told of it (rule D59), and a process may end in between.
+class ALogStartThatNobodyTold : public Deletion {
+ protected:
+  // The leader starts again, and finds its log empty from offset 2 on.
+  void start_again(int64_t on_disk) {
+    fault(1, NodeFault::stopped);
+    keep(1, "data/log-start-offset-checkpoint", fmt::format("0\n1\norders 0 {}\n", on_disk));
+    disks.files.erase({1, "data/orders-0/00000000000000000000.log"});
+    keep(1, "data/orders-0/00000000000000000002.log", "");
+    fault(1, NodeFault::started);
+    loaded(1, log_of(2, 2, 2, {}));
+    lead(1, 1);
+  }
+};
+
+TEST_F(ALogStartThatNobodyTold, IsWhatWasAskedFor) {
+  ask(-1);
+  start_again(2);
+  tell(Outcome::ok, 2);
+  EXPECT_FALSE(cried("R1") || cried("R6") || cried("S6")) << cries();
+}
+
+TEST_F(ALogStartThatNobodyTold, IsNoneWithoutAWordOnTheDisk) {
+  ask(-1);
+  start_again(1);
+  EXPECT_TRUE(cried("R6"));
+}
+
+TEST_F(ALogStartThatNobodyTold, ExcusesNothingThatNobodyAskedFor) {
+  start_again(2);
+  EXPECT_TRUE(cried("R6"));
 }
 
 }  // namespace

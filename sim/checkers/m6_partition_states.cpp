@@ -13,8 +13,8 @@
 #include "core/base/contains.h"
 #include "core/metadata/image.h"
 #include "sim/checkers/all.h"
-#include "sim/checkers/checkpoint_text.h"
 #include "sim/checkers/m6_images.h"
+#include "sim/truth/checkpoint_text.h"
 #include "sim/truth/cluster_view.h"
 
 namespace ksim::sim {

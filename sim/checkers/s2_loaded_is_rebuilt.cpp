@@ -7,8 +7,8 @@
 
 #include "core/base/log_knowledge.h"
 #include "sim/checkers/all.h"
-#include "sim/checkers/checkpoint_text.h"
 #include "sim/checkers/s2_index_lookups.h"
+#include "sim/truth/checkpoint_text.h"
 #include "sim/truth/cluster_view.h"
 
 namespace ksim::sim {

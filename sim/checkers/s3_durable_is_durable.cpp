@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 
 #include "sim/checkers/all.h"
-#include "sim/checkers/checkpoint_text.h"
+#include "sim/truth/checkpoint_text.h"
 #include "sim/truth/cluster_view.h"
 
 namespace ksim::sim {

@@ -46,11 +46,9 @@ class DeletionIsDone final : public Checker {
     } else if (const auto* r = std::get_if<BrokerRegistered>(note.event)) {
       fenced(r->broker_id);
     } else if (const auto* m = std::get_if<LogStartMoved>(note.event)) {
-      if (open_.empty()) return;
-      const auto id = view_.partition_of(*note.event);
-      for (auto& [number, open] : open_) {
-        if (id && open.partition == *id) open.furthest = std::max(open.furthest, m->start_offset);
-      }
+      begins_at(*note.event, m->start_offset);
+    } else if (const auto* o = std::get_if<LogLoaded>(note.event)) {
+      begins_at(*note.event, o->start_offset);  // its process may have ended before it told of it
     } else if (std::holds_alternative<LogTruncated>(*note.event)) {
       if (open_.empty()) return;
       const auto id = view_.partition_of(*note.event);
@@ -94,6 +92,14 @@ class DeletionIsDone final : public Checker {
   void fenced(int32_t broker) {
     fenced_.insert(broker);
     for (auto& [number, open] : open_) open.members.erase(broker);
+  }
+
+  void begins_at(const Event& event, int64_t start) {
+    if (open_.empty()) return;
+    const auto id = view_.partition_of(event);
+    for (auto& [number, open] : open_) {
+      if (id && open.partition == *id) open.furthest = std::max(open.furthest, start);
+    }
   }
 
   void begin(const DeletionCall& call) {

@@ -27,9 +27,11 @@ void Copies::on_event(const NodeEvent& note) {
       deleted_below(*id, note.node, note.at, moved->start_offset);
     } else if (std::holds_alternative<LogTruncated>(*note.event)) {
       look(*id, note.node, note.at, "truncation");
-    } else if (std::holds_alternative<LogLoaded>(*note.event)) {
-      look(*id, note.node, note.at,
-           just_damaged(view_.partition(*id), note.node, note.at) ? "damage" : "recovery");
+    } else if (const auto* loaded = std::get_if<LogLoaded>(note.event)) {
+      const PartitionTruth* truth = view_.partition(*id);
+      if (truth != nullptr)
+        deleted_below(*id, note.node, note.at, std::min(loaded->start_offset, truth->deleted_below));
+      look(*id, note.node, note.at, just_damaged(truth, note.node, note.at) ? "damage" : "recovery");
     } else {
       look(*id, note.node, note.at, "truncation");
     }

@@ -1,4 +1,4 @@
-#include "sim/checkers/checkpoint_text.h"
+#include "sim/truth/checkpoint_text.h"
 
 #include <charconv>
 

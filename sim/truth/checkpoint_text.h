@@ -1,5 +1,5 @@
 #pragma once
-// The text files of a log directory as the checkers read them.
+// The text files of a log directory as who judges reads them.
 
 #include <map>
 #include <optional>
