@@ -1,4 +1,4 @@
-// S6, and deletions of which nobody was told.
+// S6, and what a deletion leaves behind that nobody was told of, or that a power loss finds.
 
 #include "sim/checkers/test_story.h"
 
@@ -117,6 +117,28 @@ TEST_F(ALogStartThatNobodyTold, IsNoneWithoutAWordOnTheDisk) {
 TEST_F(ALogStartThatNobodyTold, ExcusesNothingThatNobodyAskedFor) {
   start_again(2);
   EXPECT_TRUE(cried("R6"));
+}
+
+// What was deleted has left its files, which may be gone or come back.
+TEST_F(Deletion, APowerLossDestroysNothingOfWhatIsKept) {
+  ask(1);
+  for (const int32_t node : {1, 2, 3}) move(node, 1);
+  const ByteBuffer kept = batch(1, 0, {b});
+  disks.files.erase({1, "data/orders-0/00000000000000000000.log"});
+  keep(1, "data/orders-0/00000000000000000001.log", as_text(kept));
+  for (const int32_t node : {1, 2}) fault(node, NodeFault::power_lost);
+  EXPECT_TRUE(view.partition(0)->destroyed.empty());
+}
+
+TEST_F(Deletion, APowerLossDestroysWhatIsNotDeleted) {
+  ask(1);
+  for (const int32_t node : {1, 2, 3}) move(node, 1);
+  disks.files.erase({1, "data/orders-0/00000000000000000000.log"});
+  keep(1, "data/orders-0/00000000000000000001.log", "");
+  fault(1, NodeFault::power_lost);
+  ASSERT_EQ(view.partition(0)->destroyed.size(), 1U);
+  EXPECT_EQ(view.partition(0)->destroyed[0].batches.size(), 1U);
+  EXPECT_EQ(view.partition(0)->destroyed[0].from_offset, 1);
 }
 
 }  // namespace

@@ -10,6 +10,13 @@
 namespace ksim::sim {
 namespace {
 
+// The first of the batches that does not end before `offset`.
+size_t first_from(const std::vector<TruthBatch>& batches, int64_t offset) {
+  const auto at = std::partition_point(batches.begin(), batches.end(),
+                                       [offset](const TruthBatch& b) { return b.last_offset < offset; });
+  return static_cast<size_t>(at - batches.begin());
+}
+
 // A log start that is on the disk holds, also where the process has ended before it could tell of it.
 bool start_was_raised(const ClusterView& view, const PartitionTruth& truth, int32_t node,
                       const LogLoaded& log) {
@@ -36,11 +43,7 @@ std::optional<std::pair<std::string, int32_t>> split_log_name(std::string_view l
   return std::make_pair(std::string(log.substr(0, dash)), index);
 }
 
-size_t PartitionTruth::find_committed(int64_t offset) const {
-  const auto at = std::partition_point(committed.begin(), committed.end(),
-                                       [offset](const TruthBatch& b) { return b.last_offset < offset; });
-  return static_cast<size_t>(at - committed.begin());
-}
+size_t PartitionTruth::find_committed(int64_t offset) const { return first_from(committed, offset); }
 
 int64_t PartitionTruth::end_of_epoch(int32_t epoch) const {
   for (const TruthBatch& batch : committed) {
@@ -521,9 +524,12 @@ void ClusterView::on_disk_changed(int32_t node, bool wiped, Instant at) {
     const std::vector<TruthBatch> before = it->second->batches();
     it->second->reload();
     const std::vector<TruthBatch>& after = it->second->batches();
-    size_t same = 0;
-    while (same < before.size() && same < after.size() && before[same].same(after[same]) && after[same].valid)
-      ++same;
+    // What was deleted is no copy any more: its files may be gone, or come back.
+    const auto start = truth->start.find(node);
+    const int64_t kept = start == truth->start.end() ? 0 : start->second;
+    size_t same = first_from(before, kept), left = first_from(after, kept);
+    while (same < before.size() && left < after.size() && before[same].same(after[left]) && after[left].valid)
+      ++same, ++left;
     if (same < before.size()) {
       Destroyed copy{node, before[same].base_offset, at, before.back().last_offset + 1, {}, wiped};
       for (size_t i = same; i < before.size(); ++i) copy.batches.emplace(before[i].base_offset, before[i]);
