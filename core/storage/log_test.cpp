@@ -186,7 +186,10 @@ TEST(Log, ALookupGoesOnWhenItsIndexesAreGivenUpMeanwhile) {
     bool found = false;
     Scope scope(env);
     scope.spawn("gives up", [&] {
-      for (; !found; env.sleep(microseconds(40))) EXPECT_TRUE(f.log->delete_old_segments().ok());
+      while (!found) {
+        EXPECT_TRUE(f.log->delete_old_segments().ok());
+        env.sleep(microseconds(40));
+      }
     });
     for (int64_t offset = 0; offset < 12; ++offset) {
       const auto answer = f.log->offset_for_timestamp(1000 + offset);
