@@ -1,61 +1,13 @@
-#include "core/storage/log.h"
-
-#include "core/storage/crash_disk.h"
-#include "core/storage/test_log.h"
+#include "core/storage/test_fixture.h"
 
 namespace ksim::storage {
 namespace {
 
 constexpr int32_t kAnyEpoch = std::numeric_limits<int32_t>::max();
 
-struct Fixture {
-  explicit Fixture(Env& e) : env(e) {
-    EXPECT_TRUE(env.disk.make_dir("d").ok());
-    EXPECT_TRUE(env.disk.make_dir("d/orders-0").ok());
-    config.verify_transactions = false;
-    config.producer_id_expiration_ms = std::numeric_limits<int64_t>::max();
-  }
-  std::shared_ptr<Log> open(bool clean = false) {
-    LogOpen options;
-    options.path = "d/orders-0";
-    options.topic_partition = {"orders", 0};
-    options.topic_id = Uuid{7, 7};
-    options.config = config;
-    options.clean = clean;
-    options.recovery_point = keeper.recovery_point;
-    options.log_start_offset = keeper.log_start;
-    options.keeper = &keeper;
-    auto opened = Log::open(env, options);
-    EXPECT_TRUE(opened.ok()) << (opened.ok() ? "" : to_string(opened.error()));
-    log = opened.ok() ? *opened : nullptr;
-    return log;
-  }
-  Result<AppendInfo> append(const TestBatch& spec = {}, int32_t epoch = 0) {
-    ByteBuffer batch = make_batch(spec);
-    return log->append_as_leader(batch, epoch);
-  }
-  Result<AppendInfo> append_marker(int64_t producer_id, int16_t epoch, bool commit) {
-    ByteBuffer batch = make_marker(producer_id, epoch, commit);
-    return log->append_as_leader(batch, 0, AppendOrigin::coordinator);
-  }
-  void fill(int32_t batches, int32_t epoch = 0) {
-    for (int32_t i = 0; i < batches; ++i) {
-      TestBatch spec;
-      spec.timestamp_ms = 1000 + log->log_end_offset();
-      spec.value = std::string(100, 'x');
-      const auto done = append(spec, epoch);
-      ASSERT_TRUE(done.ok()) << to_string(done.error());
-    }
-  }
-  Env& env;
-  TestKeeper keeper;
-  LogConfig config;
-  std::shared_ptr<Log> log;
-};
-
 TEST(Log, AppendsAndReads) {
   on_node(1, [](Env& env) {
-    Fixture f(env);
+    LogFixture f(env);
     f.open();
     EXPECT_EQ(f.log->log_end_offset(), 0);
     const auto first = f.append({.records = 3, .value = "a"}, 4);
@@ -94,7 +46,7 @@ TEST(Log, AppendsAndReads) {
 
 TEST(Log, FirstBatchComesWholeOrCut) {
   on_node(1, [](Env& env) {
-    Fixture f(env);
+    LogFixture f(env);
     f.open();
     f.fill(2);
     const size_t one = make_batch({.value = std::string(100, 'x')}).size();
@@ -111,7 +63,7 @@ TEST(Log, FirstBatchComesWholeOrCut) {
 
 TEST(Log, RollsBySizeAndReadsAcross) {
   on_node(2, [](Env& env) {
-    Fixture f(env);
+    LogFixture f(env);
     f.config.segment_bytes = 1000;
     f.config.index_interval_bytes = 200;
     f.open();
@@ -135,77 +87,9 @@ TEST(Log, RollsBySizeAndReadsAcross) {
   });
 }
 
-// After each operation of the roll, which has found that nothing of the segment counts as flushed.
-TEST(Log, AFlushThatEndsDuringARollSyncsTheIndexesToo) {
-  int flushes = 0;
-  for (uint64_t operation = 1; operation <= 30; ++operation) {
-    sim::TestWorld world(34);
-    ASSERT_TRUE(world.run("node", [&](Env& env) {
-      Log* rolled = nullptr;
-      CrashDisk disk(env.disk, operation, [&] {
-        if (rolled == nullptr) return;
-        ++flushes;
-        EXPECT_TRUE(rolled->flush_all().ok());
-      });
-      Env own{env.clock,  env.scheduler, env.group,  disk,     env.network,
-              env.random, env.mailboxes, env.events, env.hooks};
-      Fixture f(own);
-      ASSERT_TRUE(env.disk.sync_dir("").ok());
-      ASSERT_TRUE(env.disk.sync_dir("d").ok());
-      f.open();
-      f.fill(1);
-      rolled = f.log.get();
-      ASSERT_TRUE(f.log->roll().ok());
-      rolled = nullptr;
-      if (f.log->recovery_point() == 0) return;
-      for (const auto suffix : {kIndexSuffix, kTimeIndexSuffix}) {
-        const auto path = "d/orders-0/" + segment_file_name(0, suffix);
-        EXPECT_NE(world.node("node").device().image().find_durable(path), nullptr) << operation << suffix;
-      }
-    }));
-  }
-  EXPECT_GT(flushes, 0);
-}
-
-// What was not used lately is given back while the disk takes its time.
-TEST(Log, ALookupGoesOnWhenItsIndexesAreGivenUpMeanwhile) {
-  sim::TestWorld world(35);
-  sim::NodeSetup setup;
-  setup.name = "node";
-  setup.disk = sim::DiskProfile::ssd();
-  setup.disk.cold_read_per_mille = 1000;
-  world.world().add_node(setup);
-  ASSERT_TRUE(world.run("node", [&](Env& env) {
-    Fixture f(env);
-    f.config.index_interval_bytes = 100;
-    f.config.segment_bytes = 1000;
-    f.open();
-    f.fill(12);
-    ASSERT_TRUE(f.log->close().ok());
-    f.open(true);
-    bool found = false;
-    Scope scope(env);
-    scope.spawn("gives up", [&] {
-      while (!found) {
-        EXPECT_TRUE(f.log->delete_old_segments().ok());
-        env.sleep(microseconds(40));
-      }
-    });
-    for (int64_t offset = 0; offset < 12; ++offset) {
-      const auto answer = f.log->offset_for_timestamp(1000 + offset);
-      ASSERT_TRUE(answer.ok() && answer->has_value());
-      EXPECT_EQ((*answer)->offset, offset);
-      env.sleep(milliseconds(1));
-    }
-    found = true;
-    scope.close();
-  }));
-  EXPECT_TRUE(world.failures().empty());
-}
-
 TEST(Log, OneFlushSettlesManyAppends) {
   on_node(31, [](Env& env) {
-    Fixture f(env);
+    LogFixture f(env);
     f.config.flush_messages = 1;
     f.open();
     int told = 0;
@@ -233,7 +117,7 @@ TEST(Log, OneFlushSettlesManyAppends) {
 // append.
 TEST(Log, WhatRecoveryFindsUnflushedIsFlushedAsFlushMessagesAsks) {
   on_node(35, [](Env& env) {
-    Fixture f(env);
+    LogFixture f(env);
     f.config.flush_messages = 2;
     f.open();
     f.fill(1);
@@ -249,7 +133,7 @@ TEST(Log, WhatRecoveryFindsUnflushedIsFlushedAsFlushMessagesAsks) {
 
 TEST(Log, AFlushEveryTenRecords) {
   on_node(32, [](Env& env) {
-    Fixture f(env);
+    LogFixture f(env);
     f.config.flush_messages = 10;
     f.open();
     f.fill(9);
@@ -267,7 +151,7 @@ TEST(Log, AFlushEveryTenRecords) {
 
 TEST(Log, ARepeatedBatchWaitsForTheFlushOfItsFirst) {
   on_node(33, [](Env& env) {
-    Fixture f(env);
+    LogFixture f(env);
     f.config.flush_messages = 1;
     f.open();
     const TestBatch once{.producer_id = 5, .producer_epoch = 0, .base_sequence = 0};
@@ -283,7 +167,7 @@ TEST(Log, ARepeatedBatchWaitsForTheFlushOfItsFirst) {
 
 TEST(Log, RecoveryCutsAMarkerThatCannotBeRead) {
   on_node(1, [](Env& env) {
-    Fixture f(env);
+    LogFixture f(env);
     f.open();
     f.fill(3);
     f.log->abandon();
@@ -310,7 +194,7 @@ TEST(Log, RecoveryCutsAMarkerThatCannotBeRead) {
 
 TEST(Log, RecoveryCutsABatchThatBeginsWithinTheOneBeforeIt) {
   on_node(1, [](Env& env) {
-    Fixture f(env);
+    LogFixture f(env);
     f.open();
     ASSERT_TRUE(f.append({.records = 3}).ok());
     ASSERT_TRUE(f.append({.records = 3}).ok());
@@ -324,37 +208,9 @@ TEST(Log, RecoveryCutsABatchThatBeginsWithinTheOneBeforeIt) {
   });
 }
 
-// Bit rot in an index of a log that was closed in order: what it says of things to come is no obstacle to
-// them.
-TEST(Log, GoesOnBehindDamagedIndexes) {
-  on_node(1, [](Env& env) {
-    Fixture f(env);
-    f.config.index_interval_bytes = 100;
-    f.open();
-    f.fill(10);
-    ASSERT_TRUE(f.log->close().ok());
-    for (const char* name : {"00000000000000000000.index", "00000000000000000000.timeindex"}) {
-      const std::string path = std::string("d/orders-0/") + name;
-      ByteBuffer bytes = read_file(env.disk, path).value();
-      bytes[bytes.size() - (path.ends_with(".timeindex") ? 4 : 8)] = 0x7f;  // the relative offset
-      ASSERT_TRUE(write_file_atomically(env.disk, path, bytes).ok());
-    }
-    f.open(true);
-    EXPECT_EQ(f.log->log_end_offset(), 10);
-    f.fill(10);
-    EXPECT_EQ(f.log->log_end_offset(), 20);
-    for (int64_t offset = 0; offset < 20; ++offset) {
-      const auto read = f.log->read(offset, 1, FetchIsolation::log_end, true);
-      ASSERT_TRUE(read.ok());
-      const ByteBuffer batch = bytes_of(*read);
-      EXPECT_EQ(BatchView(batch).base_offset(), offset);
-    }
-  });
-}
-
 TEST(Log, ReopensCleanAndUnclean) {
   on_node(3, [](Env& env) {
-    Fixture f(env);
+    LogFixture f(env);
     f.config.segment_bytes = 1000;
     f.config.index_interval_bytes = 200;
     f.open();
@@ -376,7 +232,7 @@ TEST(Log, ReopensCleanAndUnclean) {
 
 TEST(Log, TruncatesWithinAndAcrossSegments) {
   on_node(4, [](Env& env) {
-    Fixture f(env);
+    LogFixture f(env);
     f.config.segment_bytes = 1000;
     f.open();
     f.fill(10, 1);
@@ -407,7 +263,7 @@ TEST(Log, TruncatesWithinAndAcrossSegments) {
 
 TEST(Log, DetectsDuplicatesAlsoAfterRestart) {
   on_node(5, [](Env& env) {
-    Fixture f(env);
+    LogFixture f(env);
     f.open();
     const auto batch_at = [](int32_t sequence) {
       return TestBatch{.records = 2, .producer_id = 5, .producer_epoch = 1, .base_sequence = sequence};
@@ -441,7 +297,7 @@ TEST(Log, DetectsDuplicatesAlsoAfterRestart) {
 
 TEST(Log, TransactionsHoldBackTheLastStableOffset) {
   on_node(6, [](Env& env) {
-    Fixture f(env);
+    LogFixture f(env);
     f.config.segment_bytes = 600;
     f.open();
     f.fill(2);
@@ -476,81 +332,9 @@ TEST(Log, TransactionsHoldBackTheLastStableOffset) {
   });
 }
 
-// What a damaged one leaves out would be handed to readers.
-TEST(Log, MakesADamagedIndexOfAbortedTransactionsAnew) {
-  on_node(6, [](Env& env) {
-    Fixture f(env);
-    f.open();
-    ASSERT_TRUE(
-        f.append({.producer_id = 1, .producer_epoch = 0, .base_sequence = 0, .transactional = true}).ok());
-    ASSERT_TRUE(f.append_marker(1, 0, false).ok());
-    f.log->update_high_watermark(2);
-    const std::vector<AbortedTransaction> aborted{{1, 0}};
-    const std::string index = "d/orders-0/00000000000000000000.txnindex";
-    for (const bool cut : {true, false}) {
-      ASSERT_TRUE(f.log->close().ok());
-      ByteBuffer bytes = *read_file(env.disk, index);
-      ASSERT_EQ(bytes.size(), AbortedTxnEntry::kBytes);
-      bytes[18] = 0xff;  // the offset of the marker
-      if (cut) bytes.pop_back();
-      ASSERT_TRUE(write_file_atomically(env.disk, index, bytes).ok());
-      f.open(true);
-      EXPECT_EQ(*f.log->aborted_transactions(0, 2), aborted) << cut;
-    }
-  });
-}
-
-TEST(Log, FindsOffsetsByTimestamp) {
-  on_node(7, [](Env& env) {
-    Fixture f(env);
-    f.config.segment_bytes = 1000;
-    f.config.index_interval_bytes = 150;
-    f.open();
-    f.fill(30);
-    const auto check = [&] {
-      for (int64_t i = 0; i < 30; ++i) {
-        const auto found = f.log->offset_for_timestamp(1000 + i);
-        ASSERT_TRUE(found.ok());
-        ASSERT_TRUE(found->has_value());
-        EXPECT_EQ((*found)->offset, i);
-        EXPECT_EQ((*found)->timestamp_ms, 1000 + i);
-      }
-      EXPECT_EQ((*f.log->offset_for_timestamp(0))->offset, 0);
-      EXPECT_FALSE(f.log->offset_for_timestamp(2000)->has_value());
-      EXPECT_EQ((*f.log->offset_for_timestamp(-3))->offset, 29);
-      EXPECT_EQ((*f.log->offset_for_timestamp(-2))->offset, 0);
-    };
-    check();
-    ASSERT_TRUE(f.log->close().ok());
-    f.open(true);
-    check();
-    ASSERT_TRUE(*f.log->truncate_to(24));
-    EXPECT_EQ((*f.log->offset_for_timestamp(-3))->offset, 23);
-    EXPECT_EQ((*f.log->offset_for_timestamp(1023))->offset, 23);
-    EXPECT_FALSE(f.log->offset_for_timestamp(1024)->has_value());
-  });
-}
-
-// The times of a damaged batch are none.
-TEST(Log, LooksUpNoTimeInADamagedBatch) {
-  on_node(7, [](Env& env) {
-    Fixture f(env);
-    f.open();
-    f.fill(3);
-    const size_t one = make_batch({.value = std::string(100, 'x')}).size();
-    const auto file = env.disk.open("d/orders-0/00000000000000000000.log", Open::write);
-    ASSERT_TRUE(file.ok());
-    const uint8_t flipped[] = {'y'};
-    ASSERT_TRUE(write_fully(**file, 2 * one - 20, flipped).ok());
-    EXPECT_EQ((*f.log->offset_for_timestamp(1000))->offset, 0);
-    EXPECT_EQ(f.log->offset_for_timestamp(1001).error().code, ErrorCode::CORRUPT_MESSAGE);
-    EXPECT_EQ((*f.log->offset_for_timestamp(1002))->offset, 2);
-  });
-}
-
 TEST(Log, RetentionBySizeTimeAndLogStart) {
   on_node(8, [](Env& env) {
-    Fixture f(env);
+    LogFixture f(env);
     f.config.segment_bytes = 1000;
     f.config.retention_ms = -1;
     f.open();
@@ -589,7 +373,7 @@ TEST(Log, RetentionBySizeTimeAndLogStart) {
 
 TEST(Log, FollowerTakesWholeBatchesOfKnownEpochs) {
   on_node(9, [](Env& env) {
-    Fixture f(env);
+    LogFixture f(env);
     f.open();
     ByteBuffer bytes = make_batch({.records = 2, .leader_epoch = 1});
     const ByteBuffer second = make_batch({.records = 3, .base_offset = 2, .leader_epoch = 2});
@@ -619,7 +403,7 @@ TEST(Log, FollowerTakesWholeBatchesOfKnownEpochs) {
 
 TEST(Log, VerifiesTransactionsBeforeTheirFirstBatch) {
   on_node(10, [](Env& env) {
-    Fixture f(env);
+    LogFixture f(env);
     f.config.verify_transactions = true;
     f.open();
     const TestBatch batch{.producer_id = 3, .producer_epoch = 0, .base_sequence = 0, .transactional = true};

@@ -22,8 +22,7 @@ namespace ksim::storage {
 // "00000000000000000042.log" for 42 and ".log".
 std::string segment_file_name(int64_t base_offset, std::string_view suffix);
 // 42 again, of that name, of those of its indexes and snapshots, and of those that end in ".deleted",
-// ".cleaned" or
-// ".swap" besides.
+// ".cleaned" or ".swap" besides.
 std::optional<int64_t> offset_of_file_name(std::string_view name);
 constexpr std::string_view kLogSuffix = ".log";
 constexpr std::string_view kIndexSuffix = ".index";

@@ -66,13 +66,18 @@ TEST_F(Laggards, MayStayWhileTheControllerHasAnotherChange) {
   EXPECT_TRUE(cried("R8"));
 }
 
-TEST_F(Laggards, HaveTheirTimeAnewWhenTheirLeaderHasSlept) {
+TEST_F(Laggards, HaveNoTimeWhileTheirLeaderSleeps) {
+  Duration asleep{0};
+  view.local_time = [&](int32_t) { return now - asleep; };
   produce(2, {2, 3});
-  now = now + seconds(60);
-  produce(6, {2});
+  produce(2, {2});
+  asleep = seconds(60);
+  now = now + asleep;
+  produce(4, {2});
   EXPECT_FALSE(cried("R8"));
   produce(6, {2});
   EXPECT_TRUE(cried("R8"));
+  view.local_time = nullptr;
 }
 
 TEST_F(Laggards, HaveTheirTimeAnewUnderEachLeader) {

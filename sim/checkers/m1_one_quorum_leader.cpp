@@ -14,7 +14,6 @@ namespace {
 
 constexpr Duration kUnderWay = milliseconds(5500);
 constexpr Duration kToComeToIt = seconds(1);
-constexpr Duration kAway = seconds(1);
 
 class OneQuorumLeader final : public Checker {
  public:
@@ -72,10 +71,10 @@ class OneQuorumLeader final : public Checker {
   // One that leads, as it says itself.
   struct Reign {
     int32_t epoch = -1;
-    std::optional<Instant> deposed;    // when another one began to lead
-    std::optional<Instant> seen_late;  // and it did something, though it was long to have resigned
-    Instant seen;                      // when it did something last
-    Instant back;  // after it had done nothing for a while: it may have slept, its timers too
+    // When another one began to lead, and when this one did something though it was long to have resigned. By
+    // its own clock, which stands still with its timers while it sleeps.
+    std::optional<Instant> deposed;
+    std::optional<Instant> seen_late;
   };
   struct Stored {
     int32_t epoch = -1;
@@ -116,29 +115,26 @@ class OneQuorumLeader final : public Checker {
       return;
     }
     for (auto& [node, reign] : reigning_) {
-      if (reign.epoch < e.epoch && !reign.deposed) reign.deposed = note.at;
+      if (reign.epoch < e.epoch && !reign.deposed) reign.deposed = view_.clock(node, note.at);
     }
-    reigning_[note.node] = Reign{e.epoch, std::nullopt, std::nullopt, note.at, note.at};
+    reigning_[note.node] = Reign{e.epoch, std::nullopt, std::nullopt};
   }
 
   // Rule B26: whom no majority of the voters asks, resigns (KAFKA-15489). Those who elected another one ask
   // that one; what they had asked before may be under way for a while.
   void stays_deposed(const NodeEvent& note) {
     const auto it = reigning_.find(note.node);
-    if (it == reigning_.end()) return;
+    if (it == reigning_.end() || !it->second.deposed) return;
     Reign& reign = it->second;
-    if (note.at - reign.seen > kAway) reign.back = note.at;
-    reign.seen = note.at;
-    if (!reign.deposed) return;
-    const Duration patience{view_.quorum_fetch_timeout.ns * 3 / 2};
-    const Instant due = std::max(*reign.deposed + kUnderWay, reign.back) + patience;
-    if (note.at < due) return;
+    const Instant now = view_.clock(note.node, note.at);
+    const Instant due = *reign.deposed + Duration{view_.quorum_fetch_timeout.ns * 3 / 2} + kUnderWay;
+    if (now < due) return;
     // Just awake after a pause, it may not have come to its timers yet.
-    if (!reign.seen_late) reign.seen_late = note.at;
-    if (note.at - *reign.seen_late < kToComeToIt) return;
+    if (!reign.seen_late) reign.seen_late = now;
+    if (now - *reign.seen_late < kToComeToIt) return;
     cry(note.at, fmt::format("node {}", note.node),
-        fmt::format("it leads the quorum in epoch {} still, though another one has since {} ms", reign.epoch,
-                    reign.deposed->ms()));
+        fmt::format("it leads the quorum in epoch {} still, though another one has since {} ms of its clock",
+                    reign.epoch, reign.deposed->ms()));
     reigning_.erase(it);
   }
 

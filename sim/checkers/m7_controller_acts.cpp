@@ -63,12 +63,12 @@ class ControllerActs final : public Checker {
     if (const auto* a = std::get_if<ControllerActivated>(note.event)) {
       Reign& reign = reigns_[note.node] = {};
       reign.epoch = a->epoch;
-      reign.began = clock(note.node, note.at);
+      reign.began = view_.clock(note.node, note.at);
     } else if (std::holds_alternative<ControllerDeactivated>(*note.event)) {
       reigns_.erase(note.node);
     } else if (const auto* h = std::get_if<BrokerHeard>(note.event)) {
       if (const auto reign = reigns_.find(note.node); reign != reigns_.end())
-        heard(reign->second, *h, clock(note.node, note.at));
+        heard(reign->second, *h, view_.clock(note.node, note.at));
     } else if (const auto* f = std::get_if<BrokerFenced>(note.event)) {
       if (const auto reign = reigns_.find(note.node); reign != reigns_.end()) fenced(reign->second, *f, note);
     } else if (const auto* m = std::get_if<MetadataPublished>(note.event)) {
@@ -78,7 +78,8 @@ class ControllerActs final : public Checker {
   }
   void on_mark(Mark mark, int32_t node, std::string_view, Instant at) override {
     const auto reign = reigns_.find(node);
-    if (mark == Mark::controller_appended && reign != reigns_.end()) decided(reign->second, clock(node, at));
+    if (mark == Mark::controller_appended && reign != reigns_.end())
+      decided(reign->second, view_.clock(node, at));
   }
   void on_node(int32_t node, NodeFault, Instant) override { reigns_.erase(node); }
 
@@ -111,8 +112,6 @@ class ControllerActs final : public Checker {
     std::map<Place, Waiting> leaderless;
     std::map<Place, Waiting> unbalanced;
   };
-
-  Instant clock(int32_t node, Instant at) const { return view_.local_time ? view_.local_time(node) : at; }
 
   void heard(Reign& reign, const BrokerHeard& event, Instant now) const {
     const auto [known, first] = reign.sessions.try_emplace(event.broker_id);

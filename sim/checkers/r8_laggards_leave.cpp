@@ -13,7 +13,6 @@ namespace {
 
 // A node that has just woken up, or is slow, has not come to its timers yet.
 constexpr Duration kSlowTimers = seconds(2);
-constexpr Duration kSilent = seconds(1);
 constexpr Duration kToShrink = seconds(1);
 
 class LaggardsLeave final : public Checker {
@@ -25,13 +24,10 @@ class LaggardsLeave final : public Checker {
   }
 
   void on_event(const NodeEvent& note) override {
-    Presence& presence = presence_[note.node];
-    if (note.at - presence.seen > kSilent) presence.back = note.at;
-    presence.seen = note.at;
     if (const auto* l = std::get_if<BecameLeader>(note.event)) {
       Reign& reign = reigns_[{note.node, l->topic_id, l->partition}];
       reign = {};
-      reign.began = note.at;
+      reign.began = view_.clock(note.node, note.at);
       reign.isr.assign(l->isr.begin(), l->isr.end());
     } else if (const auto* f = std::get_if<BecameFollower>(note.event)) {
       reigns_.erase({note.node, f->topic_id, f->partition});
@@ -40,7 +36,7 @@ class LaggardsLeave final : public Checker {
       if (reign != reigns_.end()) reign->second.proposed_on = p->partition_epoch;
     } else if (const auto* c = std::get_if<IsrChanged>(note.event)) {
       const auto reign = reigns_.find({note.node, c->topic_id, c->partition});
-      if (reign != reigns_.end()) changed(reign->second, *c, note.at);
+      if (reign != reigns_.end()) changed(reign->second, *c, view_.clock(note.node, note.at));
     } else if (const auto* a = std::get_if<LogAppended>(note.event)) {
       const auto reign = reigns_.find({note.node, a->topic_id, a->partition});
       if (reign != reigns_.end() && a->fetched_epoch < 0) appended(reign->second, *a, note);
@@ -51,11 +47,6 @@ class LaggardsLeave final : public Checker {
   }
 
  private:
-  // Of a node. One that has done nothing for a while may have slept, and its timers with it.
-  struct Presence {
-    Instant seen;
-    Instant back;
-  };
   struct Append {
     int64_t end_offset = 0;
     Instant at;
@@ -64,11 +55,11 @@ class LaggardsLeave final : public Checker {
     Instant level;  // it had all that the leader had until then, or could have told so
     std::optional<Instant> seen_late;
   };
-  // One that leads, as it says itself.
+  // One that leads, as it says itself. Times are those of its clock, which stands still while it sleeps.
   struct Reign {
     Instant began;
-    Instant
-        free;  // since then it may propose: the controller has decided its last proposal, or passed it over
+    // Since then it may propose: the controller has decided its last proposal, or passed it over.
+    Instant free;
     std::vector<int32_t> isr;
     int32_t partition_epoch = -1;
     int32_t proposed_on = -2;  // the partition epoch on top of which it has proposed last
@@ -90,7 +81,8 @@ class LaggardsLeave final : public Checker {
     const auto id = view_.partition_of(*note.event);
     const PartitionTruth* truth = id ? view_.partition(*id) : nullptr;
     if (truth == nullptr) return;
-    reign.appends.push_back({a.end_offset, note.at});
+    const Instant now = view_.clock(note.node, note.at);
+    reign.appends.push_back({a.end_offset, now});
     for (const int32_t member : reign.isr) {
       if (member == note.node) continue;
       Follower& follower =
@@ -99,10 +91,10 @@ class LaggardsLeave final : public Checker {
       const bool has_log = replica != truth->replicas.end() && replica->second != nullptr;
       follower.level =
           std::max(follower.level, left_behind(reign, has_log ? replica->second->end_offset() : 0));
-      judge(reign, member, follower, a, note);
+      judge(reign, member, follower, a, note, now);
     }
     // What nobody can be behind any more.
-    while (reign.appends.size() > 1 && note.at - reign.appends.front().at > due() + kToShrink)
+    while (reign.appends.size() > 1 && now - reign.appends.front().at > due() + kToShrink)
       reign.appends.pop_front();
   }
 
@@ -117,22 +109,22 @@ class LaggardsLeave final : public Checker {
   Duration due() const { return Duration{view_.replica_lag_time_max.ns * 3 / 2} + kSlowTimers; }
 
   void judge(const Reign& reign, int32_t member, Follower& follower, const LogAppended& a,
-             const NodeEvent& note) {
-    const bool late = note.at - std::max({follower.level, presence_[note.node].back, reign.free}) > due();
+             const NodeEvent& note, Instant now) {
+    const bool late = now - std::max(follower.level, reign.free) > due();
     // One change at a time: who has proposed another one waits for the controller's word.
     if (!late || reign.proposed_on >= reign.partition_epoch) {
       follower.seen_late.reset();
       return;
     }
-    if (!follower.seen_late) follower.seen_late = note.at;
-    if (note.at - *follower.seen_late < kToShrink) return;
+    if (!follower.seen_late) follower.seen_late = now;
+    if (now - *follower.seen_late < kToShrink) return;
     cry(note.at, a.log,
-        fmt::format("broker {} has had no end of leader {} since {} ms, and is in its ISR [{}] still", member,
-                    note.node, follower.level.ms(), fmt::join(reign.isr, ",")));
+        fmt::format(
+            "broker {} has had no end of leader {} since {} ms of its clock, and is in its ISR [{}] still",
+            member, note.node, follower.level.ms(), fmt::join(reign.isr, ",")));
     follower.seen_late.reset();
   }
 
-  std::map<int32_t, Presence> presence_;  // by node
   std::map<std::tuple<int32_t, Uuid, int32_t>, Reign> reigns_;
 };
 

@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "sim/checkers/all.h"
-#include "sim/clock/node_clock.h"
 #include "sim/truth/cluster_view.h"
 
 namespace ksim::sim {
@@ -169,8 +168,7 @@ class SettingsHold final : public Checker {
       newest_ms = std::max(newest_ms, batches[i].max_timestamp_ms);
     }
     if (end > high_watermark) return -1;
-    constexpr int64_t kWallEpochMs = kWallEpochNs / 1'000'000;
-    const int64_t now_ms = view_.wall_ms ? view_.wall_ms(node) : kWallEpochMs + at.ms();
+    const int64_t now_ms = view_.wall_clock_ms(node, at);
     const bool too_much = promise.retention_bytes >= 0 && left - bytes >= promise.retention_bytes;
     // Without a time of its own a segment goes by its file's.
     const bool too_old =

@@ -385,10 +385,7 @@ class Storm {
                                                          : 2 + draws.below(15);
     for (uint64_t i = 0; i < faults; ++i) {
       const Kind& kind = *draws.of(on);
-      FaultPlan fault;
-      fault.kind = kind.name;
-      for (const Knob& parameter : kind.parameters)
-        fault.parameters[std::string(parameter.key)] = draws.of(parameter.values);
+      FaultPlan fault = fault_of(draws, kind);
       place(draws, fault);
       fault.target = target(draws, kind, fault);
       // Half of them longer than a session may be silent.
@@ -411,12 +408,8 @@ class Storm {
     const uint64_t first = 1 + draws.below(2);
     const uint64_t leaders = 2 + draws.below(5);
     for (uint64_t i = 0; i < leaders; ++i) {
-      FaultPlan fault;
-      const Kind& kind = *draws.of(strikes);
-      fault.kind = kind.name;
-      for (const Knob& parameter : kind.parameters)
-        fault.parameters[std::string(parameter.key)] = draws.of(parameter.values);
-      fault.target = "here";
+      FaultPlan fault = fault_of(draws, *draws.of(strikes));
+      fault.target = kHere;
       const bool quorum = focus_ == Focus::quorum;
       fault.trigger.when = mark_name(quorum ? Mark::raft_leader_elected : Mark::leader_became);
       if (!quorum) fault.trigger.subject = "orders-0";
@@ -426,6 +419,13 @@ class Storm {
       fault.lasts = draws.duration(milliseconds(50), seconds(4));
       plan_.faults.push_back(std::move(fault));
     }
+  }
+  static FaultPlan fault_of(Draws& draws, const Kind& kind) {
+    FaultPlan fault;
+    fault.kind = kind.name;
+    for (const Knob& parameter : kind.parameters)
+      fault.parameters[std::string(parameter.key)] = draws.of(parameter.values);
+    return fault;
   }
   static bool takes_leaders(const Kind& kind) {
     constexpr std::array<std::string_view, 8> kTake{

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "sim/clock/node_clock.h"
 #include "sim/truth/checkpoint_text.h"
 
 namespace ksim::sim {
@@ -103,6 +104,10 @@ std::vector<int32_t> ClusterView::nodes() const {
   std::vector<int32_t> ids;
   for (const auto& [id, node] : nodes_) ids.push_back(id);
   return ids;
+}
+
+int64_t ClusterView::wall_clock_ms(int32_t node, Instant at) const {
+  return wall_ms ? wall_ms(node) : kWallEpochNs / 1'000'000 + at.ms();
 }
 
 TopicPromise ClusterView::promise_of(PartitionId id) const { return promise_of(names_.name(id).topic); }

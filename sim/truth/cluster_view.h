@@ -205,6 +205,9 @@ class ClusterView {
   // How many replicas were asked for; none: nobody knows.
   std::optional<int32_t> replication_of(const std::string& topic) const;
   bool placed_by_hand(const std::string& topic) const { return placed_by_hand_.contains(topic); }
+  // The clock by which a node waits: it stands still while its machine sleeps. And what its other one shows.
+  Instant clock(int32_t node, Instant at) const { return local_time ? local_time(node) : at; }
+  int64_t wall_clock_ms(int32_t node, Instant at) const;
   const DiskPeek& disks() const { return peek_; }
   const std::vector<std::string>& log_dirs(int32_t node) const { return nodes_.at(node).log_dirs; }
   // The metadata log on a node's disk, or nullptr.

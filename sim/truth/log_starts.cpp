@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "sim/clock/node_clock.h"
 #include "sim/truth/cluster_view.h"
 
 namespace ksim::sim {
@@ -59,8 +58,7 @@ std::string ClusterView::unfounded(const PartitionTruth& truth, PartitionId id, 
   std::erase_if(parts, [old_start](const auto& part) { return part.second.end <= old_start; });
   for (const auto& [base, part] : parts) left += part.bytes;
   const TopicPromise promise = promise_of(id);
-  constexpr int64_t kWallEpochMs = kWallEpochNs / 1'000'000;
-  const int64_t now_ms = wall_ms ? wall_ms(note.node) : kWallEpochMs + note.at.ms();
+  const int64_t now_ms = wall_clock_ms(note.node, note.at);
   for (const auto& [base, part] : parts) {
     if (base >= start) break;
     const bool too_much = promise.retention_bytes >= 0 && left - part.bytes >= promise.retention_bytes;
