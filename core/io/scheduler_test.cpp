@@ -32,6 +32,19 @@ class JumpingPolicy : public SchedulerPolicy {
   std::vector<std::string> failures;
 };
 
+// The kernel gives a process 65,530 mappings, and a guarded stack takes two.
+TEST(MappedStacks, AreMoreThanTheKernelHasGuardsFor) {
+  MappedStacks memory;
+  std::vector<StackSpan> stacks;
+  for (int i = 0; i < 40'000; ++i) {
+    stacks.push_back(memory.map());
+    ASSERT_NE(stacks.back().bottom, nullptr) << i;
+  }
+  stacks.back().bottom[0] = 1;
+  EXPECT_EQ(stacks.back().bottom[kFiberStackBytes - 1], 0);
+  for (const StackSpan& stack : stacks) memory.unmap(stack);
+}
+
 class SchedulerTest : public testing::Test {
  protected:
   void run() {

@@ -1,5 +1,5 @@
 #pragma once
-// Stacks of fibers: 256 KiB with a guard page below, in every build, kept and used again.
+// Stacks of fibers: 256 KiB, a guard page below the first thousands, in every build, kept and used again.
 
 #include <cstddef>
 #include <cstdint>

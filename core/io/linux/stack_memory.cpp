@@ -8,6 +8,9 @@ namespace {
 constexpr size_t kGuardBytes = 4096;
 constexpr size_t kStride = kGuardBytes + kFiberStackBytes;
 constexpr size_t kAtOnce = 32;
+// A guard splits a mapping, and the kernel gives a process 65,530 (vm.max_map_count). Where that many fibers live, the
+// later ones do without, and neighbours share a mapping.
+constexpr size_t kGuards = 12'000;
 
 }  // namespace
 
@@ -23,7 +26,7 @@ StackSpan MappedStacks::map() {
     spare_ = static_cast<uint8_t*>(memory);
     spare_count_ = kAtOnce;
   }
-  if (::mprotect(spare_, kGuardBytes, PROT_NONE) != 0) return {};
+  if (guards_ < kGuards && ::mprotect(spare_, kGuardBytes, PROT_NONE) == 0) ++guards_;
   uint8_t* guard = spare_;
   spare_ += kStride;
   --spare_count_;

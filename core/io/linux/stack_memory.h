@@ -6,7 +6,8 @@
 
 namespace ksim {
 
-// Anonymous mappings with a guard page below. The system is asked for many at once; each is given back alone.
+// Anonymous mappings, the first 12,000 of them with a guard page below. The system is asked for many at once; each is given
+// back alone.
 class MappedStacks final : public StackMemory {
  public:
   MappedStacks() = default;
@@ -20,6 +21,7 @@ class MappedStacks final : public StackMemory {
  private:
   uint8_t* spare_ = nullptr;  // mapped, not handed out, without guards yet
   size_t spare_count_ = 0;
+  size_t guards_ = 0;  // of stacks mapped so far
 };
 
 }  // namespace ksim
