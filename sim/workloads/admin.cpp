@@ -9,6 +9,9 @@
 namespace ksim::sim {
 namespace {
 
+// A controller makes 10,000 metadata records of one request at most; half of that leaves it air.
+constexpr size_t kRecordsPerRequest = 5'000;
+
 class AdminProcess final : public Process {
  public:
   AdminProcess(WorkloadState& state, Env& env) : state_(state), env_(env) {}
@@ -27,15 +30,30 @@ class AdminProcess final : public Process {
   bool create(const Endpoint& broker) {
     auto connection = rpc::RpcConnection::open(env_, broker, {"admin", "admin"}, env_.after(seconds(5)));
     if (!connection.ok()) return false;
-    const bool done = ask(**connection);
+    while (first_ < state_.plan.topics.size()) {
+      const size_t end = end_of_request();
+      if (!ask(**connection, end)) break;
+      first_ = end;
+    }
     (*connection)->close();
-    return done;
+    return first_ == state_.plan.topics.size();
   }
 
-  bool ask(rpc::RpcConnection& connection) {
+  /// Of the topics from `first_` on, how far one request goes.
+  size_t end_of_request() const {
+    size_t end = first_, records = 0;
+    for (; end < state_.plan.topics.size(); ++end) {
+      const TopicPlan& plan = state_.plan.topics[end];
+      records += 1 + plan.config.size() + static_cast<size_t>(plan.partitions);
+      if (end > first_ && records > kRecordsPerRequest) break;
+    }
+    return end;
+  }
+
+  bool ask(rpc::RpcConnection& connection, size_t end) {
     std::vector<wire::CreatableTopic> topics;
     std::vector<std::vector<wire::CreatableTopicConfig>> configs(state_.plan.topics.size());
-    for (size_t i = 0; i < state_.plan.topics.size(); ++i) {
+    for (size_t i = first_; i < end; ++i) {
       const TopicPlan& plan = state_.plan.topics[i];
       for (const auto& [key, value] : plan.config) {
         wire::CreatableTopicConfig config;
@@ -84,6 +102,7 @@ class AdminProcess final : public Process {
 
   WorkloadState& state_;
   Env& env_;
+  size_t first_ = 0;  // of the topics that are not made yet
 };
 
 }  // namespace
