@@ -3,6 +3,7 @@
 // waits and then asks.
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -21,14 +22,25 @@ class EverythingCompletes final : public Checker {
            "call ends and every reader comes to the end";
   }
 
+  void on_session(const ProducerSession& session) override {
+    if (!session.idempotent && session.max_in_flight > 1) out_of_order_.insert(session.session);
+  }
   void on_send_invoked(const SendOp& op) override { open_.emplace(op.record, op); }
   void on_send_completed(const SendOp& op) override {
     open_.erase(op.record);
-    if (op.outcome == Outcome::ok) moved(op);
-    if (op.outcome != Outcome::ok && op.error == ErrorCode::REQUEST_TIMED_OUT) gave_up(op);
+    if (op.outcome != Outcome::ok && op.error == ErrorCode::REQUEST_TIMED_OUT)
+      gave_up(op);
+    else
+      moved(op);
   }
   void on_event(const NodeEvent& note) override {
     if (std::holds_alternative<ControllerActivated>(*note.event)) new_controller_ = note.at;
+    if (const auto* a = std::get_if<LogAppended>(note.event);
+        a != nullptr && healed_ && a->fetched_epoch < 0) {
+      if (const auto id = view_.partition_of(*note.event))
+        appended_[*id].push_back({a->base_offset, a->end_offset, note.at});
+      return;
+    }
     const auto* changed = std::get_if<PartitionChanged>(note.event);
     if (changed == nullptr) return;
     if (const auto id = view_.names().find(changed->topic, changed->partition)) changed_[*id] = note.at;
@@ -81,22 +93,45 @@ class EverythingCompletes final : public Checker {
   }
 
  private:
-  using Queue = std::pair<uint32_t, PartitionId>;  // what a session sends into a partition goes out in order
+  using Queue = std::pair<uint32_t, PartitionId>;  // what a session sends into a partition
   using Front = std::map<RecordId, Instant>;       // later records, later times
 
+  struct Appended {
+    int64_t base_offset, end_offset;
+    Instant at;
+  };
+
   void moved(const SendOp& op) {
-    Front& front = acknowledged_[{op.session, op.partition}];
-    front.erase(front.lower_bound(op.record), front.end());
-    front[op.record] = op.completed;
+    Front& front = answered_[{op.session, op.partition}];
+    const RecordId place = out_of_order_.contains(op.session) ? 0 : op.record;
+    front.erase(front.lower_bound(place), front.end());
+    front[place] = op.completed;
   }
 
-  // When the last of those was acknowledged that stood before it. A queue of many takes its time, which is
-  // counted to each of them (KIP-91): its turn has not come while what stands before it goes on.
+  // When the last of those was acknowledged or refused that stood before it, which each may have done whose
+  // session keeps no order. A queue of many takes its time, which is counted to each of them (KIP-91): its
+  // turn has not come while what stands before it goes on.
   Instant in_front_since(const SendOp& op) const {
-    const auto queue = acknowledged_.find({op.session, op.partition});
-    if (queue == acknowledged_.end()) return op.invoked;
+    const auto queue = answered_.find({op.session, op.partition});
+    if (queue == answered_.end()) return op.invoked;
     const auto behind = queue->second.lower_bound(op.record);
     return behind == queue->second.begin() ? op.invoked : std::max(op.invoked, std::prev(behind)->second);
+  }
+
+  // When the last of those was written, by a leader, after healing. Where more is sent than is replicated,
+  // each has waited so long when its turn comes that its time is up before the answer is there.
+  Instant written_in_front(const SendOp& op) const {
+    const auto appended = appended_.find(op.partition);
+    if (appended == appended_.end()) return {};
+    const PartitionTruth& truth = *view_.partition(op.partition);
+    for (auto a = appended->second.rbegin(); a != appended->second.rend(); ++a) {
+      for (int64_t offset = a->base_offset; offset < a->end_offset; ++offset) {
+        const TruthRecord* record = truth.committed_record(offset);
+        if (record == nullptr || session_of(record->id) != op.session) continue;
+        if (record->id < op.record || out_of_order_.contains(op.session)) return a->at;
+      }
+    }
+    return {};
   }
 
   // A producer whose time was up, though its partition had long been as well as it gets: it was stuck.
@@ -107,10 +142,10 @@ class EverythingCompletes final : public Checker {
     const auto changed = changed_.find(op.partition);
     const Instant well = std::max({*healed_, in_front_since(op), new_controller_,
                                    changed == changed_.end() ? *healed_ : changed->second});
-    if (op.completed - well < kLongEnough) return;
+    if (op.completed - well < kLongEnough || op.completed - written_in_front(op) < kLongEnough) return;
     cry(op.completed, to_string(view_.names().name(op.partition)),
         fmt::format("record {:016x}, sent at {} ms, was given up although nothing has changed or failed "
-                    "since {} ms, nor has one before it been acknowledged",
+                    "since {} ms, nor has one before it been answered",
                     op.record, op.invoked.ms(), well.ms()),
         op.record);
   }
@@ -175,7 +210,9 @@ class EverythingCompletes final : public Checker {
   std::optional<Instant> healed_;
   Instant new_controller_;  // it gives every session its whole time again: a broker that comes back waits
   std::map<PartitionId, Instant> changed_;  // when the controller changed it last
-  std::map<Queue, Front> acknowledged_;
+  std::map<Queue, Front> answered_;
+  std::set<uint32_t> out_of_order_;                        // sessions whose batches may overtake each other
+  std::map<PartitionId, std::vector<Appended>> appended_;  // by leaders, since healing began
   std::map<PartitionId, int64_t> to_read_;  // what was committed when readers were asked to stop
   std::map<RecordId, SendOp> open_;
   std::map<uint32_t, Reader> readers_;

@@ -117,9 +117,16 @@ struct GivenUp : Story {
     emit(1, ControllerActivated{1});
     for (auto& checker : checkers) checker->on_healed(end_of_it - healed_ago);
     SendOp op{1, 0, b, end_of_it - seconds(30), {}, Outcome::pending, ErrorCode::NONE, -1};
+    if (written_ago) {
+      emit(1, BecameLeader{"orders", kTopic, 0, 1, 0, 0, isr});
+      now = end_of_it - *written_ago;
+      write(1, 0, 1, {written});
+      high_watermark(1, 1, true, 1);
+    }
     for (auto& checker : checkers) checker->on_send_invoked(op);
     for (const auto& [record, ago] : acknowledged_ago)
-      acknowledge({1, 0, record, op.invoked, end_of_it - ago, Outcome::ok, ErrorCode::NONE, 0});
+      acknowledge({1, 0, record, op.invoked, end_of_it - ago,
+                   answer == ErrorCode::NONE ? Outcome::ok : Outcome::failed, answer, 0});
     op.completed = end_of_it;
     op.outcome = Outcome::unknown;
     op.error = error;
@@ -129,6 +136,9 @@ struct GivenUp : Story {
 
   std::vector<std::pair<RecordId, Duration>> acknowledged_ago;
   Duration controller_ago = seconds(90);
+  std::optional<Duration> written_ago;  // by the leader
+  RecordId written = a;
+  ErrorCode answer = ErrorCode::NONE;  // to those of acknowledged_ago
 };
 TEST_F(GivenUp, LCriesWhereAllWasWellForLong) { EXPECT_TRUE(minded(seconds(20), seconds(20))); }
 TEST_F(GivenUp, LPermitsItSoonAfterHealing) { EXPECT_FALSE(minded(seconds(5), seconds(60))); }
@@ -152,6 +162,36 @@ TEST_F(GivenUp, LCriesWhereOnlyLaterOnesGoOn) {
 TEST_F(GivenUp, LPermitsItWhereTheOneBeforeItWasLaterThanTheOneBehindIt) {
   acknowledged_ago = {{c, seconds(20)}, {a, seconds(5)}};
   EXPECT_FALSE(minded(seconds(60), seconds(60)));
+}
+TEST_F(GivenUp, LPermitsItSoonAfterTheOneBeforeItIsWrittenWhoseTimeWasUpToo) {
+  written_ago = seconds(5);
+  EXPECT_FALSE(minded(seconds(60), seconds(60)));
+}
+TEST_F(GivenUp, LPermitsItSoonAfterTheOneBeforeItIsRefused) {
+  acknowledged_ago = {{a, seconds(5)}};
+  answer = ErrorCode::MESSAGE_TOO_LARGE;
+  EXPECT_FALSE(minded(seconds(60), seconds(60)));
+}
+TEST_F(GivenUp, LCriesWhereTheTimeOfTheOneBeforeItIsUpAsWell) {
+  acknowledged_ago = {{a, seconds(5)}};
+  answer = ErrorCode::REQUEST_TIMED_OUT;
+  EXPECT_TRUE(minded(seconds(60), seconds(60)));
+}
+TEST_F(GivenUp, LPermitsItWhereBatchesMayOvertakeAndLaterOnesGoOn) {
+  session({1, "producer-1", -1, false, 5});
+  acknowledged_ago = {{c, seconds(5)}};
+  EXPECT_FALSE(minded(seconds(60), seconds(60)));
+}
+TEST_F(GivenUp, LPermitsItWhereBatchesMayOvertakeAndLaterOnesAreWritten) {
+  session({1, "producer-1", -1, false, 5});
+  written_ago = seconds(5);
+  written = c;
+  EXPECT_FALSE(minded(seconds(60), seconds(60)));
+}
+TEST_F(GivenUp, LCriesWhereOnlyLaterOnesAreWritten) {
+  written_ago = seconds(5);
+  written = c;
+  EXPECT_TRUE(minded(seconds(60), seconds(60)));
 }
 TEST_F(GivenUp, LPermitsARefusal) {
   EXPECT_FALSE(minded(seconds(20), seconds(20), ErrorCode::MESSAGE_TOO_LARGE));
