@@ -467,6 +467,21 @@ TEST_F(Story, Q1HoldsForgedRequestsToTheRules) {
   EXPECT_TRUE(judge());
 }
 
+TEST_F(Story, Q1KnowsThatABrokersClockMayHaveBeenPutBack) {
+  ForgedRequest forged{1, "orders-0 at broker 1", "the next", "D15", {ErrorCode::NONE}, {}, {}, -1, tick()};
+  forged.answer = ErrorCode::INVALID_TIMESTAMP;
+  forged.broker = 1;
+  forged.newest_ms = view.wall_clock_ms(1, now);
+  const auto judge = [&] {
+    for (auto& checker : checkers) checker->on_forged(forged);
+    return cried("Q1");
+  };
+  view.lowest_wall_offset = [](int32_t) { return seconds(-3600); };
+  EXPECT_FALSE(judge());
+  view.lowest_wall_offset = [](int32_t) { return seconds(-600); };
+  EXPECT_TRUE(judge()) << "it is not an hour ahead";
+}
+
 TEST_F(Story, Q1CriesForAWrongErrorAndForAnAnswerWhereNoneIsDue) {
   ForgedRequest forged{1,
                        "orders-0",

@@ -1,5 +1,7 @@
 #include "sim/clock/node_clock.h"
 
+#include <algorithm>
+
 #include "core/base/assert.h"
 
 namespace ksim::sim {
@@ -43,6 +45,11 @@ void NodeClock::set_drift(int32_t ppb) {
   ENSURE(ppb >= -kMaxDriftPpb && ppb <= kMaxDriftPpb, "a clock drifts by at most 5 %");
   drift_ppb_ = ppb;
   rebase();
+}
+
+void NodeClock::step_wall(Duration by) {
+  wall_offset_ns_ += by.ns;
+  lowest_wall_offset_ns_ = std::min(lowest_wall_offset_ns_, wall_offset_ns_);
 }
 
 void NodeClock::hold() {

@@ -27,13 +27,15 @@ class NodeClock final : public Clock {
   void set_start(Duration start);
   // From now on this clock gains `ppb` nanoseconds a second; timers must be queued again afterwards.
   void set_drift(int32_t ppb);
-  void step_wall(Duration by) { wall_offset_ns_ += by.ns; }
+  void step_wall(Duration by);
   // Both clocks stand still until release() was called as often: then the wall clock is put right, and the
   // monotonic one goes on. Timers must be queued again after each.
   void hold();
   void release();
   int32_t drift_ppb() const { return drift_ppb_; }
   Duration wall_offset() const { return {wall_offset_ns_}; }
+  // The farthest back that its wall clock ever was.
+  Duration lowest_wall_offset() const { return {lowest_wall_offset_ns_}; }
 
  private:
   int64_t local_ns(int64_t world_ns) const {
@@ -48,6 +50,7 @@ class NodeClock final : public Clock {
   int64_t base_world_ns_ = 0;
   int64_t base_local_ns_ = 0;
   int64_t wall_offset_ns_ = 0;
+  int64_t lowest_wall_offset_ns_ = 0;
   int32_t drift_ppb_ = 0;
   uint32_t holds_ = 0;
   int64_t held_since_ns_ = 0;

@@ -154,6 +154,8 @@ struct ForgedRequest {
   std::optional<int64_t> permitted_offset;
   int64_t offset = -1;
   Instant at;
+  int32_t broker = -1;
+  int64_t newest_ms = 0;  // no record in it states a later time, if that is not what was forged
 };
 
 // An administrator asks that records be deleted, noted when it is invoked and again when it completed.

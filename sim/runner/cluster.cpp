@@ -46,6 +46,9 @@ Cluster::Cluster(World& world, const Plan& plan, RunObserver& observer, WorldPee
     : world_(world), plan_(plan), observer_(observer), maker_(std::move(maker)) {
   world_.watch(this);
   observer_.view().wall_ms = [this](int32_t node) { return by_id(node)->clock().wall().ms(); };
+  observer_.view().lowest_wall_offset = [this](int32_t node) {
+    return by_id(node)->clock().lowest_wall_offset();
+  };
   observer_.view().local_time = [this](int32_t node) { return by_id(node)->clock().local_now(); };
   for (const NodePlan& node : plan_.cluster.nodes) {
     NodeSetup setup;

@@ -110,6 +110,11 @@ int64_t ClusterView::wall_clock_ms(int32_t node, Instant at) const {
   return wall_ms ? wall_ms(node) : kWallEpochNs / 1'000'000 + at.ms();
 }
 
+int64_t ClusterView::earliest_wall_clock_ms(int32_t node, Instant at) const {
+  const Duration lowest = lowest_wall_offset ? lowest_wall_offset(node) : Duration{};
+  return std::min(wall_clock_ms(node, at), kWallEpochNs / 1'000'000 + at.ms() + lowest.ns / 1'000'000);
+}
+
 TopicPromise ClusterView::promise_of(PartitionId id) const { return promise_of(names_.name(id).topic); }
 
 TopicPromise ClusterView::promise_of(const std::string& topic) const {

@@ -183,6 +183,8 @@ class ClusterView {
   void on_elr_off() { elr_off_ = true; }
   // What a node's wall clock shows; by default a right one.
   std::function<int64_t(int32_t node)> wall_ms;
+  // How far back it ever was; by default never.
+  std::function<Duration(int32_t node)> lowest_wall_offset;
   // What its other clock shows, by which it waits; by default the world's time.
   std::function<Instant(int32_t node)> local_time;
 
@@ -208,6 +210,8 @@ class ClusterView {
   // The clock by which a node waits: it stands still while its machine sleeps. And what its other one shows.
   Instant clock(int32_t node, Instant at) const { return local_time ? local_time(node) : at; }
   int64_t wall_clock_ms(int32_t node, Instant at) const;
+  // What that one showed at the earliest, however it was stepped meanwhile.
+  int64_t earliest_wall_clock_ms(int32_t node, Instant at) const;
   const DiskPeek& disks() const { return peek_; }
   const std::vector<std::string>& log_dirs(int32_t node) const { return nodes_.at(node).log_dirs; }
   // The metadata log on a node's disk, or nullptr.

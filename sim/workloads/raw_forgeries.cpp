@@ -70,6 +70,7 @@ void RawProducer::try_forged(const Lane& lane, const Where& where, const std::ve
                    -1});
     numbers.push_back(wire_.state().send_invoked(wire_.client(), ops.back()));
   }
+  forged.newest_ms = newest_ms_;
   std::optional<Answer> answer;
   bool sent = false;
   const bool judged =
@@ -121,6 +122,7 @@ void RawProducer::repeat(Lane& lane, const Where& where, bool reconnect) {
                     {ErrorCode::NONE, ErrorCode::NOT_ENOUGH_REPLICAS,
                      ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND, ErrorCode::REQUEST_TIMED_OUT});
   forged.permitted_offset = batch.offset;
+  forged.newest_ms = newest_ms_;
   std::optional<Answer> answer;
   const bool judged = wire_.in_epoch(*link, where.target, ErrorCode::NONE, forged, [&](ForgedRequest& fact) {
     answer = produce(*link, wire_.topic().name, lane.partition, batch.bytes);

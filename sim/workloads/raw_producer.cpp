@@ -140,7 +140,11 @@ std::optional<RawProducer::Where> RawProducer::leader_of(Lane& lane) {
   return Where{*link, std::move(*target), leader};
 }
 
-int64_t RawProducer::wall_ms() const { return wire_.env().clock.wall().ms(); }
+int64_t RawProducer::wall_ms() {
+  const int64_t now_ms = wire_.env().clock.wall().ms();
+  newest_ms_ = std::max(newest_ms_, now_ms);
+  return now_ms;
+}
 
 ByteBuffer RawProducer::build(const Lane& lane, int16_t epoch, int32_t first_sequence,
                               const std::vector<RecordId>& ids, int64_t timestamp_ms) const {
@@ -217,6 +221,7 @@ void RawProducer::push(Lane& lane, const Where& where) {
       wire_.forgery(where.target, where.broker, "a batch whose sequence is the next", "D15",
                     {ErrorCode::NONE, ErrorCode::NOT_ENOUGH_REPLICAS,
                      ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND, ErrorCode::REQUEST_TIMED_OUT});
+  fact.newest_ms = newest_ms_;
   const bool judged = wire_.in_epoch(where.link, where.target, ErrorCode::NONE, fact, [&](ForgedRequest& f) {
     answer = produce(where.link, wire_.topic().name, lane.partition, lane.open->bytes);
     if (answer) f.answer = answer->error;

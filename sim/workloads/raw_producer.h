@@ -85,7 +85,7 @@ class RawProducer {
   std::optional<Where> leader_of(Lane& lane);
   ByteBuffer build(const Lane& lane, int16_t epoch, int32_t first_sequence, const std::vector<RecordId>& ids,
                    int64_t timestamp_ms) const;
-  int64_t wall_ms() const;
+  int64_t wall_ms();
   std::optional<Answer> produce(rpc::RpcConnection& link, std::string_view topic, int32_t partition,
                                 Bytes records, int16_t acks = -1);
 
@@ -120,6 +120,7 @@ class RawProducer {
   uint32_t forger_session_ = 0;
   uint64_t forged_records_ = 0;
   uint64_t invented_ids_ = 0;
+  int64_t newest_ms_ = 0;  // the latest time that its records stated, but for those that state a false one
 };
 
 }  // namespace ksim::sim

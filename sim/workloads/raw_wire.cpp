@@ -125,6 +125,7 @@ ForgedRequest RawWire::forgery(const RawTarget& target, int32_t broker, std::str
   ForgedRequest forged;
   forged.client = number_;
   forged.subject = fmt::format("{}-{} at broker {}", topic_.name, target.partition, broker);
+  forged.broker = broker;
   forged.request = std::move(request);
   forged.rule = rule;
   forged.permitted = std::move(permitted);
