@@ -317,6 +317,61 @@ TEST_F(Story, WhatANewLeaderLacksWithoutAPermittedLossIsCommittedStill) {
   EXPECT_EQ(view.partition(0)->committed_end(), 2);
 }
 
+// Broker 2 is elected, and 1 does not hear of it. One destroyed copy permits a loss.
+struct ReplacedLeader : Story {
+  void SetUp() override {
+    Story::SetUp();
+    view.promise("orders", {3, 1, false});
+    lead(1, 0);
+    replicate({1, 2, 3}, 0, 0, {a});
+    high_watermark(1, 1);
+  }
+  void is_replaced() {
+    const std::vector<int32_t> isr{2, 3};
+    emit(3, PartitionChanged{"orders", kTopic, 0, 2, 1, 1, isr, {}, false});
+    emit(2, BecameLeader{"orders", kTopic, 0, 1, 1, 1, isr});
+  }
+  void loses_what_is_behind_the_first(int32_t node) {
+    log_file(node).bytes = batch(0, 0, {a});
+    fault(node, NodeFault::power_lost);
+    fault(node, NodeFault::started);
+  }
+  const PartitionTruth& truth() const { return *view.partition(0); }
+};
+
+TEST_F(ReplacedLeader, TakesNothingAwayThatWasCommittedWithoutIt) {
+  is_replaced();
+  replicate({2, 3}, 1, 1, {b});
+  high_watermark(2, 2, true, 1);
+  loses_what_is_behind_the_first(3);
+  ASSERT_TRUE(view.loss_permitted(0, truth().committed.back()));
+  write(1, 1, 0, {c});
+  high_watermark(1, 1);
+  EXPECT_EQ(truth().committed_end(), 2);
+  EXPECT_TRUE(truth().lost.empty());
+}
+
+TEST_F(ReplacedLeader, AddsNothingToAnotherLog) {
+  replicate({1, 2, 3}, 1, 0, {b});
+  high_watermark(1, 2);
+  loses_what_is_behind_the_first(2);
+  is_replaced();
+  EXPECT_EQ(truth().committed_end(), 1);
+  write(2, 1, 1, {c});
+  high_watermark(2, 2, true, 1);
+  write(1, 2, 0, {c});
+  high_watermark(1, 3);
+  EXPECT_EQ(truth().committed_end(), 2);
+}
+
+// Its followers had heard of nothing either, and its successor does not know how far that was committed.
+TEST_F(ReplacedLeader, MayStillTellWhatWasCommittedBefore) {
+  replicate({1, 2, 3}, 1, 0, {b});
+  is_replaced();
+  high_watermark(1, 2);
+  EXPECT_EQ(truth().committed_end(), 2);
+}
+
 // ---- what eligible leader replicas are for ----
 
 // Broker 1 is the last of the ISR, loses its tail with the power, and stays. Whether R6 or R1 minds.

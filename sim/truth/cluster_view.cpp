@@ -412,10 +412,10 @@ void ClusterView::committed_up_to(PartitionTruth& truth, PartitionId id, const R
     leader_epoch = truth.unclean.back().leader_epoch;
   }
   rebase(truth, id, leader, leader_epoch, at);
-  // A log that does not go on from what is committed waits for the controller's word of that election.
-  if (leader_epoch > truth.claim.leader_epoch && !truth.committed.empty() &&
-      !goes_on_from(truth, leader, truth.committed.back()))
-    return;
+  // A log that does not go on from what is committed waits for the controller's word of that election; that
+  // of a leader which was replaced, and has not heard of it, adds nothing to another log.
+  const bool doubtful = leader_epoch > truth.claim.leader_epoch || leader_epoch < truth.counts_since;
+  if (doubtful && !truth.committed.empty() && !goes_on_from(truth, leader, truth.committed.back())) return;
   if (truth.committed.empty()) truth.committed_start = leader.first_offset();
   for (size_t i = leader.find(truth.committed_end()); i < leader.batches().size(); ++i) {
     const TruthBatch& batch = leader.batches()[i];
@@ -445,10 +445,12 @@ void ClusterView::begins_to_lead(PartitionTruth& truth, PartitionId id, const Re
     committed_up_to(truth, id, leader, leader_epoch, claim->second, at);
 }
 
-// After a permitted loss this leader's log is what is committed from now on.
+// After a permitted loss this leader's log is what is committed from now on. One that was replaced, and has
+// not heard of it, takes nothing away: what it lacks was committed without it.
 void ClusterView::rebase(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader,
                          int32_t leader_epoch, Instant at) {
-  truth.counts_since = std::max(truth.counts_since, leader_epoch);
+  if (leader_epoch < truth.counts_since) return;
+  truth.counts_since = leader_epoch;
   while (!truth.committed.empty() && !(truth.unclean.empty() && truth.destroyed.empty())) {
     const TruthBatch& last = truth.committed.back();
     if (goes_on_from(truth, leader, last)) break;
