@@ -130,6 +130,57 @@ extra = "1200ms"
   EXPECT_LT(summary.ended, Instant{} + seconds(10)) << "it was waited for";
 }
 
+// One batch a second, since no fetch may bring what it is to wait for.
+TEST(Clients, MayReadForAsLongAsTheirSettingsMakeThem) {
+  const RunSummary summary = run_well(R"toml(
+duration = "6s"
+settle = "2s"
+[cluster]
+brokers = 1
+controllers = 1
+[[topic]]
+name = "orders"
+partitions = 1
+replication = 1
+[[producer]]
+name = "producer"
+topic = "orders"
+interval = "50ms"
+record_bytes = 20
+config = { "batch.size" = 1 }
+[[consumer]]
+name = "reader"
+topic = "orders"
+config = { "auto.offset.reset" = "earliest", "fetch.min.bytes" = 5000, "max.partition.fetch.bytes" = 150, "fetch.max.wait.ms" = 1000 }
+)toml");
+  EXPECT_EQ(summary.counts.read, summary.counts.acknowledged);
+  EXPECT_GT(summary.ended, Instant{} + seconds(60)) << "it was fast";
+}
+
+// Its follower takes a batch after 300 ms, where ten come in that time.
+TEST(Clients, MayWriteFasterThanSettingsLetFollowersFollow) {
+  const RunSummary summary = run_well(R"toml(
+duration = "9s"
+settle = "2s"
+[cluster]
+brokers = 2
+controllers = 1
+config = { "replica.fetch.min.bytes" = 20000, "replica.fetch.max.bytes" = 150, "replica.fetch.wait.max.ms" = 300 }
+[[topic]]
+name = "orders"
+partitions = 1
+replication = 2
+[[producer]]
+name = "producer"
+topic = "orders"
+interval = "30ms"
+record_bytes = 20
+config = { "acks" = 1, "batch.size" = 1, "linger.ms" = 0 }
+)toml");
+  EXPECT_GT(summary.counts.acknowledged, 100U);
+  EXPECT_GT(summary.ended, Instant{} + seconds(40)) << "it was fast";
+}
+
 TEST(Clients, NoFaultOfDisksStrikesThem) {
   const Plan plan = draw_plan(std::string(kCluster) + R"toml(
 [[fault]]

@@ -16,6 +16,7 @@
 #include "sim/runner/cluster.h"
 #include "sim/runner/kafka_process.h"
 #include "sim/runner/message_tap.h"
+#include "sim/workloads/client_config.h"
 #include "sim/workloads/workload.h"
 
 namespace ksim::sim {
@@ -109,6 +110,8 @@ class Run final : private FaultTeller {
     view.replica_lag_time_max = milliseconds(range_of("replica.lag.time.max.ms").second);
     view.retention_check_interval = milliseconds(range_of("log.retention.check.interval.ms").second);
     view.initial_task_delay = milliseconds(range_of("log.initial.task.delay.ms").second);
+    if (range_of("replica.fetch.min.bytes").second > range_of("replica.fetch.max.bytes").first)
+      followers_wait_ = milliseconds(range_of("replica.fetch.wait.max.ms").second);
     const auto session = range_of("broker.session.timeout.ms");
     view.session_timeout_min = milliseconds(session.first);
     view.session_timeout_max = milliseconds(session.second);
@@ -309,13 +312,28 @@ class Run final : private FaultTeller {
     return come;
   }
 
+  // Where a fetch is to wait for more than it may bring, it waits for all of its time, and brings a batch at
+  // the least (rules D29, D30): one after the other, to followers and from there to readers.
+  Duration time_of_small_fetches() const {
+    int64_t batches = 0;
+    for (PartitionId id : observer_.view().partitions())
+      batches += static_cast<int64_t>(observer_.view().partition(id)->committed.size());
+    int64_t readers_wait_ms = 0;
+    for (const ConsumerPlan& consumer : plan_.consumers) {
+      const auto config = consumer_config(consumer.config, "");
+      if (config.ok() && config->fetch_min_bytes > config->max_partition_fetch_bytes)
+        readers_wait_ms = std::max<int64_t>(readers_wait_ms, config->fetch_max_wait_ms);
+    }
+    return (followers_wait_ + milliseconds(readers_wait_ms)) * batches;
+  }
+
   void settle() {
     // A reader or a follower of small fetches may need long for much, the more so where answers are lost: it
-    // may take its time as long as it comes on.
+    // may take its time as long as it comes on. Not for ever: it may come by the same again and again.
     constexpr Duration kPatience = seconds(30);
     constexpr int64_t kMostSettles = 10;
     Instant limit = world_.now() + plan_.settle;
-    const Instant last = world_.now() + plan_.settle * kMostSettles;
+    const Instant most = world_.now() + plan_.settle * kMostSettles;
     uint64_t come = records_come();
     while (!world_.halted()) {
       step();
@@ -324,7 +342,7 @@ class Run final : private FaultTeller {
       if (!unrest(false)) return;
       if (world_.now() < limit) continue;
       const uint64_t come_now = records_come();
-      if (come_now == come || world_.now() >= last) break;
+      if (come_now == come || world_.now() >= most + time_of_small_fetches()) break;
       come = come_now;
       limit = world_.now() + kPatience;
     }
@@ -384,7 +402,8 @@ class Run final : private FaultTeller {
 
   const Plan& plan_;
   const RunRequest& options_;
-  bool ended_ = false;  // by who watches
+  bool ended_ = false;       // by who watches
+  Duration followers_wait_;  // each fetch of theirs, where it never brings what it waits for
   WorldPeek peek_;
   World world_;
   RunObserver observer_;
