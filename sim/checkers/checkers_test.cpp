@@ -49,37 +49,6 @@ TEST_F(Story, R1PermitsLossAfterAnUncleanElection) {
   EXPECT_FALSE(cried("R1"));
 }
 
-// The broker that was elected hears of it before the controller has told: what is lost is judged by its word.
-class EarlyLeaderStory : public Story {
- protected:
-  bool cries_when_told(bool unclean_allowed) {
-    view.promise("orders", {3, 2, unclean_allowed});
-    lead(1, 0, {1, 2});
-    replicate({1, 2, 3}, 0, 0, {a});
-    replicate({1, 2}, 1, 0, {b});
-    high_watermark(1, 2);
-    const std::vector<int32_t> isr{3};
-    emit(3, IsrChanged{"orders", kTopic, 0, 2, 2, isr});
-    emit(3, BecameLeader{"orders", kTopic, 0, 2, 1, 1, isr});
-    high_watermark(3, 1, true, 2);
-    EXPECT_EQ(cries(), "");
-    const std::vector<int32_t> between{2};
-    emit(1, PartitionChanged{"orders", kTopic, 0, 2, 1, 1, between, {}, false});
-    emit(1, PartitionChanged{"orders", kTopic, 0, 3, 2, 2, isr, {}, true});
-    return cried("R1");
-  }
-};
-TEST_F(EarlyLeaderStory, R1WaitsForTheWordThatPermits) { EXPECT_FALSE(cries_when_told(true)); }
-TEST_F(EarlyLeaderStory, R1CriesAtTheWordThatDoesNot) { EXPECT_TRUE(cries_when_told(false)); }
-
-// The leader of an unclean election may tell of it first and write nothing more: the controller's word
-// decides what is committed.
-TEST_F(EarlyLeaderStory, NothingIsCommittedThatTheWordPermitsToBeLost) {
-  EXPECT_FALSE(cries_when_told(true));
-  EXPECT_EQ(view.partition(0)->committed_end(), 1);  // a is on 3, and b is not
-  EXPECT_EQ(view.partition(0)->lost.size(), 1U);
-}
-
 TEST_F(Story, R1PermitsLossOnlyWhenMinInsyncCopiesWereDestroyed) {
   lead(1, 0);
   replicate({1, 2, 3}, 0, 0, {a});

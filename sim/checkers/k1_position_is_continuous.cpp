@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "sim/checkers/all.h"
+#include "sim/checkers/early_leaders.h"
 #include "sim/truth/cluster_view.h"
 
 namespace ksim::sim {
@@ -26,6 +27,7 @@ class PositionIsContinuous final : public Checker {
            "every record";
   }
 
+  void on_event(const NodeEvent& note) override { early_.on_event(note); }
   void on_assigned(const ReaderAssigned& assigned) override {
     assigned_.try_emplace({assigned.consumer, assigned.partition}, Assigned{assigned.from_end, -1, {}});
   }
@@ -58,7 +60,7 @@ class PositionIsContinuous final : public Checker {
     reader.next = set.offset;
     if (fresh) {
       reader.from = set.offset;
-      judge_first(set);
+      early_.judge(set.partition, [this, set] { judge_first(set); });
     }
     const PartitionTruth* truth = view_.partition(set.partition);
     came_on(reader, truth, set.offset);
@@ -67,25 +69,8 @@ class PositionIsContinuous final : public Checker {
       reader.sought = set.offset;
     }
     if (fresh || set.reason != "reset" || set.offset == before) return;
-    const bool deleted = truth != nullptr && before < truth->first_kept();  // on purpose
-    const bool gone =
-        view_.may_be_gone(set.partition, std::min(before - 1, set.offset), before, since, epoch);
-    if (!deleted && !gone) {
-      cry(set.at, to_string(view_.names().name(set.partition)),
-          fmt::format("consumer {} was at {} and was reset to {}, though no record is gone", set.consumer,
-                      before, set.offset));
-      return;
-    }
-    const auto assigned = assigned_.find({set.consumer, set.partition});
-    const bool to_the_end = assigned != assigned_.end() && assigned->second.from_end;
-    // To the end, by its policy: over all that took the place of what is gone as well.
-    const int64_t from = to_the_end && !deleted ? 0 : before;
-    if (set.offset <= from) return;
-    // A leader that was replaced and has not heard of it may have deleted more than is deleted now.
-    const int64_t to = gone || to_the_end ? set.offset : std::min(set.offset, truth->first_kept());
-    const std::vector<int32_t> known = epochs_at(*truth, set.offset, since, set.at);
-    for (const int32_t one : known) reader.places.push_back({set.offset, one});
-    reader.skipped.push_back({from, to, deleted && !to_the_end ? known.back() : kAnyEpoch});
+    early_.judge(set.partition,
+                 [this, set, before, since, epoch] { judge_reset(set, before, since, epoch); });
   }
 
   void on_consumed(const Consumed& record) override {
@@ -123,6 +108,7 @@ class PositionIsContinuous final : public Checker {
   // Neighbours say nothing of a reader that stays where it is while the log before it becomes another: what
   // took the place of records that an election took away is missed.
   void at_end(Instant at) override {
+    early_.at_end();
     for (auto& [who, reader] : readers_) {
       if (!assigned_.contains(who)) continue;
       std::sort(reader.handed.begin(), reader.handed.end());
@@ -205,6 +191,31 @@ class PositionIsContinuous final : public Checker {
         epochs.insert(reign.leader_epoch);
     }
     return {epochs.begin(), epochs.end()};
+  }
+
+  void judge_reset(const PositionSet& set, int64_t before, Instant since, int32_t epoch) {
+    const PartitionTruth* truth = view_.partition(set.partition);
+    const bool deleted = truth != nullptr && before < truth->first_kept();  // on purpose
+    const bool gone =
+        view_.may_be_gone(set.partition, std::min(before - 1, set.offset), before, since, epoch);
+    if (!deleted && !gone) {
+      cry(set.at, to_string(view_.names().name(set.partition)),
+          fmt::format("consumer {} was at {} and was reset to {}, though no record is gone", set.consumer,
+                      before, set.offset));
+      return;
+    }
+    const auto assigned = assigned_.find({set.consumer, set.partition});
+    const bool to_the_end = assigned != assigned_.end() && assigned->second.from_end;
+    // To the end, by its policy: over all that took the place of what is gone as well.
+    const int64_t from = to_the_end && !deleted ? 0 : before;
+    if (set.offset <= from) return;
+    // A leader that was replaced and has not heard of it may have deleted more than is deleted now.
+    const int64_t to = gone || to_the_end ? set.offset : std::min(set.offset, truth->first_kept());
+    const auto reader = readers_.find({set.consumer, set.partition});
+    if (reader == readers_.end()) return;  // it has died meanwhile
+    const std::vector<int32_t> known = epochs_at(*truth, set.offset, since, set.at);
+    for (const int32_t one : known) reader->second.places.push_back({set.offset, one});
+    reader->second.skipped.push_back({from, to, deleted && !to_the_end ? known.back() : kAnyEpoch});
   }
 
   void judge_first(const PositionSet& set) {
@@ -292,6 +303,7 @@ class PositionIsContinuous final : public Checker {
   std::map<Who, Reader> readers_;
   std::map<Who, Assigned> assigned_;  // a raw driver reads here and there, and is not
   std::set<uint32_t> polled_;
+  EarlyLeaders early_{view_};
 };
 
 }  // namespace

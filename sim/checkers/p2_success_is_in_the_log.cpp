@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "sim/checkers/all.h"
+#include "sim/checkers/early_leaders.h"
 #include "sim/truth/cluster_view.h"
 
 namespace ksim::sim {
@@ -21,28 +22,19 @@ class SuccessIsInTheLog final : public Checker {
 
   void on_session(const ProducerSession& session) override { acks_[session.session] = session.acks; }
 
+  void on_event(const NodeEvent& note) override { early_.on_event(note); }
   void on_send_completed(const SendOp& op) override {
     if (op.outcome == Outcome::failed) failed_.insert(op.record);
     if (op.outcome == Outcome::ok && op.offset < 0 && acks_[op.session] == -1) {
       unplaced_.push_back(op);  // DUPLICATE_SEQUENCE_NUMBER: success without an offset
     }
     if (op.outcome == Outcome::ok && op.offset >= 0 && acks_[op.session] == 1) by_leader_.push_back(op);
-    if (op.outcome != Outcome::ok || op.offset < 0 || acks_[op.session] != -1) return;
-    const PartitionTruth* truth = view_.partition(op.partition);
-    const TruthRecord* there = truth == nullptr ? nullptr : truth->committed_record(op.offset);
-    if (there != nullptr && there->id == op.record) return judge_contents(op, *there);
-    if (truth != nullptr && op.offset < truth->committed_start) return;
-    if (truth != nullptr && truth->was_lost(op.offset, op.record)) return;
-    if (view_.loss_permitted(op.partition, op.offset, -1, op.invoked)) return;
-    cry(op.completed, to_string(view_.names().name(op.partition)),
-        fmt::format("record {:016x} was acknowledged at offset {}, where {} is committed (up to {})",
-                    op.record, op.offset,
-                    there == nullptr ? std::string("nothing") : fmt::format("record {:016x}", there->id),
-                    truth == nullptr ? 0 : truth->committed_end()),
-        op.record, op.offset);
+    if (op.outcome == Outcome::ok && op.offset >= 0 && acks_[op.session] == -1)
+      early_.judge(op.partition, [this, op] { judge_acknowledged(op); });
   }
 
   void at_end(Instant at) override {
+    early_.at_end();
     std::set<RecordId> found;
     for (PartitionId id : view_.partitions()) {
       const PartitionTruth* truth = view_.partition(id);
@@ -74,6 +66,22 @@ class SuccessIsInTheLog final : public Checker {
   }
 
  private:
+  // By all that are in sync.
+  void judge_acknowledged(const SendOp& op) {
+    const PartitionTruth* truth = view_.partition(op.partition);
+    const TruthRecord* there = truth == nullptr ? nullptr : truth->committed_record(op.offset);
+    if (there != nullptr && there->id == op.record) return judge_contents(op, *there);
+    if (truth != nullptr && op.offset < truth->committed_start) return;
+    if (truth != nullptr && truth->was_lost(op.offset, op.record)) return;
+    if (view_.loss_permitted(op.partition, op.offset, -1, op.invoked)) return;
+    cry(op.completed, to_string(view_.names().name(op.partition)),
+        fmt::format("record {:016x} was acknowledged at offset {}, where {} is committed (up to {})",
+                    op.record, op.offset,
+                    there == nullptr ? std::string("nothing") : fmt::format("record {:016x}", there->id),
+                    truth == nullptr ? 0 : truth->committed_end()),
+        op.record, op.offset);
+  }
+
   void judge_contents(const SendOp& op, const TruthRecord& there) {
     const bool same = op.content_hash == 0 || op.content_hash == there.content_hash;
     const bool same_time = op.timestamp_ms < 0 || op.timestamp_ms == there.timestamp_ms;
@@ -103,6 +111,7 @@ class SuccessIsInTheLog final : public Checker {
   std::set<RecordId> failed_;
   std::vector<SendOp> unplaced_;
   std::vector<SendOp> by_leader_;  // acks=1
+  EarlyLeaders early_{view_};
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "sim/checkers/all.h"
+#include "sim/checkers/early_leaders.h"
 #include "sim/truth/cluster_view.h"
 
 namespace ksim::sim {
@@ -20,6 +21,8 @@ class LatestNeverBack final : public Checker {
            "and a lookup by time finds the first record that is not older";
   }
 
+  void on_event(const NodeEvent& note) override { early_.on_event(note); }
+  void at_end(Instant) override { early_.at_end(); }
   void on_consumed(const Consumed& record) override {
     // It may have waited in the consumer for long: its epoch tells what may have happened since it was read.
     seen(record.consumer, record.partition, {record.at, Instant{0}, record.leader_epoch, record.offset + 1});
@@ -34,11 +37,7 @@ class LatestNeverBack final : public Checker {
       bound = seen;
     }
     if (answer.offset < bound.end) {
-      if (!view_.may_be_gone(answer.partition, answer.offset, bound.end, bound.since, bound.epoch)) {
-        cry(answer.completed, to_string(view_.names().name(answer.partition)),
-            fmt::format("latest was {} at {} ms, and {} when asked at {} ms", bound.end, bound.at.ms(),
-                        answer.offset, answer.invoked.ms()));
-      }
+      early_.judge(answer.partition, [this, answer, bound] { judge_step_back(answer, bound); });
       list.clear();  // from here on this is what must not step back
     }
     // A leader that was replaced and does not know it yet may have told it.
@@ -99,6 +98,12 @@ class LatestNeverBack final : public Checker {
     int32_t epoch = -1;  // what was lost up to this epoch, where one is known
     int64_t end = 0;
   };
+  void judge_step_back(const LatestOffset& answer, const Seen& bound) {
+    if (view_.may_be_gone(answer.partition, answer.offset, bound.end, bound.since, bound.epoch)) return;
+    cry(answer.completed, to_string(view_.names().name(answer.partition)),
+        fmt::format("latest was {} at {} ms, and {} when asked at {} ms", bound.end, bound.at.ms(),
+                    answer.offset, answer.invoked.ms()));
+  }
   void seen(uint32_t client, PartitionId id, const Seen& now) {
     auto& list = seen_[{client, id}];
     if (list.empty() || now.end >= list.back().end) list.push_back(now);
@@ -106,6 +111,7 @@ class LatestNeverBack final : public Checker {
   // Of each reader, who goes forward in leader epochs (K2): a leader that has been replaced and does not know
   // it yet may tell another reader its older end. Ascending in both.
   std::map<std::pair<uint32_t, PartitionId>, std::vector<Seen>> seen_;
+  EarlyLeaders early_{view_};
 };
 
 }  // namespace

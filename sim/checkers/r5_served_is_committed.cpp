@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "sim/checkers/all.h"
+#include "sim/checkers/early_leaders.h"
 #include "sim/truth/cluster_view.h"
 
 namespace ksim::sim {
@@ -18,7 +19,35 @@ class ServedIsCommitted final : public Checker {
     return "consumers are served committed records only, and what was served never changes";
   }
 
+  void on_event(const NodeEvent& note) override { early_.on_event(note); }
   void on_consumed(const Consumed& record) override {
+    early_.judge(record.partition, [this, record] { judge(record); });
+  }
+
+  // What is not served a second time vanishes all the same.
+  void at_end(Instant at) override {
+    early_.at_end();
+    for (const auto& [where, served] : served_) {
+      const auto [id, offset] = where;
+      const PartitionTruth* truth = view_.partition(id);
+      if (truth == nullptr || offset < truth->committed_start) continue;
+      const TruthRecord* committed = truth->committed_record(offset);
+      // It had been deleted when the log began to count of the leader that had served it.
+      if (committed == nullptr && offset < truth->first_kept()) continue;
+      const bool same = committed != nullptr && committed->id == served.record &&
+                        committed->content_hash == served.content_hash;
+      if (same || gone(*truth, offset, served)) continue;
+      cry(at, to_string(view_.names().name(id)),
+          fmt::format(
+              "record {:016x} was served at offset {} at {} ms, where {} is committed now", served.record,
+              offset, served.at.ms(),
+              committed == nullptr ? std::string("nothing") : fmt::format("record {:016x}", committed->id)),
+          served.record, offset);
+    }
+  }
+
+ private:
+  void judge(const Consumed& record) {
     const PartitionTruth* truth = view_.partition(record.partition);
     const std::string subject = to_string(view_.names().name(record.partition));
     const Served now{record.record, record.content_hash, record.at, record.leader_epoch};
@@ -38,7 +67,7 @@ class ServedIsCommitted final : public Checker {
     if (truth == nullptr) return;
     const TruthRecord* committed = truth->committed_record(record.offset);
     if (committed == nullptr) {
-      if (record.offset < truth->committed_start || gone(*truth, record.offset, now)) return;
+      if (record.offset < truth->first_kept() || gone(*truth, record.offset, now)) return;
       cry(record.at, subject,
           fmt::format("consumer {} was served offset {}, but only {} and below are committed",
                       record.consumer, record.offset, truth->committed_end()),
@@ -55,26 +84,6 @@ class ServedIsCommitted final : public Checker {
     }
   }
 
-  // What is not served a second time vanishes all the same.
-  void at_end(Instant at) override {
-    for (const auto& [where, served] : served_) {
-      const auto [id, offset] = where;
-      const PartitionTruth* truth = view_.partition(id);
-      if (truth == nullptr || offset < truth->committed_start) continue;
-      const TruthRecord* committed = truth->committed_record(offset);
-      const bool same = committed != nullptr && committed->id == served.record &&
-                        committed->content_hash == served.content_hash;
-      if (same || gone(*truth, offset, served)) continue;
-      cry(at, to_string(view_.names().name(id)),
-          fmt::format(
-              "record {:016x} was served at offset {} at {} ms, where {} is committed now", served.record,
-              offset, served.at.ms(),
-              committed == nullptr ? std::string("nothing") : fmt::format("record {:016x}", committed->id)),
-          served.record, offset);
-    }
-  }
-
- private:
   struct Served {
     RecordId record;
     uint64_t content_hash;
@@ -90,6 +99,7 @@ class ServedIsCommitted final : public Checker {
                        [&](const auto& e) { return e.leader_epoch > served.leader_epoch; });
   }
   std::map<std::pair<PartitionId, int64_t>, Served> served_;
+  EarlyLeaders early_{view_};
 };
 
 }  // namespace

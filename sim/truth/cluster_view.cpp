@@ -228,6 +228,7 @@ bool ClusterView::is_present(PartitionTruth& truth, const Uuid& id) {
     truth.deletion_asked = 0;
     truth.start.clear();
     truth.high_watermark.clear();
+    truth.epochs.clear();
     truth.replicas.clear();
     truth.destroyed.clear();
     truth.unclean.clear();
@@ -321,12 +322,15 @@ void ClusterView::on_event(const NodeEvent& note) {
     end_reigns(truth, note.node, note.at);
     if (!is_present(truth, e->topic_id)) return;
     truth.reigns.push_back({note.node, e->leader_epoch, note.at, std::nullopt});
+    truth.epochs[note.node] = e->leader_epoch;
     truth.high_watermark[note.node] = e->high_watermark;
     const auto log = truth.replicas.find(note.node);
     if (e->leader_epoch >= truth.claim.leader_epoch && log != truth.replicas.end() && log->second != nullptr)
       begins_to_lead(truth, names_.id(e->topic, e->partition), *log->second, e->leader_epoch, note.at);
   } else if (const auto* e = std::get_if<BecameFollower>(&event)) {
-    end_reigns(partition_at(e->topic, e->partition), note.node, note.at);
+    PartitionTruth& truth = partition_at(e->topic, e->partition);
+    end_reigns(truth, note.node, note.at);
+    if (e->topic_id == truth.topic_id) truth.epochs[note.node] = e->leader_epoch;
   } else if (const auto* e = std::get_if<IsrChanged>(&event)) {
     // A leader may learn from its metadata that an ISR is committed before the controller that wrote it does.
     // Of its own election only the controller says whether it was one from the ISR.

@@ -88,6 +88,7 @@ struct PartitionTruth {
   PartitionClaim claim;
   std::map<int32_t, std::unique_ptr<ReplicaTruth>> replicas;  // by node
   std::map<int32_t, int64_t> high_watermark;                  // the last claim of each node
+  std::map<int32_t, int32_t> epochs;                          // by node: in which it leads or follows
   // Batches that a leader has claimed to be committed, in order, as they stood in its log then.
   std::vector<TruthBatch> committed;
   int64_t committed_start = 0;

@@ -20,10 +20,14 @@ void ClusterView::on_start_moved(PartitionTruth& truth, PartitionId id, const Re
                                  const LogStartMoved& event, const NodeEvent& note) {
   truth.unfounded_deletion.clear();
   // Who has not heard of an unclean election, or not cut its log yet, goes by a high watermark of before it.
-  // So does who is elected by it: its log counts once it begins to lead.
+  // So does who is elected by it: its log counts once it begins to lead. And who has heard of an election of
+  // which the controller has not told yet, goes by what that election makes of the log.
   const bool leads = note.node == truth.claim.leader;
-  const bool of_another_log = event.start_offset > truth.committed_end() && !truth.unclean.empty() &&
-                              (!leads || truth.counts_since < truth.unclean.back().leader_epoch);
+  const bool behind =
+      !truth.unclean.empty() && (!leads || truth.counts_since < truth.unclean.back().leader_epoch);
+  const auto epoch = truth.epochs.find(note.node);
+  const bool ahead = epoch != truth.epochs.end() && epoch->second > truth.claim.leader_epoch;
+  const bool of_another_log = event.start_offset > truth.committed_end() && (behind || ahead);
   if (!event.reason.starts_with("leader offset") && !of_another_log) {
     truth.unfounded_deletion = unfounded(truth, id, log, event.start_offset, note);
     if (truth.unfounded_deletion.empty())
