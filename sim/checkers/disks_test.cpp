@@ -295,6 +295,29 @@ TEST_F(Story, M1CriesWhenAPowerLossTakesTheQuorumState) {
   EXPECT_TRUE(cried("M1"));
 }
 
+// A power loss may take what is in the middle; recovery cuts the log off there.
+TEST_F(Story, R2TakesNoHoleForAPastBeforeTheLogIsLoaded) {
+  lead(2, 1);
+  for (const int32_t node : {2, 3}) write(node, 0, 1, {a}), write(node, 1, 1, {b}), write(node, 2, 1, {c});
+  const ByteBuffer first = batch(0, 1, {a}), third = batch(2, 1, {c});
+  log_file(3).bytes = first;
+  log_file(3).bytes.insert(log_file(3).bytes.end(), third.begin(), third.end());
+  fault(3, NodeFault::power_lost);
+  fault(3, NodeFault::started);
+  write(1, 0, 1, {a}), write(1, 1, 1, {b}), write(1, 2, 1, {c});
+  EXPECT_FALSE(cried("R2"));
+  loaded(3, log_of(0, 3, 0, {{1, 0}}));
+  EXPECT_TRUE(cried("R2")) << "recovery has left the hole";
+}
+
+TEST_F(Story, R2CriesForAnotherPastInALogThatIsNotLoadedYet) {
+  lead(3, 1);
+  write(3, 0, 1, {a}), write(3, 1, 1, {b});
+  fault(3, NodeFault::power_lost);
+  write(1, 0, 0, {c}), write(1, 1, 1, {b});
+  EXPECT_TRUE(cried("R2"));
+}
+
 // ---- what is committed after a permitted loss ----
 
 TEST_F(Story, WhatANewLeaderLacksAfterAPermittedLossIsCommittedNoMore) {

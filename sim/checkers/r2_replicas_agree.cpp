@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -47,8 +48,14 @@ class ReplicasAgree final : public Checker {
       if (const auto id = view_.partition_of(*note.event)) {
         verified_.erase({*id, note.node});
         early_.erase({*id, note.node});
+        const auto read = read_since_.find(note.node);
+        if (read != read_since_.end() && read->second.insert(*id).second) match(*id, note.node, 0, note.at);
       }
     }
+  }
+
+  void on_node(int32_t node, NodeFault fault, Instant) override {
+    if (fault == NodeFault::power_lost || fault == NodeFault::wiped) read_since_[node].clear();
   }
 
   void at_end(Instant at) override {
@@ -125,6 +132,7 @@ class ReplicasAgree final : public Checker {
         if (a->same(*b) && i > 0 && k > 0) {
           a = &own[i - 1];
           b = &others[k - 1];
+          if (b->last_offset + 1 < others[k].base_offset && !was_read(other, id)) continue;
           // What was deleted on purpose need not have been cut off, by all or by one of them.
           if (std::min(a->base_offset, b->base_offset) < truth.first_kept()) continue;
           if (is_before_start(truth, node, *a) || is_before_start(truth, other, *b)) continue;
@@ -136,6 +144,13 @@ class ReplicasAgree final : public Checker {
                    0, own[i].base_offset);
       }
     }
+  }
+
+  // A power loss may take bytes from the middle of a log. What stands behind that hole is no log's until
+  // recovery has read it, and then it is cut off there.
+  bool was_read(int32_t node, PartitionId id) const {
+    const auto since = read_since_.find(node);
+    return since == read_since_.end() || since->second.contains(id);
   }
 
   static bool is_before_start(const PartitionTruth& truth, int32_t node, const TruthBatch& batch) {
@@ -179,6 +194,8 @@ class ReplicasAgree final : public Checker {
 
   std::map<Where, int64_t> verified_;
   std::map<Where, Early> early_;
+  // By node that has lost power, or has got the disk of one that did: the logs that it has loaded since.
+  std::map<int32_t, std::set<PartitionId>> read_since_;
 };
 
 }  // namespace
