@@ -104,6 +104,30 @@ lasts = "2s"
 direction = "in"
 )toml";
 
+// Among much that is on the disk, and that readers come to again and again.
+constexpr std::string_view kDamage = R"toml(
+duration = "12s"
+[cluster]
+brokers = 1
+controllers = 1
+shards = 1
+[[topic]]
+name = "orders"
+partitions = 1
+replication = 1
+config = { "flush.messages" = 1 }
+[[raw_driver]]
+topic = "orders"
+count = 4
+interval = "5ms"
+[[fault]]
+kind = "bit_rot"
+target = "broker-1"
+at = "4s"
+lasts = "8s"
+batches = 20
+)toml";
+
 RunSummary run(const std::string& text, uint64_t seed) {
   const Plan plan = draw_plan(text, "raw", seed, {}, plan_vocabulary()).value();
   RunMemory memory;
@@ -158,6 +182,12 @@ TEST(RawDriver, WhatALeaderAcknowledgesThatWasReplacedItHoldsAgainstNobody) {
     expect_held(summary);
     EXPECT_GT(summary.counts.unclean_elections, 0U);
   }
+}
+
+TEST(RawDriver, WhatItReadsItChecks) {
+  const RunSummary summary = run(std::string(kDamage), 1);
+  expect_held(summary);
+  EXPECT_GT(summary.counts.read, 100U);
 }
 
 TEST(RawDriver, ItsRunRepeats) {

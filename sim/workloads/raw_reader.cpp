@@ -374,6 +374,8 @@ void RawReader::honest_read() {
   BatchCursor batches(data.records.bytes);
   BatchView batch;
   for (auto whole = batches.next(batch); whole.ok() && *whole; whole = batches.next(batch)) {
+    // A leader does not look into what it serves: every reader does, and stops in front of damage.
+    if (!batch.check().ok()) return;
     RecordCursor records(batch);
     RecordView record;
     for (auto more = records.next(record); more.ok() && *more; more = records.next(record)) {
