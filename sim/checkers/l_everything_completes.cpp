@@ -47,12 +47,16 @@ class EverythingCompletes final : public Checker {
   }
   void on_healed(Instant at) override { healed_ = at; }
   void on_readers_stop() override {
-    for (PartitionId id : view_.partitions()) to_read_[id] = view_.partition(id)->committed_end();
+    // Where nothing was there to read, nobody was waited for either who has not begun.
+    for (PartitionId id : view_.partitions()) {
+      const PartitionTruth& truth = *view_.partition(id);
+      to_read_[id] = truth.committed.empty() ? kNotBegun : truth.committed_end();
+    }
   }
 
   void on_assigned(const ReaderAssigned& assigned) override {
     readers_[assigned.consumer].name = assigned.name;
-    position_.try_emplace({assigned.partition, assigned.consumer}, -1);
+    position_.try_emplace({assigned.partition, assigned.consumer}, kNotBegun);
   }
   void on_position(const PositionSet& set) override { came_to(set.partition, set.consumer, set.offset); }
   void on_consumed(const Consumed& record) override {
@@ -199,6 +203,7 @@ class EverythingCompletes final : public Checker {
 
   // Longer than any call of a reader may wait.
   static constexpr Duration kLongestCall = seconds(30);
+  static constexpr int64_t kNotBegun = -1;
   struct Reader {
     std::string name;
     std::optional<ReaderCall> open;
@@ -216,7 +221,7 @@ class EverythingCompletes final : public Checker {
   std::map<PartitionId, int64_t> to_read_;  // what was committed when readers were asked to stop
   std::map<RecordId, SendOp> open_;
   std::map<uint32_t, Reader> readers_;
-  std::map<std::pair<PartitionId, uint32_t>, int64_t> position_;  // the next offset; -1: not begun
+  std::map<std::pair<PartitionId, uint32_t>, int64_t> position_;  // the next offset, or kNotBegun
 };
 
 }  // namespace

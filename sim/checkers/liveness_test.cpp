@@ -78,6 +78,29 @@ TEST_F(Story, LCriesForAReaderThatIsBehindWhenItIsToStop) {
   EXPECT_TRUE(cried("L"));
 }
 
+// The first record arrives when they are to stop; one that reads from the end may still be asking for it.
+TEST_F(Story, LAsksNothingOfAReaderThatHasNotBegunWhereNothingWasToRead) {
+  emit(1, ControllerActivated{1});
+  lead(1, 0);
+  assign();
+  for (auto& checker : checkers) checker->on_readers_stop();
+  replicate({1, 2, 3}, 0, 0, {a});
+  high_watermark(1, 1);
+  end();
+  EXPECT_FALSE(cried("L"));
+}
+
+TEST_F(Story, LCriesForAReaderThatHasNotBegunWhereSomethingWasToRead) {
+  emit(1, ControllerActivated{1});
+  lead(1, 0);
+  assign();
+  replicate({1, 2, 3}, 0, 0, {a});
+  high_watermark(1, 1);
+  for (auto& checker : checkers) checker->on_readers_stop();
+  end();
+  EXPECT_TRUE(cried("L"));
+}
+
 TEST_F(Story, LAsksNothingOfAReaderThatHasDied) {
   emit(1, ControllerActivated{1});
   lead(1, 0);
