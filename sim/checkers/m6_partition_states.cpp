@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -107,9 +108,8 @@ class PartitionStates final : public Checker {
       if (note.node == view_.active_controller()) elr_ = (*m->image)->features.elr_enabled();
       for (const auto& [subject, what] : rules_.take(note.node, *m->image)) cry(note.at, subject, what);
     } else if (const auto* a = std::get_if<LogAppended>(note.event)) {
-      if (a->log != kMetadataLog) return;
-      Appended& known = appended_[a->end_offset];
-      if (a->leader_epoch > known.epoch) known = {a->leader_epoch, note.at};
+      if (a->log == kMetadataLog && a->fetched_epoch < 0)
+        appended_.emplace(std::pair(a->leader_epoch, a->base_offset), note.at);
     } else {
       broker_event(note);
     }
@@ -131,16 +131,13 @@ class PartitionStates final : public Checker {
   };
   struct Broker {
     int64_t epoch = -1;
+    std::optional<Instant> since;  // when a controller wrote that down; none: nobody knows
     bool fenced = true;
     // It is about to stop, or a log directory of it has failed. Until it is registered anew: what was decided
     // upon that may be told when it has long been started again.
     bool leaving = false;
     uint64_t changed = 0;  // the number of the last event that may have taken it out of ISRs
     std::vector<End> ends;
-  };
-  struct Appended {
-    int32_t epoch = -1;
-    Instant at;  // at the leader: followers come later
   };
 
   void broker_event(const NodeEvent& note) {
@@ -153,7 +150,7 @@ class PartitionStates final : public Checker {
     } else if (const auto* u = std::get_if<BrokerUnfenced>(note.event)) {
       Broker& broker = brokers_[u->broker_id];
       broker.fenced = false;
-      broker.epoch = std::max(broker.epoch, u->broker_epoch);
+      if (u->broker_epoch > broker.epoch) enters(broker, u->broker_epoch, note.node);
     } else if (const auto* s = std::get_if<BrokerStateChanged>(note.event)) {
       Broker& broker = brokers_[note.node];
       broker.leaving =
@@ -255,21 +252,34 @@ class PartitionStates final : public Checker {
     return epochs;
   }
 
+  // `controller` has it in its log: a broker epoch is the offset of the registration. Another controller,
+  // which was cut off, may have written something else there, long before.
+  void enters(Broker& broker, int64_t epoch, int32_t controller) {
+    broker.epoch = epoch;
+    broker.since.reset();
+    const ReplicaTruth* log = view_.metadata_log(controller);
+    const size_t i = log == nullptr ? 0 : log->find(epoch);
+    if (log == nullptr || i == log->batches().size() || log->batches()[i].base_offset > epoch) return;
+    const int32_t leader_epoch = log->batches()[i].leader_epoch;
+    const auto next = appended_.upper_bound({leader_epoch, epoch});
+    if (next == appended_.begin() || std::prev(next)->first.first != leader_epoch) return;
+    broker.since = std::prev(next)->second;
+  }
+
   // Rule C11: a broker that was not stopped in order may have lost what it had not flushed. Of the process
   // that has registered the end counts: whoever came after it has used nothing yet.
   void registered(const NodeEvent& note, const BrokerRegistered& event) {
     Broker& broker = brokers_[event.broker_id];
     const int64_t before = broker.epoch;
     if (event.broker_epoch <= before) return;  // a new controller tells what was before its time
-    broker.epoch = event.broker_epoch;
+    const std::optional<Instant> since = broker.since;
+    enters(broker, event.broker_epoch, note.node);
     broker.fenced = true;
     broker.leaving = false;
     broker.changed = events_;
-    if (!event.clean || before < 0) return;
-    const auto appended = appended_.upper_bound(before);  // the broker epoch is that record's offset
-    if (appended == appended_.end()) return;
+    if (!event.clean || !since) return;
     for (const End& end : broker.ends) {
-      if (end.at < appended->second.at) continue;
+      if (end.at < *since) continue;
       if (!contains(end.vouched_for, before)) {
         cry(note.at, fmt::format("broker {}", event.broker_id),
             fmt::format("it is registered as stopped in order in its epoch {}, and was not: its process "
@@ -286,8 +296,9 @@ class PartitionStates final : public Checker {
   std::optional<Instant> first_told_;  // since then
   std::map<std::pair<Uuid, int32_t>, Partition> partitions_;
   std::map<int32_t, Broker> brokers_;
-  std::map<int64_t, Appended> appended_;  // by the end offset that the metadata log came to
-  bool elr_ = true;                       // eligible leader replicas are kept
+  // When each leader wrote into its metadata log: by its epoch, and the offset.
+  std::map<std::pair<int32_t, int64_t>, Instant> appended_;
+  bool elr_ = true;  // eligible leader replicas are kept
   ImageRules rules_{view_};
 };
 

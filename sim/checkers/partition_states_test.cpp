@@ -159,7 +159,7 @@ class Registrations : public Story {
  protected:
   // Broker 2 registers in epoch 20, its process ends and leaves this marker, and it registers again.
   std::string after(std::string_view marker) {
-    emit(1, LogAppended{kMetadataLog, kTopic, 0, 20, 21, 1});
+    write(1, 20, 2, {a, b}, kMetadataLog);
     emit(1, BrokerRegistered{2, 20, false});
     if (!marker.empty()) keep(2, "data/.kafka_cleanshutdown", marker);
     fault(2, NodeFault::crashed);
@@ -172,6 +172,12 @@ class Registrations : public Story {
 TEST_F(Registrations, AStopInOrderIsOne) { EXPECT_EQ(after(R"({"version":0,"brokerEpoch":20})"), ""); }
 TEST_F(Registrations, AnOlderStopIsNone) { EXPECT_EQ(after(R"({"version":0,"brokerEpoch":19})"), "M6"); }
 TEST_F(Registrations, ACrashIsNone) { EXPECT_EQ(after(""), "M6"); }
+TEST_F(Registrations, WhatACutOffControllerWroteAtThatOffsetBeforeIsNoRegistration) {
+  write(3, 20, 1, {c}, kMetadataLog);
+  fault(2, NodeFault::crashed);
+  fault(2, NodeFault::started);
+  EXPECT_EQ(after(R"({"version":0,"brokerEpoch":20})"), "");
+}
 
 // ---- whom a leader may propose ----
 
