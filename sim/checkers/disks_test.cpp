@@ -447,5 +447,44 @@ TEST_F(AskedStory, R6LetsAnAdministratorsWordCountForItsPartitionOnly) {
   EXPECT_TRUE(minded());
 }
 
+// Who led last, where changes of the controller were told to nobody: whether 3 is minded.
+struct UnheardStory : Story {
+  void tell(int32_t leader, int32_t epoch) {
+    std::vector<int32_t> isr;
+    if (leader >= 0) isr.push_back(leader);
+    emit(1, PartitionChanged{"orders", kTopic, 0, leader, epoch, epoch, isr, {}, leader == 3});
+  }
+  bool minded(int32_t epoch) {
+    tell(3, epoch);
+    return cried("R6");
+  }
+};
+TEST_F(UnheardStory, R6MindsWhoDidNotLeadLast) {
+  tell(1, 0);
+  tell(-1, 1);
+  EXPECT_TRUE(minded(2));
+}
+TEST_F(UnheardStory, R6DoesNotKnowWhoLedBeforeTheFirstWord) {
+  tell(-1, 1);
+  EXPECT_FALSE(minded(2));
+}
+TEST_F(UnheardStory, R6KnowsThatNobodyLedBeforeTheFirstEpoch) {
+  tell(-1, 0);
+  EXPECT_TRUE(minded(1));
+}
+TEST_F(UnheardStory, R6DoesNotKnowWhoLedInBetween) {
+  tell(1, 0);
+  tell(-1, 3);
+  tell(-1, 4);
+  EXPECT_FALSE(minded(5));
+}
+TEST_F(UnheardStory, R6KnowsItAgainFromTheNextOneOn) {
+  tell(1, 0);
+  tell(-1, 3);
+  tell(2, 4);
+  tell(-1, 5);
+  EXPECT_TRUE(minded(6));
+}
+
 }  // namespace
 }  // namespace ksim::sim

@@ -183,7 +183,7 @@ void end_reigns(PartitionTruth& truth, int32_t node, Instant at) {
 bool ClusterView::may_elect_unclean(const PartitionTruth& truth, const TopicPromise& promise,
                                     int32_t leader) const {
   if (promise.unclean_election || truth.unclean_asked) return true;
-  if (leader != truth.last_leader) return false;
+  if (leader != truth.last_leader && !truth.unheard_leader) return false;
   const PartitionClaim& before = truth.claim;
   // Who registers after an unclean stop leaves ISR and ELR (rule C11) in the same change that elects.
   const auto left = [&](int32_t member) {
@@ -234,6 +234,7 @@ bool ClusterView::is_present(PartitionTruth& truth, const Uuid& id) {
     truth.unclean.clear();
     truth.claim = {};
     truth.last_leader = -1;
+    truth.unheard_leader = false;
   }
   truth.topic_id = id;
   return true;
@@ -256,6 +257,9 @@ void ClusterView::on_partition_changed(const PartitionChanged& e, Instant at) {
     if (!truth.elected.empty()) truth.elected.back().until = at;
     truth.elected.push_back({e.leader, e.leader_epoch, at, std::nullopt});
   }
+  // Each leader begins an epoch, and so does its end.
+  truth.unheard_leader =
+      e.leader < 0 && (truth.unheard_leader || e.leader_epoch > truth.claim.leader_epoch + 1);
   if (e.leader >= 0) truth.last_leader = e.leader;
   truth.claim = {e.leader,
                  e.leader_epoch,

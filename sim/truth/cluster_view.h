@@ -107,10 +107,11 @@ struct PartitionTruth {
   std::vector<UncleanElection> unclean;  // that were allowed
   // The claim that was heard last elected one who must not lead.
   std::optional<UncleanElection> forbidden;
-  bool unclean_asked = false;  // by an administrator, who has no certain answer yet
-  int32_t last_leader = -1;    // that the controller has named
-  std::vector<Reign> reigns;   // of brokers that believed to lead
-  std::vector<Reign> elected;  // of brokers that the controller had made leader
+  bool unclean_asked = false;   // by an administrator, who has no certain answer yet
+  int32_t last_leader = -1;     // that the controller has named
+  bool unheard_leader = false;  // it may have named another one since, which nobody told of
+  std::vector<Reign> reigns;    // of brokers that believed to lead
+  std::vector<Reign> elected;   // of brokers that the controller had made leader
   BatchContents contents;
 
   int64_t committed_end() const {

@@ -87,6 +87,8 @@ void ControllerDriver::activate(int32_t epoch) {
   const ControllerStep step = controller_.activate(epoch, raft_.next_append_offset(), env_.now());
   env_.emit(ControllerActivated{epoch});
   env_.reached(Mark::controller_activated, raft::kMetadataDirectory);
+  // Of what was committed before: this one may end as well, before it commits anything.
+  emit_notes();
   next_no_op_ = after(env_.now(), milliseconds(server_.integer("metadata.max.idle.interval.ms")));
   next_balance_ = server_.boolean("auto.leader.rebalance.enable")
                       ? after(env_.now(), seconds(server_.integer("leader.imbalance.check.interval.seconds")))

@@ -386,6 +386,33 @@ TEST(MetadataDriver, WhatWasAcknowledgedSurvivesTheActiveController) {
   cluster.expect_sound();
 }
 
+TEST(MetadataDriver, WhoBecomesActiveTellsAtOnceOfWhatWasCommittedBefore) {
+  Cluster cluster(5);
+  Instant activated;
+  size_t told_then = 0;
+  const auto count = cluster.world.on_event;
+  cluster.world.on_event = [&](sim::SimNode& node, const Event& event) {
+    count(node, event);
+    if (std::holds_alternative<ControllerActivated>(event))
+      activated = cluster.world.world().now(), told_then = 0;
+    told_then += std::holds_alternative<PartitionChanged>(event) && cluster.world.world().now() == activated;
+  };
+  cluster.start_all();
+  cluster.start_broker();
+  cluster.run(seconds(8));
+  const std::optional<int32_t> victim = cluster.active();
+  ASSERT_TRUE(victim.has_value());
+  EXPECT_EQ(told_then, 0u) << "there was nothing yet";
+  cluster.world.node(voter_name(*victim)).power_loss();
+  cluster.run(seconds(6));
+  EXPECT_EQ(cluster.epochs.size(), 2u);
+  EXPECT_GT(told_then, 5u);
+  cluster.start(*victim);
+  cluster.ledger.quiet = true;
+  cluster.run(seconds(5));
+  cluster.expect_sound();
+}
+
 TEST(MetadataDriver, RuleB42SnapshotsAndStartingFromOne) {
   Cluster cluster(3, 2000);
   cluster.start_all();
