@@ -48,6 +48,7 @@ void settle(const Key& key, const ChangeResult& result, std::map<Key, bool>& ope
   if (it == open.end()) return;
   results[key] = result;
   results[key].may_have_happened = !result.ok() && (result.may_have_happened || it->second);
+  results[key].may_happen_again = result.ok() && it->second;
   if (!worth_repeating(result.error)) open.erase(it);
 }
 

@@ -20,6 +20,8 @@ struct ChangeResult {
   // With an error: an attempt was never answered or gave up waiting, so the change may have been made, or be
   // made later, although this says otherwise. TOPIC_ALREADY_EXISTS after a lost first attempt is such a case.
   bool may_have_happened = false;
+  // With success: an attempt before it was never answered, so the change may be made once more, later.
+  bool may_happen_again = false;
 
   bool ok() const { return error == ErrorCode::NONE; }
 };

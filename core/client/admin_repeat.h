@@ -48,6 +48,7 @@ inline ChangeResult change_of(int16_t error_code, std::optional<std::string_view
   if (message) result.message = std::string(*message);
   result.may_have_happened = !result.ok() && (unanswered || result.error == ErrorCode::REQUEST_TIMED_OUT ||
                                               result.error == ErrorCode::UNKNOWN_SERVER_ERROR);
+  result.may_happen_again = result.ok() && unanswered;
   return result;
 }
 

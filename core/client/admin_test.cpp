@@ -10,6 +10,7 @@
 #include "core/wire/messages/describe_log_dirs.h"
 #include "core/wire/messages/describe_quorum.h"
 #include "core/wire/messages/describe_topic_partitions.h"
+#include "core/wire/messages/elect_leaders.h"
 #include "core/wire/messages/incremental_alter_configs.h"
 
 namespace ksim::client {
@@ -92,6 +93,32 @@ TEST_F(AdminTest, a_topic_that_exists_after_a_lost_answer_may_be_ours) {
     const ChangeResults results = admin->create_topics({topic("a")}, soon());
     EXPECT_EQ(results.at("a").error, ErrorCode::TOPIC_ALREADY_EXISTS);
     EXPECT_TRUE(results.at("a").may_have_happened);
+  });
+}
+
+TEST_F(AdminTest, what_succeeds_after_a_lost_answer_may_happen_again) {
+  with_cluster([&] {
+    int calls = 0;
+    const auto lost = [&] { return ++calls == 1; };
+    serve_create([&](std::string_view) { return lost() ? std::nullopt : std::optional(ErrorCode::NONE); });
+    serve<wire::ElectLeadersRequest>([&](const wire::ElectLeadersRequest&, IncomingRequest& in,
+                                         ResponseSlot slot) {
+      if (lost()) return slot.close_connection("the test wants it");
+      wire::ElectLeadersResponse response;
+      response.replica_election_results = in.arena.make_array<wire::ReplicaElectionResult>(1);
+      response.replica_election_results[0].topic = "a";
+      response.replica_election_results[0].partition_result = in.arena.make_array<wire::PartitionResult>(1);
+      slot.respond(response);
+    });
+    const auto created = [&] { return admin->create_topics({topic("a")}, soon()).at("a"); };
+    const auto elected = [&] {
+      return admin->elect_leaders(ElectionType::unclean, {{"a", 0}}, soon())->at({"a", 0});
+    };
+    EXPECT_TRUE(created().may_happen_again);
+    EXPECT_FALSE(created().may_happen_again);
+    calls = 0;
+    EXPECT_TRUE(elected().may_happen_again);
+    EXPECT_FALSE(elected().may_happen_again);
   });
 }
 

@@ -438,9 +438,22 @@ TEST_F(AskedStory, R6LetsAnAdministratorElectUncleanly) {
   EXPECT_EQ(view.partition(0)->unclean.size(), 1U) << "and it excuses a loss";
 }
 TEST_F(AskedStory, R6LetsAnAdministratorsWordGoNoFurtherThanItsAnswer) {
-  view.on_unclean_asked(0);
-  view.on_unclean_answered(0);
+  view.on_forwarded_again();
+  view.on_unclean_answered(0, view.on_unclean_asked(0));
   EXPECT_TRUE(minded());
+}
+TEST_F(AskedStory, R6KnowsThatAnAnswerIsOneToItsOwnCall) {
+  const uint64_t unanswered = view.on_unclean_asked(0);
+  view.on_unclean_answered(0, view.on_unclean_asked(0));
+  EXPECT_FALSE(minded()) << "the first one may be under way yet";
+  view.on_unclean_answered(0, unanswered);
+  EXPECT_TRUE(view.partition(0)->unclean_asked.empty());
+}
+TEST_F(AskedStory, R6LetsHappenAgainWhatABrokerHasForwardedAgain) {
+  const uint64_t call = view.on_unclean_asked(0);
+  view.on_forwarded_again();
+  view.on_unclean_answered(0, call);
+  EXPECT_FALSE(minded());
 }
 TEST_F(AskedStory, R6LetsAnAdministratorsWordCountForItsPartitionOnly) {
   view.on_unclean_asked(names.id("orders", 1));

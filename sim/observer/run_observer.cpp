@@ -205,6 +205,7 @@ void RunObserver::on_fault_ended(int64_t fault, Instant at, std::string effect) 
 void RunObserver::on_mark(Mark mark, int32_t node, std::string_view subject, Instant at) {
   MarkRow& row = marks_.at(static_cast<size_t>(mark));
   if (row.reached++ == 0) row.first = at;
+  if (mark == Mark::controller_asked_again && subject == "forwarding") view_.on_forwarded_again();
   for (const auto& checker : checkers_) checker->on_mark(mark, node, subject, at);
   situations_.on_mark(mark, node, faults_acting_, predicates_);
 }

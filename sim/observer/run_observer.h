@@ -76,8 +76,10 @@ class RunObserver {
   // What an administrator is about to delete on purpose.
   void on_topic_deleted(const std::string& topic) { view_.deleting_topic(topic); }
   void on_deletion(const DeletionCall& call);
-  void on_unclean_asked(PartitionId partition) { view_.on_unclean_asked(partition); }
-  void on_unclean_answered(PartitionId partition) { view_.on_unclean_answered(partition); }
+  uint64_t on_unclean_asked(PartitionId partition) { return view_.on_unclean_asked(partition); }
+  void on_unclean_answered(PartitionId partition, uint64_t call) {
+    view_.on_unclean_answered(partition, call);
+  }
   void on_forged(const ForgedRequest& forged);
   // A fact of a workload's own, for a checker that knows its type (Checker::on_own_fact).
   void on_own_fact(const std::any& fact);

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "sim/observer/report.h"
@@ -91,6 +92,18 @@ TEST_F(ObserverTest, MachinesAreCalmWhileOnlyWaysAndProcessesAreStruck) {
   EXPECT_FALSE(observer.view().calm_since().has_value());
   observer.on_fault_ended(held, at_ms(4000));
   EXPECT_EQ(observer.view().calm_since(), at_ms(4000));
+}
+
+TEST_F(ObserverTest, AnUncleanElectionStaysAskedForWhereABrokerHasForwardedItAgain) {
+  const auto stays_asked = [&](std::string_view purpose) {
+    const PartitionId partition = observer.names().id(fmt::format("of-{}", purpose), 0);
+    const uint64_t call = observer.on_unclean_asked(partition);
+    observer.on_mark(Mark::controller_asked_again, 1, purpose, at_ms(1));
+    observer.on_unclean_answered(partition, call);
+    return !observer.view().partition(partition)->unclean_asked.empty();
+  };
+  EXPECT_TRUE(stays_asked("forwarding"));
+  EXPECT_FALSE(stays_asked("lifecycle"));
 }
 
 TEST_F(ObserverTest, TheReportHasTheDigestLineOnceAndJsonParses) {

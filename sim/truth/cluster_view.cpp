@@ -182,7 +182,7 @@ void end_reigns(PartitionTruth& truth, int32_t node, Instant at) {
 
 bool ClusterView::may_elect_unclean(const PartitionTruth& truth, const TopicPromise& promise,
                                     int32_t leader) const {
-  if (promise.unclean_election || truth.unclean_asked) return true;
+  if (promise.unclean_election || !truth.unclean_asked.empty()) return true;
   if (leader != truth.last_leader && !truth.unheard_leader) return false;
   const PartitionClaim& before = truth.claim;
   // Who registers after an unclean stop leaves ISR and ELR (rule C11) in the same change that elects.
@@ -478,14 +478,18 @@ void ClusterView::rebase(PartitionTruth& truth, PartitionId id, const ReplicaTru
     truth.deleted_below = std::min(truth.deleted_below, start->second);
 }
 
-void ClusterView::on_unclean_asked(PartitionId id) {
+uint64_t ClusterView::on_unclean_asked(PartitionId id) {
   const PartitionName& name = names_.name(id);
-  partition_at(name.topic, name.index).unclean_asked = true;
+  partition_at(name.topic, name.index).unclean_asked.emplace(++unclean_calls_, forwarded_again_);
+  return unclean_calls_;
 }
 
-void ClusterView::on_unclean_answered(PartitionId id) {
+void ClusterView::on_unclean_answered(PartitionId id, uint64_t call) {
   const PartitionName& name = names_.name(id);
-  partition_at(name.topic, name.index).unclean_asked = false;
+  auto& asked = partition_at(name.topic, name.index).unclean_asked;
+  const auto found = asked.find(call);
+  // What a broker has sent twice is answered once, and may be done twice.
+  if (found != asked.end() && found->second == forwarded_again_) asked.erase(found);
 }
 
 void ClusterView::on_truncated(PartitionTruth& truth, const LogTruncated& event, int32_t node) {

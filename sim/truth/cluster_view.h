@@ -107,7 +107,9 @@ struct PartitionTruth {
   std::vector<UncleanElection> unclean;  // that were allowed
   // The claim that was heard last elected one who must not lead.
   std::optional<UncleanElection> forbidden;
-  bool unclean_asked = false;   // by an administrator, who has no certain answer yet
+  // For unclean elections, by administrators who have no certain answer yet: by the number of the call, how
+  // often brokers had forwarded something again when it was made.
+  std::map<uint64_t, uint64_t> unclean_asked;
   int32_t last_leader = -1;     // that the controller has named
   bool unheard_leader = false;  // it may have named another one since, which nobody told of
   std::vector<Reign> reigns;    // of brokers that believed to lead
@@ -178,9 +180,12 @@ class ClusterView {
   }
   // A client is about to ask that the records before `offset` be deleted.
   void on_delete_records(PartitionId id, int64_t offset);
-  // An administrator is about to ask for an unclean election, and has got a certain answer.
-  void on_unclean_asked(PartitionId id);
-  void on_unclean_answered(PartitionId id);
+  // An administrator is about to ask for an unclean election: the number of that call. And no attempt of it
+  // has gone without an answer, nor has one said that it may be done yet.
+  uint64_t on_unclean_asked(PartitionId id);
+  void on_unclean_answered(PartitionId id, uint64_t call);
+  // A broker got no answer to what it forwards, or was refused, and sends it again.
+  void on_forwarded_again() { ++forwarded_again_; }
   // From now on the controllers may keep no eligible leader replicas (eligible.leader.replicas.version 0).
   void on_elr_off() { elr_off_ = true; }
   // What a node's wall clock shows; by default a right one.
@@ -295,6 +300,8 @@ class ClusterView {
   std::set<Uuid> deleted_topics_;
   std::set<std::string> contested_topics_;
   std::set<std::string> placed_by_hand_;
+  uint64_t unclean_calls_ = 0;
+  uint64_t forwarded_again_ = 0;
   bool elr_off_ = false;
   int32_t troubles_ = 0;
   Instant calm_since_;

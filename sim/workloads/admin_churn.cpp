@@ -166,14 +166,14 @@ class ChurnProcess final : public ClientProcess {
     const auto index = static_cast<int32_t>(dice_.below(static_cast<uint64_t>(topic_.partitions)));
     const TopicPartition partition{topic_.name, index};
     const PartitionId id = state_.observer.names().id(topic_.name, index);
-    state_.observer.on_unclean_asked(id);
+    const uint64_t call = state_.observer.on_unclean_asked(id);
     const auto result = change("elect_leaders", to_string({topic_.name, index}), -1, [&] {
       const auto elected =
           admin_->elect_leaders(client::ElectionType::unclean, {partition}, env_.after(kPatience));
       return elected.ok() ? one(*elected, partition)
                           : client::ChangeResult{elected.error().code, elected.error().message, true};
     });
-    if (!result.may_have_happened) state_.observer.on_unclean_answered(id);
+    if (!result.may_have_happened && !result.may_happen_again) state_.observer.on_unclean_answered(id, call);
   }
 
   void create_own_topic() {
