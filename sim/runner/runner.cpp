@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/contains.h"
 #include "core/base/properties.h"
 #include "core/metadata/config.h"
 #include "core/metadata/config_def.h"
@@ -105,6 +106,7 @@ class Run final : private FaultTeller {
     ClusterView& view = observer_.view();
     view.quorum_fetch_timeout = milliseconds(server->integer("controller.quorum.fetch.timeout.ms"));
     view.clients_keep_time = clients_keep_time();
+    if (lone_workers_read_slowly()) view.on_trouble_began();
     const std::vector<ServerConfig> configs = all_configs();
     const auto range_of = [&](std::string_view key) { return range_in(configs, key); };
     view.replica_lag_time_max = milliseconds(range_of("replica.lag.time.max.ms").second);
@@ -141,6 +143,12 @@ class Run final : private FaultTeller {
       range = {std::min(range.first, value), std::max(range.second, value)};
     }
     return range;
+  }
+  // Whatever else is to be done on a shard whose only worker reads slowly waits as long as requests come.
+  bool lone_workers_read_slowly() const {
+    const auto several_shards = [](const NodePlan& node) { return node.broker && node.shards > 1; };
+    return plan_.sizes.shard_workers == 1 && contains(plan_.buggify, site_name(Site::fetch_slow_read)) &&
+           std::any_of(plan_.cluster.nodes.begin(), plan_.cluster.nodes.end(), several_shards);
   }
   // Networks and brokers may be as slow as they like.
   bool clients_keep_time() const {

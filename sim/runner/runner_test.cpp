@@ -6,6 +6,7 @@
 #include <iterator>
 #include <limits>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "sim/observer/run_watcher.h"
@@ -142,7 +143,6 @@ TEST(Extending, TheExampleCounts) {
   }
 }
 
-// What is amiss without faults and rare paths is the system's own doing, or the scenario's.
 // What an administrator alters, or a restart, is no promise; else the topic's own settings are, and the least
 // that its nodes allow.
 TEST(Promises, AreTheLargestThatMayBeInForce) {
@@ -181,6 +181,34 @@ calls = ["alter_configs"]
   EXPECT_EQ(altered.segment_bytes, 40000);
 }
 
+TEST(Calm, IsNobodyWhoseOnlyWorkersReadSlowly) {
+  const auto calm = [](const char* site, int shards, int workers) {
+    const std::string text = fmt::format(R"(
+duration = "1s"
+buggify = ["{}"]
+[sizes]
+shard_workers = {}
+[[cluster.node]]
+id = 1
+roles = ["broker", "controller"]
+shards = {}
+)",
+                                         site, workers, shards);
+    const Plan plan = draw_plan(text, "test", 1, {}, plan_vocabulary()).value();
+    bool is_calm = false;
+    RunRequest request;
+    request.at_end = [&](const ClusterView& view) { is_calm = view.calm_since().has_value(); };
+    RunMemory memory;
+    run_plan(plan, request, memory);
+    return is_calm;
+  };
+  EXPECT_FALSE(calm("fetch.slow_read", 2, 1));
+  EXPECT_TRUE(calm("fetch.slow_read", 2, 2));
+  EXPECT_TRUE(calm("fetch.slow_read", 1, 1)) << "nothing is sent from shard to shard";
+  EXPECT_TRUE(calm("log.lookup_late", 2, 1));
+}
+
+// What is amiss without faults and rare paths is the system's own doing, or the scenario's.
 TEST(Calm, WithoutItsFaultsAScenarioLosesNothingAndIsNeverUnavailable) {
   RunMemory memory;
   RunRequest calm;
