@@ -1,5 +1,6 @@
 // A raw driver in a small cluster: what it forges is answered as the rules say, and it forges every kind.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "core/base/repetitions.h"
@@ -128,6 +129,32 @@ lasts = "8s"
 batches = 20
 )toml";
 
+// The broker is stopped in order again and again, and what it has in its log is soon deleted.
+constexpr std::string_view kStopsAndRetention = R"toml(
+duration = "20s"
+[cluster]
+brokers = 1
+controllers = 1
+shards = 1
+config = { "log.initial.task.delay.ms" = 50, "log.retention.check.interval.ms" = 100 }
+[[topic]]
+name = "orders"
+partitions = 1
+config = { "segment.ms" = 100, "retention.ms" = 300 }
+[[raw_driver]]
+topic = "orders"
+interval = "60ms"
+)toml";
+
+std::string stops_and_retention() {
+  std::string text(kStopsAndRetention);
+  for (int second = 2; second < 20; second += 2) {
+    text += fmt::format(
+        "[[fault]]\nkind = \"stop\"\ntarget = \"broker-1\"\nat = \"{}s\"\nlasts = \"100ms\"\n", second);
+  }
+  return text;
+}
+
 RunSummary run(const std::string& text, uint64_t seed) {
   const Plan plan = draw_plan(text, "raw", seed, {}, plan_vocabulary()).value();
   RunMemory memory;
@@ -188,6 +215,14 @@ TEST(RawDriver, WhatItReadsItChecks) {
   const RunSummary summary = run(std::string(kDamage), 1);
   expect_held(summary);
   EXPECT_GT(summary.counts.read, 100U);
+}
+
+TEST(RawDriver, WhatWasDeletedSinceARestartIsRememberedByNobody) {
+  for (uint64_t seed = 1; seed <= repetitions(8); ++seed) {
+    const RunSummary summary = run(stops_and_retention(), seed);
+    expect_held(summary);
+    EXPECT_GT(reached(summary, "produce.duplicate"), 0U);
+  }
 }
 
 TEST(RawDriver, ItsRunRepeats) {

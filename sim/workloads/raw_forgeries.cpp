@@ -106,7 +106,9 @@ void RawProducer::try_forged(const Lane& lane, const Where& where, const std::ve
   }
 }
 
-// A batch that the broker remembers is acknowledged where it stands, and not written again (rule D15a).
+// A batch that the broker remembers is acknowledged where it stands, and not written again (rule D15a). Who
+// was started since then, or has cut its log, knows the last one from a snapshot, and others from the log
+// alone.
 void RawProducer::repeat(Lane& lane, const Where& where, bool reconnect) {
   const size_t back = wire_.dice().below(std::min(lane.acknowledged.size(), kBrokersRemember));
   const Batch& batch = lane.acknowledged[lane.acknowledged.size() - 1 - back];
@@ -127,6 +129,8 @@ void RawProducer::repeat(Lane& lane, const Where& where, bool reconnect) {
   const bool judged = wire_.in_epoch(*link, where.target, ErrorCode::NONE, forged, [&](ForgedRequest& fact) {
     answer = produce(*link, wire_.topic().name, lane.partition, batch.bytes);
     if (!answer) return false;
+    if (back > 0 && batch.offset < log_start(lane, where.broker))
+      fact.permitted.push_back(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
     fact.answer = answer->error;
     fact.offset = answer->offset;
     return true;

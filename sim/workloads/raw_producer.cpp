@@ -73,6 +73,13 @@ bool RawProducer::replaced(const Lane& lane, int32_t epoch) {
   });
 }
 
+int64_t RawProducer::log_start(const Lane& lane, int32_t broker) {
+  const PartitionTruth* truth = truth_of(lane);
+  if (truth == nullptr) return 0;
+  const auto start = truth->start.find(broker);
+  return start == truth->start.end() ? 0 : start->second;
+}
+
 void RawProducer::finish() {
   for (Lane& lane : lanes_) {
     if (lane.open) settle(*lane.open, Outcome::unknown, ErrorCode::NETWORK_EXCEPTION, -1);

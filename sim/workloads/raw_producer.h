@@ -100,6 +100,7 @@ class RawProducer {
   uint64_t losses_of(const Lane& lane);
   bool forgotten(const Lane& lane);
   bool replaced(const Lane& lane, int32_t epoch);
+  int64_t log_start(const Lane& lane, int32_t broker);  // of the broker's replica
 
   // ---- forged ones ----
   void forge(Lane& lane);
