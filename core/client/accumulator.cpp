@@ -195,6 +195,16 @@ std::vector<BatchRef> Accumulator::drain(int32_t node, Instant now) {
   return drained;
 }
 
+void Accumulator::reconnected(int32_t node) {
+  if (idempotence_ == nullptr) return;
+  for (const auto& [name, topic] : topics_) {
+    for (const auto& [index, queue] : topic.queues) {
+      const TopicPartition partition{name, index};
+      if (metadata_.leader(partition).leader_id == node) idempotence_->not_acknowledged(partition);
+    }
+  }
+}
+
 void Accumulator::queue_again(const BatchRef& batch, Instant now) {
   batch->retry_at = now + backoff_.after(batch->attempts, jitter_dice_.next());
   ++batch->attempts;

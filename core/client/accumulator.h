@@ -47,6 +47,8 @@ class Accumulator {
   Ready ready(Instant now, bool memory_exhausted);
   // The batches of one request to that node, at most one for each partition, encoded and with sequences.
   std::vector<BatchRef> drain(int32_t node, Instant now);
+  // What is drained for this node from now on goes over a new connection.
+  void reconnected(int32_t node);
   // Whether the node could take batches when some were ready (rule G5).
   void note_node(int32_t node, Instant now, bool drained);
 

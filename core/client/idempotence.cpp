@@ -48,7 +48,8 @@ bool Idempotence::may_drain(const ProducerBatch& batch) const {
   if (state->rewrite || !state->unresolved_from.empty()) return false;
   // A broker without state of this producer takes whatever sequence comes first (rule D15). If the first
   // batch that it gets were refused, the one sent behind it would be taken in its place; so that one waits. A
-  // new leader may be one that has lost its log. (Kafka's does not wait.)
+  // new leader may be one that has lost its log, and so may one that was started again: of that the
+  // connection tells, long before the metadata. (Kafka's does not wait.)
   const bool known = state->known_id == producer_.id && state->known_in == batch.leader_epoch;
   if (!known && !state->in_flight.empty()) return false;
   if (state->in_flight.empty()) return true;

@@ -36,7 +36,8 @@ class Idempotence {
   // were given up meanwhile.
   void acknowledged(const TopicPartition& partition, ProducerIdAndEpoch producer, int32_t last_sequence,
                     int64_t last_offset, std::optional<int32_t> leader_epoch);
-  // An attempt was refused or lost: the leader that gets the next one may know nothing of this producer.
+  // An attempt was refused or lost, or the next one goes over a new connection: whoever gets it may know
+  // nothing of this producer.
   void not_acknowledged(const TopicPartition& partition);
   void remove(const ProducerBatch& batch);
   // Puts the pieces of a split batch in its place (rule G15).

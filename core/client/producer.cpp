@@ -204,6 +204,11 @@ bool Producer::send_ready(Instant now, Deadline& next_check) {
     const bool free = connection != nullptr && connection->in_flight() < most;
     core_.note_node(node, now, free);
     if (!free) continue;
+    std::weak_ptr<rpc::RpcConnection>& known = drained_over_[node];
+    if (known.lock() != connection) {
+      core_.reconnected(node);
+      known = connection;
+    }
     std::vector<ProduceAttempt> attempts = core_.drain(node, now);
     if (attempts.empty()) continue;
     sent = true;

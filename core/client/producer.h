@@ -74,6 +74,7 @@ class Producer {
   const Env& env_;
   ClientNetwork network_;
   ProducerCore core_;
+  std::map<int32_t, std::weak_ptr<rpc::RpcConnection>> drained_over_;  // by node
   Semaphore memory_;
   int32_t memory_waiters_ = 0;
   bool asking_producer_id_ = false;

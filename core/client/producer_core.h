@@ -72,6 +72,8 @@ class ProducerCore {
     return accumulator_.ready(now, memory_exhausted);
   }
   std::vector<ProduceAttempt> drain(int32_t node, Instant now);
+  // To be called before what is drained for this node goes over a new connection.
+  void reconnected(int32_t node) { accumulator_.reconnected(node); }
   void note_node(int32_t node, Instant now, bool drained) { accumulator_.note_node(node, now, drained); }
   // When begin_round() would give something up.
   Instant next_expiry() const;

@@ -73,6 +73,24 @@ TEST(ProducerCore, the_first_batch_to_a_new_leader_goes_alone) {
   EXPECT_EQ(h.round().size(), 1U);
 }
 
+// Who was started again may have lost its log; the metadata may not have heard of it yet.
+TEST(ProducerCore, the_first_batch_over_a_new_connection_goes_alone) {
+  Harness h;
+  h.config.linger_ms = 0;
+  h.introduce();
+  h.core.reconnected(1);
+  h.send();
+  h.round();
+  h.send();
+  const auto b = h.round();
+  EXPECT_EQ(b.size(), 1U) << "that was another node";
+  h.core.reconnected(0);
+  h.send();
+  EXPECT_TRUE(h.round().empty());
+  h.answer(b.at(0), ErrorCode::NONE, 1);
+  EXPECT_EQ(h.round().size(), 1U);
+}
+
 TEST(ProducerCore, a_retry_goes_alone) {
   Harness h;
   h.config.linger_ms = 0;

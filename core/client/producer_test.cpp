@@ -109,6 +109,33 @@ TEST_F(ProducerTest, follows_a_leader_that_moves) {
   });
 }
 
+// It was started again without its log, which the metadata does not tell.
+TEST_F(ProducerTest, a_leader_that_is_connected_again_gets_one_batch_alone) {
+  with_cluster([&] {
+    ProducerConfig c = config();
+    c.linger_ms = 0;
+    c.connections_max_idle_ms = 1'000;
+    auto p = producer(c);
+    p->send(record(0, "a")).wait();
+    env.sleep(seconds(10));
+    cluster->partitions[0].batches.clear();
+    cluster->partitions[0].sequences = {};
+    int refusals = 1;
+    cluster->refuse_produce = [&](int32_t) {
+      return refusals-- > 0 ? ErrorCode::NOT_ENOUGH_REPLICAS : ErrorCode::NONE;
+    };
+    // Each fills a batch.
+    const std::string first(10'000, 'b');
+    const std::string second(10'000, 'c');
+    const SendHandle sent = p->send(record(0, first));
+    const SendHandle behind = p->send(record(0, second));
+    EXPECT_EQ(sent.wait().outcome, Outcome::written);
+    EXPECT_EQ(behind.wait().outcome, Outcome::written);
+    EXPECT_TRUE(cluster->partitions[0].values() == (std::vector<std::string>{first, second}));
+    p->close(soon());
+  });
+}
+
 TEST_F(ProducerTest, unknown_topics_fail_after_max_block) {
   with_cluster([&] {
     ProducerConfig c = config();
