@@ -70,12 +70,24 @@ void check_whole(const Plan& plan, const Complain& complain) {
                            topic.replication, brokers));
     }
   }
-  const auto check = [&](const std::string& path, const std::string& name, const std::string& topic) {
+  const auto known = [&](const std::string& path, const std::string& name, const std::string& topic) {
     if (std::find(topics.begin(), topics.end(), topic) != topics.end()) return;
-    complain(path + ".topic", fmt::format("{}: no topic \"{}\"{}", name, topic, did_you_mean(topic, topics)));
+    complain(path, fmt::format("{}: no topic \"{}\"{}", name, topic, did_you_mean(topic, topics)));
   };
-  for (const ProducerPlan& producer : plan.producers) check(producer.path, producer.name, producer.topic);
-  for (const ConsumerPlan& consumer : plan.consumers) check(consumer.path, consumer.name, consumer.topic);
+  const auto check = [&](const std::string& path, const std::string& name, const std::string& topic) {
+    known(path + ".topic", name, topic);
+  };
+  const auto check_all = [&](const auto& client) {
+    check(client.path, client.name, client.topic);
+    std::set<std::string> named{client.topic};
+    for (const std::string& topic : client.also) {
+      known(client.path + ".also", client.name, topic);
+      if (!named.insert(topic).second)
+        complain(client.path + ".also", fmt::format("{}: names topic \"{}\" twice", client.name, topic));
+    }
+  };
+  for (const ProducerPlan& producer : plan.producers) check_all(producer);
+  for (const ConsumerPlan& consumer : plan.consumers) check_all(consumer);
   for (const RawDriverPlan& driver : plan.raw_drivers) check(driver.path, driver.name, driver.topic);
   for (const AdminPlan& admin : plan.admins) check(admin.path, admin.name, admin.topic);
   for (const WorkloadPlan& workload : plan.workloads) {

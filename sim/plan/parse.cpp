@@ -302,6 +302,7 @@ void read_workload(Section& from, Plan& plan) {
     uint32_t count = 1;
     section.text("name", producer.name);
     section.text("topic", producer.topic);
+    section.texts("also", producer.also);
     section.number("count", count, 0, 10'000);
     section.duration("starts", producer.starts);
     section.duration("interval", producer.interval);
@@ -315,10 +316,14 @@ void read_workload(Section& from, Plan& plan) {
     add_counted(plan.producers, producer, count);
   });
   from.tables("consumer", [&](Section& section) {
-    ConsumerPlan consumer{"consumer", {}, {}, {}, milliseconds(50), 10, 0, section.path()};
+    ConsumerPlan consumer;
+    consumer.name = "consumer";
+    consumer.interval = milliseconds(50);
+    consumer.path = section.path();
     uint32_t count = 1;
     section.text("name", consumer.name);
     section.text("topic", consumer.topic);
+    section.texts("also", consumer.also);
     section.number("count", count, 0, 10'000);
     section.duration("starts", consumer.starts);
     section.duration("interval", consumer.interval);

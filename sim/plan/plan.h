@@ -55,6 +55,7 @@ constexpr uint32_t kLargeTimes = 25;
 struct ProducerPlan {
   std::string name;
   std::string topic;
+  std::vector<std::string> also;  // topics that it sends to as well: each burst goes to one of all
   Properties config;     // producer configuration: acks, enable.idempotence, linger.ms, ...
   Duration starts{0};    // after the topics exist
   Duration interval{0};  // mean time between two bursts
@@ -70,6 +71,7 @@ struct ProducerPlan {
 struct ConsumerPlan {
   std::string name;
   std::string topic;
+  std::vector<std::string> also;  // topics that it reads as well
   Properties config;
   Duration starts{0};
   Duration interval{0};  // between two polls

@@ -100,6 +100,22 @@ TEST(Plan, APrintedPlanParsesToItself) {
   }
 }
 
+TEST(Plan, AClientMayUseSeveralTopics) {
+  const std::string text = "[cluster]\nbrokers = 1\n[[topic]]\nname = \"a\"\n[[topic]]\nname = \"b\"\n";
+  const auto plan = parse_plan(
+      text + "[[producer]]\ntopic = \"a\"\nalso = [\"b\"]\n[[consumer]]\ntopic = \"b\"\nalso = [\"a\"]\n",
+      "plan.toml", {}, kWords);
+  ASSERT_TRUE(plan.ok()) << plan.error().message;
+  EXPECT_EQ(plan->producers[0].also, std::vector<std::string>{"b"});
+  EXPECT_EQ(plan->consumers[0].also, std::vector<std::string>{"a"});
+  const auto back = parse_plan(print_plan(*plan), "plan.toml", {}, kWords);
+  ASSERT_TRUE(back.ok()) << back.error().message;
+  EXPECT_EQ(print_plan(*back), print_plan(*plan));
+  EXPECT_NE(error_of(text + "[[producer]]\ntopic = \"a\"\nalso = [\"c\"]\n").find("no topic \"c\""),
+            std::string::npos);
+  EXPECT_NE(error_of(text + "[[consumer]]\ntopic = \"a\"\nalso = [\"a\"]\n").find("twice"), std::string::npos);
+}
+
 TEST(Plan, OneDrawDoesNotShiftAnother) {
   const Plan all = draw(9);
   const Plan fixed = draw(9, {{"topic.orders.partitions", "6"}});

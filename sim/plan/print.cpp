@@ -123,6 +123,7 @@ std::string print_plan(const Plan& plan) {
     to.header("[[producer]]");
     to.text("name", producer.name);
     to.text("topic", producer.topic);
+    if (!producer.also.empty()) to.texts("also", producer.also);
     to.duration("starts", producer.starts);
     to.duration("interval", producer.interval);
     to.number("burst", producer.burst);
@@ -137,6 +138,7 @@ std::string print_plan(const Plan& plan) {
     to.header("[[consumer]]");
     to.text("name", consumer.name);
     to.text("topic", consumer.topic);
+    if (!consumer.also.empty()) to.texts("also", consumer.also);
     to.duration("starts", consumer.starts);
     to.duration("interval", consumer.interval);
     to.number("latest_every", consumer.latest_every);

@@ -44,6 +44,35 @@ bool has(const Lived& lived, std::string_view words) {
   return lived.effects.find(words) != std::string::npos;
 }
 
+// What one sends goes into all of its topics, and another reads them together.
+TEST(Clients, UseSeveralTopics) {
+  const RunSummary summary = run_well(R"toml(
+duration = "8s"
+[cluster]
+brokers = 2
+controllers = 1
+[[topic]]
+name = "orders"
+partitions = 2
+[[topic]]
+name = "bills"
+partitions = 3
+[[producer]]
+topic = "orders"
+also = ["bills"]
+keyed = true
+interval = "20ms"
+[[consumer]]
+topic = "bills"
+also = ["orders"]
+seek_every = 7
+)toml");
+  std::map<std::string, uint64_t> committed;
+  for (const PartitionSummary& row : summary.partitions) committed[row.name] = row.committed;
+  for (const char* name : {"orders-0", "orders-1", "bills-0", "bills-1", "bills-2"}) EXPECT_GT(committed[name], 0U) << name;
+  EXPECT_GE(summary.counts.read, summary.counts.acknowledged);
+}
+
 TEST(Clients, AreStoppedInOrderAndComeAgain) {
   const Lived lived = live(R"toml(
 [[fault]]

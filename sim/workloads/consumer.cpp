@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <deque>
+#include <map>
 
 #include "core/base/assert.h"
 #include "sim/workloads/client_config.h"
@@ -12,6 +14,8 @@
 
 namespace ksim::sim {
 namespace {
+
+constexpr size_t kTimesKept = 64;
 
 // The history names errors as the protocol does.
 ErrorCode error_of(const Error& error) { return error.code; }
@@ -52,17 +56,13 @@ class ConsumerProcess final : public ClientProcess {
       return state_.observer.on_violation("PLAN", state_.world.now(), plan_.name, consumer.error().message);
     }
     most_ = static_cast<size_t>(config->max_poll_records);
-    const TopicPlan& topic = *state_.topic(plan_.topic);
-    std::vector<TopicPartition> partitions;
-    for (int32_t p = 0; p < topic.partitions; ++p) {
-      partitions.push_back({topic.name, p});
+    const std::vector<TopicPartition> partitions = state_.partitions_of(plan_);
+    for (const TopicPartition& partition : partitions) {
       // Noted before it starts: one that never does has read nothing.
-      state_.observer.on_assigned({number_, plan_.name, state_.observer.names().id(topic.name, p),
+      state_.observer.on_assigned({number_, plan_.name, id_of(partition),
                                    config->auto_offset_reset == client::AutoOffsetReset::latest,
                                    state_.world.now()});
     }
-    jumps_.resize(partitions.size());
-    seeking_.resize(partitions.size());
     env_.sleep(starts_in_);
     (*consumer)->assign(partitions);
     for (uint64_t n = 1; !state_.readers_stop && !asked_to_stop(); ++n) {
@@ -81,6 +81,10 @@ class ConsumerProcess final : public ClientProcess {
   }
 
  private:
+  PartitionId id_of(const TopicPartition& partition) {
+    return state_.observer.names().id(partition.topic, partition.partition);
+  }
+
   // Makes a call that may wait for the cluster, and notes it, with the offset that its result tells of.
   template <class Call, class OffsetOf>
   auto noted(std::string_view what, std::string subject, Call call, OffsetOf offset_of) {
@@ -121,6 +125,10 @@ class ConsumerProcess final : public ClientProcess {
       fact.timestamp_ms = record.timestamp_ms;
       fact.at = state_.world.now();
       state_.observer.on_consumed(fact);
+      if (fact.timestamp_ms >= 0) {
+        if (times_.size() == kTimesKept) times_.pop_front();
+        times_.push_back(fact.timestamp_ms);
+      }
       state_.positions[{number_, fact.partition}] = {record.offset + 1, fact.leader_epoch};
       ++state_.records_read;
     }
@@ -131,14 +139,14 @@ class ConsumerProcess final : public ClientProcess {
   void seek(client::Consumer& consumer, const std::vector<TopicPartition>& partitions) {
     note_jumps(consumer);
     const TopicPartition& partition = partitions[dice_.below(partitions.size())];
-    const auto was =
-        state_.positions.find({number_, state_.observer.names().id(partition.topic, partition.partition)});
+    const PartitionId id = id_of(partition);
+    const auto was = state_.positions.find({number_, id});
     if (was == state_.positions.end()) return;  // it has not begun there
     // Back by a little as often as by much: what is far back was read by others, and takes its time.
     const auto most = static_cast<uint64_t>(was->second.next);
     const uint64_t reach = most >> dice_.below(static_cast<uint64_t>(std::bit_width(most)) + 1);
     const uint64_t where = dice_.below(8);
-    seeking_[static_cast<size_t>(partition.partition)] = Seek{where < 2, state_.world.now()};
+    places_[id].seeking = Seek{where < 2, state_.world.now()};
     const Result<void> done =
         where == 0 ? consumer.seek_to_beginning({partition})
         : where == 1
@@ -152,10 +160,9 @@ class ConsumerProcess final : public ClientProcess {
   void note_jumps(const client::Consumer& consumer) {
     for (const auto* const entry : consumer.positions()) {
       const auto& [partition, position] = *entry;
-      uint64_t& known = jumps_[static_cast<size_t>(partition.partition)];
+      const PartitionId id = id_of(partition);
+      auto& [known, seek] = places_[id];
       if (position.jumps() == known) continue;
-      const PartitionId id = state_.observer.names().id(partition.topic, partition.partition);
-      std::optional<Seek>& seek = seeking_[static_cast<size_t>(partition.partition)];
       PositionSet set{number_, id, position.jumped_to(),
                       known == 0 ? "assigned"
                       : seek     ? "seek"
@@ -191,19 +198,20 @@ class ConsumerProcess final : public ClientProcess {
     if (!ends.ok()) return;
     const auto end = ends->find(partition);
     if (end == ends->end()) return;
-    state_.observer.on_latest({number_, state_.observer.names().id(partition.topic, partition.partition),
-                               end->second, asked, state_.world.now()});
+    state_.observer.on_latest({number_, id_of(partition), end->second, asked, state_.world.now()});
   }
 
-  // A time between the run's beginning and now.
+  // A time between the run's beginning and now, or one that a record of these bears.
   void ask_time(client::Consumer& consumer, const std::vector<TopicPartition>& partitions) {
     const TopicPartition& partition = partitions[dice_.below(partitions.size())];
     const Instant asked = state_.world.now();
     TimeLookup lookup;
     lookup.client = number_;
-    lookup.partition = state_.observer.names().id(partition.topic, partition.partition);
-    lookup.target_ms =
-        env_.clock.wall().ms() - static_cast<int64_t>(dice_.below(1 + static_cast<uint64_t>(asked.ms())));
+    lookup.partition = id_of(partition);
+    lookup.target_ms = !times_.empty() && dice_.below(2) == 0
+                           ? times_[dice_.below(times_.size())]
+                           : env_.clock.wall().ms() -
+                                 static_cast<int64_t>(dice_.below(1 + static_cast<uint64_t>(asked.ms())));
     lookup.invoked = asked;
     state_.observer.on_time_lookup(lookup);
     const auto found = noted(
@@ -230,12 +238,16 @@ class ConsumerProcess final : public ClientProcess {
   Duration starts_in_;
   size_t most_ = 0;  // records that a poll may hand out
   Dice dice_;
-  std::vector<uint64_t> jumps_;  // by partition
   struct Seek {
     bool to_end;  // one of the two
     Instant at;
   };
-  std::vector<std::optional<Seek>> seeking_;  // it was asked to, and has not jumped yet
+  struct Place {
+    uint64_t jumps = 0;
+    std::optional<Seek> seeking;  // it was asked to, and has not jumped yet
+  };
+  std::map<PartitionId, Place> places_;
+  std::deque<int64_t> times_;  // of the records that it was handed last
   uint64_t epochs_seen_ = 0;
   BeliefWatch beliefs_{state_, 1'000'000 + number_};
 };

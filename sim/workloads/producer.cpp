@@ -2,6 +2,7 @@
 
 #include "core/client/producer.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <memory>
@@ -48,11 +49,12 @@ class ProducerProcess final : public ClientProcess {
     if (!config.ok()) return give_up(config.error().message);
     std::unique_ptr<client::Producer> producer = begin(*config);
     env_.sleep(starts_in_);
-    const TopicPlan& topic = *state_.topic(plan_.topic);
+    const std::vector<const TopicPlan*> topics = state_.topics_of(plan_);
     uint64_t n = 1;  // of this session
     for (uint64_t all = 1; wants_more(all);) {
       // One to twice the mean less one, so that the mean is kept.
       const uint64_t burst = plan_.burst == 1 ? 1 : 1 + dice_.below(2 * uint64_t{plan_.burst} - 1);
+      const TopicPlan& topic = *topics[topics.size() == 1 ? 0 : dice_.below(topics.size())];
       const auto place = static_cast<int32_t>(dice_.below(static_cast<uint64_t>(topic.partitions)));
       for (uint64_t i = 0; i < burst && wants_more(all); ++i, ++n, ++all) send(*producer, topic, place, n);
       // Half to one and a half times the interval.
@@ -68,7 +70,7 @@ class ProducerProcess final : public ClientProcess {
       n = 1;
     }
     static_cast<void>(producer->flush(env_.after(seconds(3600))));
-    if (plan_.records == 0 && !asked_to_stop()) prove_life(*producer, topic, n);
+    if (plan_.records == 0 && !asked_to_stop()) prove_life(*producer, n);
     producer->close(env_.after(seconds(60)));
     ended();
   }
@@ -87,21 +89,21 @@ class ProducerProcess final : public ClientProcess {
 
   // Everything is healed: the same session must still get a record into every partition, however impatient it
   // is. The run does not end before, and L says what it waits for.
-  void prove_life(client::Producer& producer, const TopicPlan& topic, uint64_t n) {
-    std::set<int32_t> wanted;
-    for (int32_t i = 0; i < topic.partitions; ++i) wanted.insert(i);
+  void prove_life(client::Producer& producer, uint64_t n) {
+    const std::vector<TopicPartition> all = state_.partitions_of(plan_);
+    std::set<TopicPartition> wanted(all.begin(), all.end());
     for (;;) {
-      std::map<int32_t, client::SendResult> told;
-      for (const int32_t partition : wanted) send_to(producer, topic, partition, n++, told);
+      std::map<TopicPartition, client::SendResult> told;
+      for (const TopicPartition& partition : wanted) send_to(producer, partition, n++, told);
       static_cast<void>(producer.flush(env_.after(seconds(3600))));
       std::string& waits = state_.unproven[plan_.name];
       waits.clear();
       for (const auto& [partition, result] : told) {
-        const PartitionId id = state_.observer.names().id(topic.name, partition);
+        const PartitionId id = state_.observer.names().id(partition.topic, partition.partition);
         if (result.outcome == client::Outcome::written || state_.observer.view().offline_permitted(id)) {
           wanted.erase(partition);
         } else {
-          waits = fmt::format("{} gets no record into {}-{}: {}", plan_.name, topic.name, partition,
+          waits = fmt::format("{} gets no record into {}: {}", plan_.name, partition.to_string(),
                               to_string(result.error));
         }
       }
@@ -118,32 +120,40 @@ class ProducerProcess final : public ClientProcess {
   bool wants_more(uint64_t n) const { return !winding_up() && (plan_.records == 0 || n <= plan_.records); }
 
   void send(client::Producer& producer, const TopicPlan& topic, int32_t place, uint64_t n) {
-    // The partition is chosen here, so that the note of the call can name it; keyed records go where the
-    // producer itself would send them.
+    // The partition is chosen here, so that the note of the call can name it. A key chooses it by a rule that
+    // everybody knows, so the producer is left to find it, unless a partition more would change it meanwhile.
     const std::string key = plan_.keyed ? fmt::format("key-{}", dice_.below(64)) : std::string();
     const int32_t partition =
         plan_.keyed ? client::partition_for_key(as_bytes(key), topic.partitions) : place;
     const bool large = plan_.large_every > 0 && n % plan_.large_every == 0;
-    send_record(producer, topic, partition, n, key, size_t{plan_.record_bytes} * (large ? kLargeTimes : 1),
-                [](const client::SendResult&) {});
+    send_record(producer, {topic.name, partition}, n, key,
+                size_t{plan_.record_bytes} * (large ? kLargeTimes : 1), [](const client::SendResult&) {});
   }
 
   // A small one, which no limit that an administrator may have set keeps out.
-  void send_to(client::Producer& producer, const TopicPlan& topic, int32_t partition, uint64_t n,
-               std::map<int32_t, client::SendResult>& told) {
-    send_record(producer, topic, partition, n, {}, sizeof(RecordId),
+  void send_to(client::Producer& producer, const TopicPartition& partition, uint64_t n,
+               std::map<TopicPartition, client::SendResult>& told) {
+    send_record(producer, partition, n, {}, sizeof(RecordId),
                 [&told, partition](const client::SendResult& result) { told[partition] = result; });
   }
 
+  // An administrator may give it more partitions, and then a key goes elsewhere.
+  bool grows(const std::string& topic) const {
+    return std::any_of(state_.plan.admins.begin(), state_.plan.admins.end(), [&](const AdminPlan& admin) {
+      return admin.topic == topic &&
+             std::find(admin.calls.begin(), admin.calls.end(), "create_partitions") != admin.calls.end();
+    });
+  }
+
   template <class Told>
-  void send_record(client::Producer& producer, const TopicPlan& topic, int32_t partition, uint64_t n,
+  void send_record(client::Producer& producer, const TopicPartition& partition, uint64_t n,
                    const std::string& key, size_t bytes, Told tell) {
     const RecordId id = make_record_id(session_, n);
     value_.assign(bytes, static_cast<uint8_t>(n));
     store_be(value_.data(), id);
     client::ProducerRecord record;
-    record.topic = topic.name;
-    record.partition = partition;
+    record.topic = partition.topic;
+    if (key.empty() || grows(partition.topic)) record.partition = partition.partition;
     record.timestamp_ms = env_.clock.wall().ms();
     if (!key.empty()) record.key = as_bytes(key);
     record.value = Bytes(value_);
@@ -152,7 +162,7 @@ class ProducerProcess final : public ClientProcess {
     if (n % kHeadersEvery == 0) record.headers = headers;
     SendOp op;
     op.session = session_;
-    op.partition = state_.observer.names().id(topic.name, partition);
+    op.partition = state_.observer.names().id(partition.topic, partition.partition);
     op.record = id;
     op.invoked = state_.world.now();
     op.content_hash = content_hash(record.key, record.value, record.headers);
@@ -171,12 +181,12 @@ class ProducerProcess final : public ClientProcess {
           state_.send_completed(plan_.name, number, op);
           tell(result);
         }));
-    look(producer, topic, partition);
+    look(producer, partition);
   }
 
-  void look(const client::Producer& producer, const TopicPlan& topic, int32_t partition) {
-    const auto epoch = producer.metadata().last_seen_epoch({topic.name, partition});
-    if (epoch) beliefs_->look(topic.name, partition, *epoch);
+  void look(const client::Producer& producer, const TopicPartition& partition) {
+    const auto epoch = producer.metadata().last_seen_epoch(partition);
+    if (epoch) beliefs_->look(partition.topic, partition.partition, *epoch);
   }
 
   const ProducerPlan& plan_;

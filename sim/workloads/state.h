@@ -4,7 +4,9 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "core/base/topic_partition.h"
 #include "sim/observer/run_observer.h"
 #include "sim/plan/plan.h"
 #include "sim/world.h"
@@ -73,6 +75,21 @@ struct WorkloadState {
   };
   std::map<std::pair<uint32_t, PartitionId>, Position> positions;
 
+  // Of a client's plan, its own first.
+  template <class ClientPlan>
+  std::vector<const TopicPlan*> topics_of(const ClientPlan& client) const {
+    std::vector<const TopicPlan*> topics{topic(client.topic)};
+    for (const std::string& name : client.also) topics.push_back(topic(name));
+    return topics;
+  }
+  template <class ClientPlan>
+  std::vector<TopicPartition> partitions_of(const ClientPlan& client) const {
+    std::vector<TopicPartition> partitions;
+    for (const TopicPlan* topic : topics_of(client)) {
+      for (int32_t p = 0; p < topic->partitions; ++p) partitions.push_back({topic->name, p});
+    }
+    return partitions;
+  }
   const TopicPlan* topic(const std::string& name) const {
     for (const TopicPlan& topic : plan.topics) {
       if (topic.name == name) return &topic;

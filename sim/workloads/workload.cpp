@@ -70,10 +70,10 @@ void Workload::stop_readers() {
 std::optional<Workload::Behind> Workload::reader_behind(bool for_good) const {
   if (state_.readers_stop) return std::nullopt;
   for (size_t i = 0; i < state_.plan.consumers.size(); ++i) {
-    const TopicPlan* topic = state_.topic(state_.plan.consumers[i].topic);
-    const auto reader = state_.readers.find(state_.plan.consumers[i].name);
-    for (int32_t p = 0; p < topic->partitions; ++p) {
-      const auto id = state_.observer.names().find(topic->name, p);
+    const ConsumerPlan& plan = state_.plan.consumers[i];
+    const auto reader = state_.readers.find(plan.name);
+    for (const auto& [topic, p] : state_.partitions_of(plan)) {
+      const auto id = state_.observer.names().find(topic, p);
       const PartitionTruth* truth = id ? state_.observer.view().partition(*id) : nullptr;
       if (truth == nullptr || truth->committed.empty()) continue;
       const auto position = state_.positions.find({reader == state_.readers.end() ? 0 : reader->second, *id});
@@ -84,7 +84,7 @@ std::optional<Workload::Behind> Workload::reader_behind(bool for_good) const {
           position->second.next <= truth->end_of_epoch(position->second.epoch))
         continue;
       if (for_good && state_.observer.view().offline_permitted(*id)) continue;
-      return Behind{*id, fmt::format("{} is {}, {} is committed", state_.plan.consumers[i].name,
+      return Behind{*id, fmt::format("{} is {}, {} is committed", plan.name,
                                      begun ? fmt::format("at {} in epoch {}", position->second.next,
                                                          position->second.epoch)
                                            : "nowhere yet",
