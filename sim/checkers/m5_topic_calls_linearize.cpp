@@ -304,8 +304,8 @@ class TopicCallsLinearize final : public Checker {
     }
   }
   static std::string words(const TopicCall& call) {
-    std::string what =
-        fmt::format("{} of {} through broker {}", to_string(call.kind), call.client, call.broker);
+    std::string what = fmt::format("{} of {}", to_string(call.kind), call.client);
+    if (call.broker >= 0) what += fmt::format(" through broker {}", call.broker);
     if (call.kind == Kind::grow) what += fmt::format(" to {}", call.partitions);
     if (call.kind == Kind::configure)
       what += fmt::format(" {}={}", call.key, call.value.value_or("(default)"));
@@ -318,14 +318,15 @@ class TopicCallsLinearize final : public Checker {
   }
 
   // One who gave up has asked for good: it may be done at any later time. So may what a broker sent twice,
-  // whatever the answer was.
+  // whatever the answer was. Who was refused, and that by the only answer that there can be, did not do it.
   bool asked_for(const std::map<uint64_t, TopicCall>& calls, const Version& version) const {
     return std::any_of(calls.begin(), calls.end(), [&](const auto& entry) {
       const TopicCall& call = entry.second;
       if (call.kind != version.change || version.offset < clock_.end_at(call.invoked)) return false;
       if (!as_asked(call, version)) return false;
-      const bool over = call.outcome == Outcome::ok || call.outcome == Outcome::failed;
-      return !over || version.offset < clock_.end_at(call.completed) || was_sent_again(call);
+      if (was_sent_again(call)) return true;
+      if (call.outcome == Outcome::ok) return version.offset < clock_.end_at(call.completed);
+      return call.outcome != Outcome::failed;
     });
   }
 
@@ -338,10 +339,12 @@ class TopicCallsLinearize final : public Checker {
   }
 
   bool was_sent_again(const TopicCall& call) const {
-    const auto found = sent_again_.find(call.broker);
-    if (found == sent_again_.end()) return false;
-    const auto first = std::lower_bound(found->second.begin(), found->second.end(), call.invoked);
-    return first != found->second.end() && *first <= call.completed;
+    return std::any_of(sent_again_.begin(), sent_again_.end(), [&](const auto& entry) {
+      const auto& [broker, times] = entry;
+      if (call.broker >= 0 && broker != call.broker) return false;
+      const auto first = std::lower_bound(times.begin(), times.end(), call.invoked);
+      return first != times.end() && *first <= call.completed;
+    });
   }
 
   // The change that an answer of success speaks of, which no other caller was told of.
@@ -355,6 +358,8 @@ class TopicCallsLinearize final : public Checker {
     return nullptr;
   }
 
+  static bool is_named(const Uuid& id, const TopicCall& call) { return call.id.is_zero() || id == call.id; }
+
   void judge_success(const TopicCall& call) {
     const auto wrong = [&](const std::string& what) {
       const Window window = written_in(call);
@@ -364,18 +369,18 @@ class TopicCallsLinearize final : public Checker {
     };
     Version* change = nullptr;
     if (call.kind == Kind::create) {
-      change =
-          find_change(call, [&](const Version& v) { return v.change == Kind::create && v.id == call.id; });
+      change = find_change(
+          call, [&](const Version& v) { return v.change == Kind::create && is_named(v.id, call); });
       if (change == nullptr) return wrong(fmt::format("nobody creates {} for it", call.id.to_string()));
       const bool as_asked = log_.ever(call.topic, written_in(call), [&](const Version& v) {
-        if (v.id != call.id || v.partitions != call.partitions) return false;
+        if (!is_named(v.id, call) || v.partitions != call.partitions) return false;
         const auto config = v.configs.find(call.key);
         return call.key.empty() || (config != v.configs.end() && config->second == call.value);
       });
       if (!as_asked) wrong("it is not what was asked for");
     } else if (call.kind == Kind::remove) {
       change = find_change(call, [&](const Version& v) {
-        return v.change == Kind::remove && log_.state(call.topic, v.offset).id == call.id;
+        return v.change == Kind::remove && is_named(log_.state(call.topic, v.offset).id, call);
       });
       if (change == nullptr) return wrong(fmt::format("nobody deletes {} for it", call.id.to_string()));
     } else if (call.kind == Kind::grow) {

@@ -149,6 +149,35 @@ TEST_F(Topics, M5LetsWhatWasGivenUpHappenAtAnyTime) {
   EXPECT_FALSE(cried("M5")) << cries();
 }
 
+// "It was there already" says who did not do it.
+TEST_F(Topics, M5CriesWhereWhoWasRefusedHasDoneIt) {
+  const TopicCall call = ask(Kind::create);
+  log_create(kFirst);
+  answer(call, ErrorCode::TOPIC_ALREADY_EXISTS);
+  end();
+  EXPECT_TRUE(cried("M5"));
+}
+
+// A client's library asks whichever broker it likes, and its answer names no topic.
+TEST_F(Topics, M5JudgesWhatIsAnsweredWithoutAName) {
+  TopicCall call = ask(Kind::create);
+  call.broker = -1;
+  answer(call);
+  EXPECT_TRUE(cried("M5")) << "nobody created one";
+}
+TEST_F(Topics, M5TakesAnyTopicOfThatNameForTheOneThatIsMeant) {
+  TopicCall call = ask(Kind::create, 2);
+  call.broker = -1;
+  log_create(kFirst, 2);
+  answer(call);
+  call = ask(Kind::remove);
+  call.broker = -1;
+  log_remove(kFirst);
+  answer(call);
+  end();
+  EXPECT_FALSE(cried("M5")) << cries();
+}
+
 // The answer to what it sent first was lost, and a controller is still at that when the second one is done.
 struct SentTwice : Topics {
   template <class Troubles>

@@ -182,12 +182,12 @@ struct TopicCall {
   Kind kind = Kind::look;
   uint64_t number = 0;  // of the call, unique in the run
   std::string client;
-  int32_t broker = -1;  // that was asked
+  int32_t broker = -1;  // that was asked; -1: whichever a client asked that tries again until it knows
   uint64_t link = 0;    // the connection, unique in the run: on one, metadata never goes back
   std::string topic;
-  Uuid id;                           // that the answer names: of the topic created, or removed
-  int32_t partitions = 0;            // create and grow: how many there shall be in all
-  std::string key;                   // configure; create: empty if it has no configuration
+  Uuid id;                 // that the answer names, of the topic created or removed; zero: it names none
+  int32_t partitions = 0;  // create and grow: how many there shall be in all
+  std::string key;         // configure; create: empty if it has no configuration
   std::optional<std::string> value;  // none: the key's default again
   std::vector<TopicSeen> seen;       // look
   Instant invoked;

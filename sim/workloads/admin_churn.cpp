@@ -14,6 +14,7 @@ namespace ksim::sim {
 namespace {
 
 constexpr Duration kPatience = seconds(15);
+constexpr Duration kBetweenTries = milliseconds(500);
 constexpr int32_t kMostNewPartitions = 4;
 constexpr std::string_view kFlushMessages = "flush.messages";
 
@@ -44,7 +45,8 @@ class ChurnProcess final : public ClientProcess {
         env_.sleep({plan_.interval.ns / 2 +
                     static_cast<int64_t>(dice_.below(static_cast<uint64_t>(plan_.interval.ns) + 1))});
       }
-      while (own_topic_may_exist_ && !delete_own_topic()) env_.sleep(milliseconds(500));
+      while (own_topic_may_exist_ && !delete_own_topic()) env_.sleep(kBetweenTries);
+      if (!asked_to_stop()) prove_life();
       admin_->close();
     }
     ended();
@@ -81,6 +83,24 @@ class ChurnProcess final : public ClientProcess {
     state_.observer.on_call_completed(number, now(), outcome_of(result), result.error, offset);
     return result;
   }
+  // One of its own topic, which is judged: nobody else changes that.
+  template <class Call>
+  client::ChangeResult change_topic(TopicCall::Kind kind, Call call) {
+    TopicCall fact;
+    fact.kind = kind;
+    fact.number = state_.new_topic_call();
+    fact.client = plan_.name;
+    fact.topic = own_topic_;
+    fact.partitions = topic_.partitions;
+    fact.invoked = now();
+    const int64_t number = state_.observer.on_topic_call_invoked(fact);
+    const client::ChangeResult result = call();
+    fact.completed = now();
+    fact.outcome = outcome_of(result);
+    fact.error = result.error;
+    state_.observer.on_topic_call_completed(number, fact);
+    return result;
+  }
   template <class Key>
   static client::ChangeResult one(const std::map<Key, client::ChangeResult>& results, const Key& key) {
     const auto found = results.find(key);
@@ -88,33 +108,67 @@ class ChurnProcess final : public ClientProcess {
     return {ErrorCode::UNKNOWN_SERVER_ERROR, "the call does not speak of it", true};
   }
 
+  // Where the partition ends or begins; none: nobody told.
+  std::optional<int64_t> offset_of(const TopicPartition& partition, int64_t asked_for) {
+    const int64_t asked =
+        state_.observer.on_call_invoked(plan_.name, "list_offsets", partition.to_string(), now());
+    const auto told = admin_->list_offsets({{partition, asked_for}}, client::IsolationLevel::read_uncommitted,
+                                           env_.after(kPatience));
+    const bool known = told.ok() && told->contains(partition);
+    const int64_t offset = known ? told->at(partition).offset : -1;
+    state_.observer.on_call_completed(asked, now(), known ? Outcome::ok : Outcome::failed,
+                                      told.ok() ? ErrorCode::NONE : told.error().code, offset);
+    return known ? std::optional(offset) : std::nullopt;
+  }
+
   void delete_records() {
     const auto index = static_cast<int32_t>(dice_.below(static_cast<uint64_t>(topic_.partitions)));
     const TopicPartition partition{topic_.name, index};
-    const std::string subject = to_string({topic_.name, index});
-    const int64_t asked = state_.observer.on_call_invoked(plan_.name, "list_offsets", subject, now());
-    const auto ends = admin_->list_offsets({{partition, client::kLatestOffset}},
-                                           client::IsolationLevel::read_uncommitted, env_.after(kPatience));
-    const bool known = ends.ok() && ends->contains(partition);
-    const int64_t end = known ? ends->at(partition).offset : -1;
-    state_.observer.on_call_completed(asked, now(), known ? Outcome::ok : Outcome::failed,
-                                      ends.ok() ? ErrorCode::NONE : ends.error().code, end);
+    const int64_t end = offset_of(partition, client::kLatestOffset).value_or(-1);
     if (end <= 0) return;
     // Mostly the older half, now and then everything.
     const bool all = dice_.below(8) == 0;
-    const int64_t before = all ? -1 : static_cast<int64_t>(dice_.below(static_cast<uint64_t>(end / 2) + 1));
+    delete_before(partition,
+                  all ? -1 : static_cast<int64_t>(dice_.below(static_cast<uint64_t>(end / 2) + 1)));
+  }
+
+  client::ChangeResult delete_before(const TopicPartition& partition, int64_t before) {
     DeletionCall call;
     call.number = state_.new_deletion();
-    call.partition = state_.observer.names().id(topic_.name, index);
+    call.partition = state_.observer.names().id(partition.topic, partition.partition);
     call.before = before;
     call.invoked = now();
     state_.observer.on_deletion(call);
-    const auto result = change("delete_records", subject, before, [&] {
+    const auto result = change("delete_records", partition.to_string(), before, [&] {
       return one(admin_->delete_records({{partition, before}}, env_.after(kPatience)), partition);
     });
     call.completed = now();
     call.outcome = outcome_of(result);
     state_.observer.on_deletion(call);
+    return result;
+  }
+
+  // Everything is healed: records can be deleted everywhere. The run does not end before, and L says what it
+  // waits for.
+  void prove_life() {
+    if (std::find(plan_.calls.begin(), plan_.calls.end(), "delete_records") == plan_.calls.end()) return;
+    std::string& waits = state_.unproven[plan_.name];
+    for (int32_t index = 0; index < topic_.partitions; ++index) {
+      const TopicPartition partition{topic_.name, index};
+      const PartitionId id = state_.observer.names().id(topic_.name, index);
+      while (!asked_to_stop() && !state_.observer.view().offline_permitted(id)) {
+        const auto start = offset_of(partition, client::kEarliestOffset);
+        const auto end = offset_of(partition, client::kLatestOffset);
+        if (start && end && *start >= *end) break;
+        client::ChangeResult result{ErrorCode::OFFSET_NOT_AVAILABLE, {}, false};
+        if (start && end) result = delete_before(partition, *start + 1);
+        if (result.ok()) break;
+        waits = fmt::format("{} gets no record deleted from {}: {}", plan_.name, partition.to_string(),
+                            to_string(result.error));
+        env_.sleep(kBetweenTries);
+      }
+    }
+    waits.clear();
   }
 
   void create_partitions() {
@@ -183,7 +237,7 @@ class ChurnProcess final : public ClientProcess {
     topic.replication_factor = static_cast<int16_t>(topic_.replication);
     own_topic_may_exist_ = true;
     state_.observer.view().promise(own_topic_, {topic_.replication, 1, false});
-    const auto result = change("create_topics", own_topic_, -1, [&] {
+    const auto result = change_topic(TopicCall::Kind::create, [&] {
       return one(admin_->create_topics({topic}, env_.after(kPatience)), own_topic_);
     });
     if (!result.ok() && !result.may_have_happened && result.error != ErrorCode::TOPIC_ALREADY_EXISTS)
@@ -193,7 +247,7 @@ class ChurnProcess final : public ClientProcess {
   // True: it is certain that it is gone.
   bool delete_own_topic() {
     state_.observer.on_topic_deleted(own_topic_);
-    const auto result = change("delete_topics", own_topic_, -1, [&] {
+    const auto result = change_topic(TopicCall::Kind::remove, [&] {
       return one(admin_->delete_topics({own_topic_}, env_.after(kPatience)), own_topic_);
     });
     const bool gone = result.ok() || result.error == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
