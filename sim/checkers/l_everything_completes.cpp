@@ -146,7 +146,8 @@ class EverythingCompletes final : public Checker {
     const auto changed = changed_.find(op.partition);
     const Instant well = std::max({*healed_, in_front_since(op), new_controller_,
                                    changed == changed_.end() ? *healed_ : changed->second});
-    if (op.completed - well < kLongEnough || op.completed - written_in_front(op) < kLongEnough) return;
+    const Duration long_enough = std::max(kLongEnough, view_.lost_answer_wait + seconds(5));
+    if (op.completed - well < long_enough || op.completed - written_in_front(op) < long_enough) return;
     cry(op.completed, to_string(view_.names().name(op.partition)),
         fmt::format("record {:016x}, sent at {} ms, was given up although nothing has changed or failed "
                     "since {} ms, nor has one before it been answered",

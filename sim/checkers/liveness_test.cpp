@@ -165,6 +165,14 @@ struct GivenUp : Story {
 };
 TEST_F(GivenUp, LCriesWhereAllWasWellForLong) { EXPECT_TRUE(minded(seconds(20), seconds(20))); }
 TEST_F(GivenUp, LPermitsItSoonAfterHealing) { EXPECT_FALSE(minded(seconds(5), seconds(60))); }
+TEST_F(GivenUp, LPermitsItWhereAFollowerMayStillWaitForALostAnswer) {
+  view.lost_answer_wait = seconds(20);
+  EXPECT_FALSE(minded(seconds(24), seconds(24)));
+}
+TEST_F(GivenUp, LCriesWhereNoFollowerWaitsForALostAnswerAnyMore) {
+  view.lost_answer_wait = seconds(20);
+  EXPECT_TRUE(minded(seconds(26), seconds(26)));
+}
 TEST_F(GivenUp, LPermitsItSoonAfterAnElection) { EXPECT_FALSE(minded(seconds(60), seconds(5))); }
 TEST_F(GivenUp, LPermitsItSoonAfterAControllerHasCome) {
   controller_ago = seconds(5);

@@ -149,6 +149,10 @@ class Storm {
             "metadata.version=20", "metadata.version=13", "metadata.version=7"}},
           {"connections.max.idle.ms", {"500", "2000"}}},
          4);
+    // An answer that is lost with its connection is awaited that long: mostly less than a producer's
+    // patience.
+    if (plan_.network.retransmission_timeout < seconds(30) && !of("lost answers").one_in(4))
+      config.try_emplace("replica.socket.timeout.ms", "2000");
     if (plan_.limits == "tiny") add_tiny_settings(seed_, config);
     await_first_leader(controllers, config);
   }
@@ -165,7 +169,7 @@ class Storm {
 
   void draw_topics() {
     Draws draws = of("topics");
-    const uint64_t topics = draws.one_in(4) ? 2 : 1;
+    const uint64_t topics = draws.one_in(3) ? 2 : 1;
     for (uint64_t i = 0; i < topics; ++i) {
       TopicPlan topic;
       topic.name = i == 0 ? "orders" : "bills";
@@ -244,6 +248,15 @@ class Storm {
         config.erase(retries);
       plan_.producers.push_back(std::move(producer));
     }
+    for (ProducerPlan& producer : plan_.producers) use_several(producer);
+  }
+
+  // Answers, sessions and batches of several topics come together in one client.
+  void use_several(auto& client) {
+    Draws draws = of("several topics of " + client.name);
+    for (const TopicPlan& topic : plan_.topics) {
+      if (topic.name != client.topic && !draws.one_in(3)) client.also.push_back(topic.name);
+    }
   }
 
   // Its topic takes what it sends, but for the large ones.
@@ -283,6 +296,7 @@ class Storm {
            3);
       plan_.consumers.push_back(std::move(consumer));
     }
+    for (ConsumerPlan& consumer : plan_.consumers) use_several(consumer);
   }
 
   void draw_others() {

@@ -112,6 +112,8 @@ class Run final : private FaultTeller {
     view.replica_lag_time_max = milliseconds(range_of("replica.lag.time.max.ms").second);
     view.retention_check_interval = milliseconds(range_of("log.retention.check.interval.ms").second);
     view.initial_task_delay = milliseconds(range_of("log.initial.task.delay.ms").second);
+    const Duration socket_timeout = milliseconds(range_of("replica.socket.timeout.ms").second);
+    if (plan_.network.retransmission_timeout < socket_timeout) view.lost_answer_wait = socket_timeout;
     if (range_of("replica.fetch.min.bytes").second > range_of("replica.fetch.max.bytes").first)
       followers_wait_ = milliseconds(range_of("replica.fetch.wait.max.ms").second);
     const auto session = range_of("broker.session.timeout.ms");

@@ -160,6 +160,10 @@ class ClusterView {
   Duration retention_check_interval = seconds(300);  // log.retention.check.interval.ms
   Duration initial_task_delay = seconds(30);         // log.initial.task.delay.ms
 
+  // How long a follower may wait for an answer that was lost: the sender's kernel has given the connection
+  // up, and of that nobody tells (replica.socket.timeout.ms). 0: kernels are more patient than followers.
+  Duration lost_answer_wait{0};
+
   bool clients_keep_time = false;  // nothing slows the machines of clients down, nor stops them for a while
   // broker.session.timeout.ms, the shortest and the longest that any node has.
   Duration session_timeout_min = milliseconds(9000);

@@ -120,6 +120,13 @@ ControllerDriver::Append ControllerDriver::resign() {
 // Appends the records of a step at the very offsets for which it was decided. `lost`: this node cannot go on
 // as the active controller and has stopped being it. `too_large`: the step was taken back.
 ControllerDriver::Append ControllerDriver::append(const ControllerStep& step) {
+  const Append done = write(step);
+  if (done == Append::done && !step.records.empty() && env_.buggify(Site::controller_resigns, 10))
+    return resign();
+  return done;
+}
+
+ControllerDriver::Append ControllerDriver::write(const ControllerStep& step) {
   if (step.records.empty()) return Append::done;
   const std::vector<Bytes> values = step.records.values();
   if (step.atomic && step.records.size_bytes() > kMaxBatchBytes) {
@@ -142,7 +149,6 @@ ControllerDriver::Append ControllerDriver::append(const ControllerStep& step) {
     begin = end;
   }
   env_.reached(Mark::controller_appended, raft::kMetadataDirectory);
-  if (env_.buggify(Site::controller_resigns, 10)) return resign();
   duties_changed_.notify_all();
   return Append::done;
 }
@@ -362,7 +368,7 @@ void ControllerDriver::do_duties() {
   }
   if (controller_.active() && next_no_op_ <= now) {
     next_no_op_ = now + milliseconds(server_.integer("metadata.max.idle.interval.ms"));
-    static_cast<void>(run_step(controller_.no_op()));
+    static_cast<void>(write(controller_.no_op()));
   }
   bool more = false;
   if (controller_.active() && next_balance_ <= now) {

@@ -69,7 +69,8 @@ class ControllerDriver final : public raft::RaftListener {
   class WaitingReply;
 
   enum class Append : uint8_t { done, too_large, lost };
-  Append append(const ControllerStep& step);
+  Append write(const ControllerStep& step);
+  Append append(const ControllerStep& step);  // the same, of what somebody asked for or duty demands
   Append resign();
   template <class Request, class Decide>
   void serve(rpc::HandlerTable& table, Decide decide);
