@@ -1,7 +1,12 @@
 // What becomes of clients on whom faults act: they come again as other sessions, or go on where they were.
 
+#include <map>
+#include <set>
+
 #include <gtest/gtest.h>
 
+#include "core/metadata/image.h"
+#include "sim/observer/run_watcher.h"
 #include "sim/runner/test_run.h"
 
 namespace ksim::sim {
@@ -69,8 +74,49 @@ seek_every = 7
 )toml");
   std::map<std::string, uint64_t> committed;
   for (const PartitionSummary& row : summary.partitions) committed[row.name] = row.committed;
-  for (const char* name : {"orders-0", "orders-1", "bills-0", "bills-1", "bills-2"}) EXPECT_GT(committed[name], 0U) << name;
+  for (const char* name : {"orders-0", "orders-1", "bills-0", "bills-1", "bills-2"})
+    EXPECT_GT(committed[name], 0U) << name;
   EXPECT_GE(summary.counts.read, summary.counts.acknowledged);
+}
+
+// What metadata says in a run, as it is published.
+struct ConfigWatcher final : RunWatcher {
+  void on_event(const NodeEvent& note) override {
+    const auto* published = std::get_if<MetadataPublished>(note.event);
+    if (published == nullptr || published->image == nullptr) return;
+    const ConfigsImage& configs = (*published->image)->configs;
+    keep(configs.value(ConfigResource::topic("orders"), "min.insync.replicas"), minima);
+    keep(configs.value(ConfigResource::cluster_default(), "log.index.interval.bytes"), of_all);
+    keep(configs.value(ConfigResource::broker(1), "log.index.interval.bytes"), of_one);
+  }
+  static void keep(const std::string* value, std::set<std::string>& into) {
+    into.insert(value == nullptr ? "" : *value);
+  }
+  std::set<std::string> minima, of_all, of_one;
+};
+
+TEST(Clients, AdministratorsAlterMinimaAndDefaults) {
+  ConfigWatcher watcher;
+  RunRequest request;
+  request.watcher = &watcher;
+  run_well(R"toml(
+duration = "12s"
+[cluster]
+brokers = 3
+controllers = 1
+[[topic]]
+name = "orders"
+replication = 3
+config = { "min.insync.replicas" = 2 }
+[[admin]]
+topic = "orders"
+interval = "20ms"
+calls = ["alter_configs"]
+)toml",
+           request);
+  EXPECT_EQ(watcher.minima, (std::set<std::string>{"", "2", "3"})) << "never less than is promised";
+  EXPECT_EQ(watcher.of_all, (std::set<std::string>{"", "100", "4096"}));
+  EXPECT_EQ(watcher.of_one, (std::set<std::string>{"", "100", "4096"}));
 }
 
 TEST(Clients, AreStoppedInOrderAndComeAgain) {

@@ -60,7 +60,9 @@ TopicPromise promise_of(const Plan& plan, const ServerConfig& server, const Topi
     return admin.topic == topic.name &&
            std::find(admin.calls.begin(), admin.calls.end(), "alter_configs") != admin.calls.end();
   };
-  if (std::none_of(plan.admins.begin(), plan.admins.end(), alters)) {
+  if (std::any_of(plan.admins.begin(), plan.admins.end(), alters)) {
+    promise.raised_min_insync = promise.replication;
+  } else {
     promise.max_message_bytes = config.max_message_bytes;
     promise.segment_ms = config.segment_ms;
   }

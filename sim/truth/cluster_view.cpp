@@ -346,7 +346,8 @@ void ClusterView::on_event(const NodeEvent& note) {
       truth.claim.isr.assign(e->isr.begin(), e->isr.end());
       // It is not told of the ELR, which is empty once the ISR is large enough (rule C29).
       const TopicPromise promise = promise_of(names_.id(e->topic, e->partition));
-      const auto enough = static_cast<size_t>(std::min(promise.min_insync, promise.replication));
+      const auto enough = static_cast<size_t>(
+          std::max(std::min(promise.min_insync, promise.replication), promise.raised_min_insync));
       if (e->isr.size() >= enough) truth.claim.elr.clear();
       std::erase_if(truth.claim.elr, [&](int32_t node) {
         return std::find(e->isr.begin(), e->isr.end(), node) != e->isr.end();

@@ -80,6 +80,7 @@ struct TopicPromise {
   int64_t max_message_bytes = std::numeric_limits<int64_t>::max();
   int64_t segment_bytes = std::numeric_limits<int64_t>::max();
   int64_t segment_ms = std::numeric_limits<int64_t>::max();
+  int32_t raised_min_insync = 0;  // to which administrators may raise it for a while; 0: nobody does
 };
 
 struct PartitionTruth {

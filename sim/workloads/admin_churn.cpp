@@ -184,8 +184,11 @@ class ChurnProcess final : public ClientProcess {
     });
   }
 
-  // Of the topic, such that nothing that was promised of it changes.
+  // Such that nothing that was promised of the topic changes.
   void alter_configs() {
+    const uint64_t what = dice_.below(7);
+    if (what == 0) return alter_defaults();
+    if (what == 1) return alter_min_insync();
     struct Choice {
       std::string_view key;
       std::vector<const char*> values;
@@ -203,10 +206,32 @@ class ChurnProcess final : public ClientProcess {
       wanted.operation = client::ConfigOperation::set;
       wanted.value = choice.values[n];
     }
-    change("alter_configs", topic_.name, -1, [&] {
-      return admin_->incremental_alter_configs({client::ConfigResourceType::topic, topic_.name}, {wanted},
-                                               env_.after(kPatience));
-    });
+    configure({client::ConfigResourceType::topic, topic_.name}, wanted);
+  }
+
+  void configure(const client::ConfigResource& resource, const client::ConfigChange& wanted) {
+    change("alter_configs", resource.name, -1,
+           [&] { return admin_->incremental_alter_configs(resource, {wanted}, env_.after(kPatience)); });
+  }
+
+  // Of all brokers, or of one: what topics have that say nothing themselves.
+  void alter_defaults() {
+    const auto& nodes = state_.plan.cluster.nodes;
+    const NodePlan& node = nodes[dice_.below(nodes.size())];
+    const bool one = node.broker && dice_.below(2) == 0;
+    configure(
+        {client::ConfigResourceType::broker, one ? std::to_string(node.id) : ""},
+        {"log.index.interval.bytes", client::ConfigOperation::set, dice_.below(2) == 0 ? "100" : "4096"});
+  }
+
+  // From what is promised up to all replicas: fewer are never enough.
+  void alter_min_insync() {
+    const TopicPromise promise = state_.observer.view().promise_of(topic_.name);
+    if (promise.min_insync >= promise.replication) return;
+    const auto choices = static_cast<uint64_t>(promise.replication - promise.min_insync) + 1;
+    configure({client::ConfigResourceType::topic, topic_.name},
+              {"min.insync.replicas", client::ConfigOperation::set,
+               std::to_string(promise.min_insync + static_cast<int32_t>(dice_.below(choices)))});
   }
 
   void elect_leaders() {
