@@ -14,6 +14,7 @@ import time
 import unittest
 
 KSIM = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "build/release/sim/ksim"
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SHORT = ["--set", "duration=9s"]
 DIGEST = re.compile(r"^digest [0-9a-f]{16}$", re.M)
 
@@ -59,11 +60,22 @@ class CommandLine(unittest.TestCase):
     def test_lists(self):
         everything = self.good("list").stdout
         for what, word in [("scenarios", "leader_crash"), ("faults", "power_loss"), ("checkers", "R1"),
-                           ("marks", "isr.shrunk"), ("predicates", "isr_of_one")]:
+                           ("marks", "isr.shrunk"), ("predicates", "isr_of_one"), ("sites", "log.rolled_early")]:
             text = self.good("list", what).stdout
             self.assertIn(word, text)
             self.assertIn(text, everything)
         self.assertIn('did you mean "marks"', self.refused("list", "markz"))
+
+    def test_every_key_of_a_scenario_is_explained(self):
+        with open(os.path.join(TOP, "sim", "plan", "parse.cpp")) as file:
+            code = file.read()
+        with open(os.path.join(TOP, "scenarios", "README.md")) as file:
+            page = file.read()
+        keys = set(re.findall(r'(?:section|root|from|cluster)\.\w+\("(\w+)"', code))
+        keys |= set(re.findall(r'optional_duration\(section, "(\w+)"\)', code))
+        self.assertGreater(len(keys), 50)
+        for key in keys:
+            self.assertRegex(page, rf"[`\[.]{key}[`\] ]", key)
 
     def test_bad_command_lines(self):
         for arguments in [[], ["nonsense"], ["scenario"], ["scenario", "ping", "pong"], ["scenario", "ping", "--wat"],

@@ -85,6 +85,14 @@ std::string predicates() {
   return out;
 }
 
+std::string sites() {
+  std::string out;
+  for (size_t i = 0; i < kSiteCount; ++i) {
+    out += row(site_name(static_cast<Site>(i)), site_text(static_cast<Site>(i)));
+  }
+  return out;
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> checker_words() {
@@ -104,7 +112,8 @@ int list_things(const host::ListCommand& command) {
     std::string (*text)();
   };
   constexpr What kWhats[] = {{"scenarios", scenarios}, {"faults", faults}, {"workloads", workloads},
-                             {"checkers", checkers},   {"marks", marks},   {"predicates", predicates}};
+                             {"checkers", checkers},   {"marks", marks},   {"predicates", predicates},
+                             {"sites", sites}};
   std::vector<std::string> known;
   for (const What& what : kWhats) {
     if (command.what.empty()) {

@@ -230,7 +230,7 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
 
   CLI::App* show = app.add_subcommand("list", "list what there is");
   show->add_option("WHAT", list.what,
-                   "scenarios, faults, workloads, checkers, marks or predicates; all without it");
+                   "scenarios, faults, workloads, checkers, marks, predicates or sites; all without it");
 
   CLI::App* judge = app.add_subcommand("check", "judge a history of what clients saw");
   judge->add_option("FILE", check.file, "one JSON object a line (sim/judge/HISTORY.md); - is standard input")
