@@ -33,6 +33,7 @@ constexpr auto kKinds = std::to_array<CheckerKind>({
     {"K1", make_position_is_continuous},
     {"K2", make_epoch_never_back},
     {"K3", make_polls_keep_to_their_limit},
+    {"K4", make_rests_are_kept},
     {"Q1", make_forgeries_refused},
     {"L", make_everything_completes},
     {"X1", make_counter_counts},

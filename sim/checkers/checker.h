@@ -59,6 +59,7 @@ class Checker {
   virtual void on_reader_call(const ReaderCall&) {}
   // Its process has died: whoever comes after it under its name has another number.
   virtual void on_reader_gone(uint32_t consumer) { static_cast<void>(consumer); }
+  virtual void on_reader_rest(const ReaderRest&) {}
   virtual void on_consumed(const Consumed&) {}
   virtual void on_position(const PositionSet&) {}
   virtual void on_latest(const LatestOffset&) {}

@@ -517,6 +517,24 @@ TEST_F(Story, P3CriesForASendThatOutlivesItsTime) {
   EXPECT_TRUE(sent(c, milliseconds(4100)));
 }
 
+TEST_F(Story, K4CriesForARecordOfAPartitionThatRests) {
+  write(1, 0, 0, {a, b, c});
+  const auto rest = [this](bool rests) {
+    for (auto& checker : checkers) checker->on_reader_rest({1, 0, rests});
+  };
+  consume(0, a);
+  rest(true);
+  EXPECT_FALSE(cried("K4"));
+  consume(1, b, 2);
+  EXPECT_FALSE(cried("K4")) << "another consumer goes on";
+  rest(false);
+  consume(1, b);
+  EXPECT_FALSE(cried("K4"));
+  rest(true);
+  consume(2, c);
+  EXPECT_TRUE(cried("K4"));
+}
+
 TEST_F(Story, K3CriesForAPollThatHandsOutTooMuch) {
   const auto poll = [this](size_t handed) {
     for (auto& checker : checkers) checker->on_reader_call({1, "poll", now, tick(), {}, handed, 20});

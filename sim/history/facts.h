@@ -110,6 +110,13 @@ struct ReaderCall {
   size_t most = 0;    // max.poll.records; 0: nobody knows
 };
 
+// Its application has paused a partition, or is not assigned it any more; or goes on with it.
+struct ReaderRest {
+  uint32_t consumer = 0;
+  PartitionId partition = 0;
+  bool rests = true;
+};
+
 // A consumer's position was set, not advanced: a seek, a reset by policy, a truncation found by validation.
 struct PositionSet {
   uint32_t consumer = 0;

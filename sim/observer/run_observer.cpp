@@ -339,6 +339,10 @@ void RunObserver::on_reader_call(const ReaderCall& call) {
   for (const auto& checker : checkers_) checker->on_reader_call(call);
 }
 
+void RunObserver::on_reader_rest(const ReaderRest& rest) {
+  for (const auto& checker : checkers_) checker->on_reader_rest(rest);
+}
+
 void RunObserver::on_healed(Instant at) {
   for (const auto& checker : checkers_) checker->on_healed(at);
 }

@@ -69,6 +69,7 @@ class RunObserver {
   void on_call_completed(int64_t number, Instant at, Outcome outcome, ErrorCode error, int64_t offset = -1);
   void on_assigned(const ReaderAssigned& assigned);
   void on_reader_call(const ReaderCall& call);
+  void on_reader_rest(const ReaderRest& rest);
   void on_consumed(const Consumed& record);
   void on_position(const PositionSet& set);
   void on_latest(const LatestOffset& answer);

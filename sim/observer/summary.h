@@ -47,8 +47,8 @@ struct RunCounts {
   uint64_t duplicated = 0;
   uint64_t reordered = 0;
   uint64_t unavailable_ms = 0;  // of all partitions together, see PartitionSummary
-  uint64_t faults = 0;     // that took effect
-  uint64_t elections = 0;  // partition leaders
+  uint64_t faults = 0;          // that took effect
+  uint64_t elections = 0;       // partition leaders
   uint64_t unclean_elections = 0;
   uint64_t truncations = 0;
   uint64_t isr_changes = 0;

@@ -72,6 +72,7 @@ class ConsumerProcess final : public ClientProcess {
       const bool restless = nothing && plan_.seek_every > 0 && dice_.below(8) == 0;
       if (plan_.seek_every > 0 && (n % plan_.seek_every == 0 || restless) && !state_.finishing)
         seek(**consumer, partitions);
+      if (plan_.seek_every > 0) take_rests(**consumer, partitions);
       if (plan_.latest_every > 0 && n % plan_.latest_every == 0) ask_latest(**consumer, partitions);
       if (plan_.latest_every > 0 && n % (plan_.latest_every * 3) == 0) ask_time(**consumer, partitions);
       // In the end it only has to catch up.
@@ -142,6 +143,7 @@ class ConsumerProcess final : public ClientProcess {
     const PartitionId id = id_of(partition);
     const auto was = state_.positions.find({number_, id});
     if (was == state_.positions.end()) return;  // it has not begun there
+    if (const auto rest = rests_.find(partition); rest != rests_.end() && rest->second.given_up) return;
     // Back by a little as often as by much: what is far back was read by others, and takes its time.
     const auto most = static_cast<uint64_t>(was->second.next);
     const uint64_t reach = most >> dice_.below(static_cast<uint64_t>(std::bit_width(most)) + 1);
@@ -156,6 +158,52 @@ class ConsumerProcess final : public ClientProcess {
     note_jumps(consumer);  // an end is looked up by later polls
   }
 
+  // A partition is paused for some polls, or given up and assigned again later, where it was.
+  void take_rests(client::Consumer& consumer, const std::vector<TopicPartition>& partitions) {
+    for (auto rest = rests_.begin(); rest != rests_.end();) {
+      if (rest->second.polls_left-- > 0 && !state_.finishing) {
+        ++rest;
+        continue;
+      }
+      const TopicPartition partition = rest->first;
+      const bool given_up = rest->second.given_up;
+      rest = rests_.erase(rest);
+      go_on(consumer, partitions, partition, given_up);
+    }
+    if (state_.finishing || dice_.below(10) > 0) return;
+    const TopicPartition& partition = partitions[dice_.below(partitions.size())];
+    if (rests_.contains(partition) || !state_.positions.contains({number_, id_of(partition)})) return;
+    note_jumps(consumer);
+    const bool given_up = dice_.below(2) == 0;
+    rests_[partition] = {dice_.below(12), given_up};
+    if (given_up)
+      consumer.assign(without_given_up(partitions));
+    else
+      consumer.pause({partition});
+    state_.observer.on_reader_rest({number_, id_of(partition), true});
+  }
+
+  std::vector<TopicPartition> without_given_up(std::vector<TopicPartition> partitions) const {
+    std::erase_if(partitions, [this](const TopicPartition& partition) {
+      const auto rest = rests_.find(partition);
+      return rest != rests_.end() && rest->second.given_up;
+    });
+    return partitions;
+  }
+
+  void go_on(client::Consumer& consumer, const std::vector<TopicPartition>& partitions,
+             const TopicPartition& partition, bool given_up) {
+    const PartitionId id = id_of(partition);
+    state_.observer.on_reader_rest({number_, id, false});
+    if (!given_up) return consumer.resume({partition});
+    consumer.assign(without_given_up(partitions));
+    const auto& [next, epoch] = state_.positions[{number_, id}];
+    places_[id] = {0, Seek{false, state_.world.now()}};
+    const Result<void> done = consumer.seek(partition, next, epoch < 0 ? std::nullopt : std::optional(epoch));
+    ENSURE(done.ok());
+    note_jumps(consumer);
+  }
+
   // Positions that were set, not advanced: the first ones by policy, later ones because records were gone.
   void note_jumps(const client::Consumer& consumer) {
     for (const auto* const entry : consumer.positions()) {
@@ -164,9 +212,9 @@ class ConsumerProcess final : public ClientProcess {
       auto& [known, seek] = places_[id];
       if (position.jumps() == known) continue;
       PositionSet set{number_, id, position.jumped_to(),
-                      known == 0 ? "assigned"
-                      : seek     ? "seek"
-                                 : "reset",
+                      seek         ? "seek"
+                      : known == 0 ? "assigned"
+                                   : "reset",
                       state_.world.now()};
       if (seek && seek->to_end) set.sought = seek->at;
       state_.observer.on_position(set);
@@ -247,6 +295,11 @@ class ConsumerProcess final : public ClientProcess {
     std::optional<Seek> seeking;  // it was asked to, and has not jumped yet
   };
   std::map<PartitionId, Place> places_;
+  struct Rest {
+    uint64_t polls_left;
+    bool given_up;  // not only paused
+  };
+  std::map<TopicPartition, Rest> rests_;
   std::deque<int64_t> times_;  // of the records that it was handed last
   uint64_t epochs_seen_ = 0;
   BeliefWatch beliefs_{state_, 1'000'000 + number_};
