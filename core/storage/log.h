@@ -178,9 +178,6 @@ class Log final : public std::enable_shared_from_this<Log>, private LogKnowledge
   // records below.
   Result<void> flush(int64_t up_to);
   Result<void> flush_all() { return flush(log_end_.offset); }
-  // The same for a log that was loaded just now, of which nothing is known to be on the disk: a sync that has
-  // failed in an earlier process leaves bytes that everybody reads and no later sync writes.
-  Result<void> write_again_and_flush();
   // Flushes, writes the producer snapshot and the final index entries (rule W15). Afterwards only queries
   // work.
   Result<void> close();

@@ -23,19 +23,6 @@ Result<void> Log::flush(int64_t up_to) {
   return done;
 }
 
-Result<void> Log::write_again_and_flush() {
-  {
-    MutexLock lock(lock_);
-    MutexLock flush_lock(flush_lock_);
-    TRY(check_usable());
-    for (const auto& [base, segment] : segments_) {
-      const auto written = segment->write_again();
-      if (!written.ok()) return disk_failure(written.error(), "writing a segment again");
-    }
-  }
-  return flush_all();
-}
-
 // What flush.messages asks of appends that end at the log end. A flush that is on its way starts the count
 // anew.
 bool Log::flush_is_due() const {

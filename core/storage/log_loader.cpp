@@ -290,7 +290,8 @@ Result<void> LogLoader::rebuild_missing_indexes() {
     TRY(log_.load_producers(producers, base));
     Recovery recovery(*this, producers, false);
     recovery.enter(*segment);
-    TRY_ASSIGN(const uint64_t rest, segment->rebuild(recovery, options_.config.index_interval_bytes));
+    TRY_ASSIGN(const uint64_t rest, segment->rebuild(recovery, options_.config.index_interval_bytes,
+                                                     std::numeric_limits<int64_t>::max()));
     if (rest > 0) {
       return fail(ErrorCode::KAFKA_STORAGE_ERROR, log_.name_ + ": segment " + std::to_string(base) +
                                                       " was flushed and is damaged " + std::to_string(rest) +
@@ -341,7 +342,8 @@ Result<void> LogLoader::recover(int64_t& end_offset) {
     if (segment->base_offset() != first_base) TRY(log_.take_snapshot());
     recovery.enter(*segment);
     recovery.set_end_offset(segment->base_offset());
-    TRY_ASSIGN(const uint64_t rest, segment->rebuild(recovery, options_.config.index_interval_bytes));
+    TRY_ASSIGN(const uint64_t rest,
+               segment->rebuild(recovery, options_.config.index_interval_bytes, options_.recovery_point));
     end_offset = recovery.end_offset();
     if (rest == 0) continue;
     bytes_cut_ += rest;

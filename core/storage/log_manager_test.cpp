@@ -262,6 +262,52 @@ TEST(LogManager, AFailedDirectoryTakesItsLogsAlong) {
   for (const std::string& failure : world.failures()) ADD_FAILURE() << failure;
 }
 
+// The system shows what it could not write, and counts it as synced; the next process finds it there.
+TEST(LogManager, WhatAnEarlierProcessFailedToSyncIsOnTheDiskOnceItCountsAsFlushed) {
+  sim::TestWorld world(7);
+  sim::SimNode& node = world.node("node");
+  sim::DiskTrouble failing;
+  failing.failing.push_back({".log", false, false, true});
+  const uint64_t trouble = node.device().add_trouble(failing);
+  int64_t end = 0;
+  EXPECT_TRUE(world.run("node", [&](Env& env) {
+    ManagedStorage s(env);
+    ASSERT_TRUE(s.start().ok());
+    const auto log = s.open(0);
+    s.append(*log, 5);
+    EXPECT_FALSE(log->flush_all().ok());
+    end = log->log_end_offset();
+    s.kill();
+  }));
+  node.device().remove_trouble(trouble);
+  EXPECT_TRUE(world.run("node", [&](Env& env) {
+    ManagedStorage s(env);
+    ASSERT_TRUE(s.start().ok());
+    const auto log = s.open(0);
+    EXPECT_EQ(log->log_end_offset(), end);
+    s.append(*log, 20);
+    end = log->log_end_offset();
+    ASSERT_TRUE(log->flush_all().ok());
+    s.manager->checkpoint_recovery_points();
+    s.kill();
+  }));
+  node.power_loss();
+  EXPECT_TRUE(world.run("node", [&](Env& env) {
+    ManagedStorage s(env);
+    ASSERT_TRUE(s.start().ok());
+    const auto log = s.open(0);
+    EXPECT_EQ(log->log_end_offset(), end);
+    for (int64_t offset = 0; offset < end; ++offset) {
+      const auto read = log->read(offset, 1, FetchIsolation::log_end, true);
+      const std::vector<uint8_t> bytes = read.ok() ? bytes_of(*read) : std::vector<uint8_t>{};
+      const bool whole = bytes.size() > kBatchHeaderBytes && BatchView(bytes).check().ok();
+      EXPECT_EQ(whole ? BatchView(bytes).base_offset() : -1, offset);
+    }
+    s.kill();
+  }));
+  for (const std::string& failure : world.failures()) ADD_FAILURE() << failure;
+}
+
 TEST(PartitionDirectory, Names) {
   EXPECT_EQ(parse_partition_directory("a-b-12"), (TopicPartition{"a-b", 12}));
   EXPECT_FALSE(parse_partition_directory("plain"));

@@ -195,6 +195,7 @@ void Segment::cut_before(const BatchLocation& location) {
   time_index_.truncate_to(location.base_offset);
   txn_index_.truncate_to(location.base_offset);
   recent_.clear();
+  found_to_ = std::min(found_to_, size_bytes_);
   largest_ = time_index_.last();
   bytes_since_index_ = size_bytes_ - offset_index_.last().position;
   if (size_bytes_ == 0) first_timestamp_ms_.reset();
@@ -232,10 +233,11 @@ void Segment::reset_for_rebuild() {
   bytes_since_index_ = 0;
 }
 
-Result<uint64_t> Segment::rebuild(BatchVisitor& visitor, int64_t index_interval_bytes) {
+Result<uint64_t> Segment::rebuild(BatchVisitor& visitor, int64_t index_interval_bytes, int64_t flushed_to) {
   reset_for_rebuild();
   FileBatches batches(*file_, 0, size_bytes_, FileBatches::kScanWindow);
   uint64_t valid_bytes = 0;
+  uint64_t flushed_bytes = 0;
   int64_t last_offset = base_offset_ - 1;
   for (;;) {
     const auto more = batches.next();
@@ -263,28 +265,48 @@ Result<uint64_t> Segment::rebuild(BatchVisitor& visitor, int64_t index_interval_
     bytes_since_index_ += header.size_bytes;
     last_offset = header.last_offset;
     valid_bytes += header.size_bytes;
+    if (last_offset < flushed_to) flushed_bytes = valid_bytes;
   }
   const uint64_t cut = size_bytes_ - valid_bytes;
   size_bytes_ = valid_bytes;
+  found_from_ = flushed_bytes;
+  found_to_ = valid_bytes;
   close_indexes();
   batches_dirty_ = true;
   return cut;
 }
 
+// Not what has been damaged since: it would stand there as if it had been written so.
 IoResult<void> Segment::write_again() {
-  ByteBuffer window;
-  for (uint64_t at = 0; at < size_bytes_; at += window.size()) {
-    window.resize(std::min<uint64_t>(size_bytes_ - at, FileBatches::kScanWindow));
-    TRY(read_fully(*file_, at, window));
-    TRY(write_fully(*file_, at, window));
-    batches_dirty_ = true;
+  ByteBuffer sound;
+  uint64_t at = found_from_;
+  const auto write = [&](uint64_t next_at) -> IoResult<void> {
+    TRY(write_fully(*file_, at, sound));
+    sound.clear();
+    at = next_at;
+    return {};
+  };
+  FileBatches batches(*file_, found_from_, found_to_, FileBatches::kScanWindow);
+  for (;;) {
+    const auto more = batches.next();
+    if (!more.ok() && more.error().code == ErrorCode::KAFKA_STORAGE_ERROR) return fail(IoError::io);
+    if (!more.ok() || !*more) break;
+    const auto whole = batches.whole();
+    if (!whole.ok() && whole.error().code == ErrorCode::KAFKA_STORAGE_ERROR) return fail(IoError::io);
+    if (!whole.ok()) break;
+    const bool matches = checksum_matches(*whole);
+    if (matches) sound.insert(sound.end(), whole->begin(), whole->end());
+    if (!matches || sound.size() >= FileBatches::kScanWindow) TRY(write(batches.position()));
   }
+  TRY(write(found_to_));
+  found_from_ = found_to_;
   return {};
 }
 
 IoResult<void> Segment::sync_batches() {
   if (!batches_dirty_) return {};
   batches_dirty_ = false;
+  if (found_from_ < found_to_) TRY(write_again());
   const FileRef file = file_;
   return file->sync(SyncMode::data);
 }

@@ -119,14 +119,14 @@ class Segment {
   // Walks all batches up to the first that is torn, damaged or refused, and rebuilds the three indexes for
   // what lies before it, which size_bytes() then is. Returns how many bytes are left over; truncate_file()
   // removes them. KAFKA_STORAGE_ERROR also for offsets beyond base + 2^31-1, which Kafka before 1.0 could
-  // write (A80).
-  Result<uint64_t> rebuild(BatchVisitor& visitor, int64_t index_interval_bytes);
-  // Writes the batches once more where they are, so that the next sync takes them to the disk, also what
-  // an earlier process has failed to sync and the system shows nevertheless.
-  IoResult<void> write_again();
+  // write (A80). `flushed_to`: the batches below are on the disk. Of the others an earlier process may have
+  // failed to sync some, which the system shows nevertheless and no later sync takes to the disk: the next
+  // sync here writes them once more first.
+  Result<uint64_t> rebuild(BatchVisitor& visitor, int64_t index_interval_bytes, int64_t flushed_to);
 
   // ---- files ----
-  // What was written so far is on disk when this returns: the batches alone, or the indexes too.
+  // What was written so far is on disk when this returns: the batches alone, or the indexes too. Whoever cuts
+  // the file waits until it is over.
   IoResult<void> sync_batches();
   IoResult<void> sync();
   bool needs_sync() const { return batches_dirty_ || indexes_dirty_; }
@@ -141,6 +141,7 @@ class Segment {
   Segment(Disk& disk, const std::string& directory, int64_t base_offset, WallTime now);
   void note_batch(const BatchView& batch, uint64_t position, int64_t index_interval_bytes);
   void reset_for_rebuild();
+  IoResult<void> write_again();
   const BatchLocation* find_recent(int64_t offset) const;
   std::string path_of(std::string_view suffix) const;
 
@@ -158,6 +159,8 @@ class Segment {
   std::optional<int64_t> first_timestamp_ms_;  // of the first batch
   int64_t created_ms_;
   int64_t roll_jitter_ms_ = 0;
+  uint64_t found_from_ = 0;  // [from, to): bytes that recovery has found, to be written again
+  uint64_t found_to_ = 0;
   bool batches_dirty_ = false;  // changed since the last sync
   bool indexes_dirty_ = false;
   bool deleted_ = false;

@@ -133,12 +133,6 @@ TEST_F(DurableStory, S3CriesWhenARecoveryPointSpeaksOfBytesThatAreNotOnTheDisk) 
   EXPECT_TRUE(checkpoint("0\n1\norders 0 2\n", 15));
 }
 
-TEST_F(DurableStory, S3KnowsThatNobodyCanTellWhatAFailedSyncHasDropped) {
-  log_file(1).torn_from = 0;
-  log_file(1).spoilt = true;
-  EXPECT_FALSE(checkpoint("0\n1\norders 0 2\n", 15));
-}
-
 TEST_F(DurableStory, S3CriesWhenTheIndexOfAFlushedSegmentIsNotOnItsDisk) {
   const std::string index = fmt::format("data/{}/{:020}.timeindex", kLog, 0);
   keep(1, index, "an entry");

@@ -137,18 +137,8 @@ TEST_F(Story, M3CriesForWhatAProcessFoundThatAnEarlierOneFailedToSync) {
   emit(1, RaftStateChanged{"leader", 1, 1, 1});
   for (int32_t node : {1, 2}) write(node, 0, 1, {a}, kMetadataLog);
   log_file(2, kMetadataLog).durable = 0;
-  log_file(2, kMetadataLog).spoilt = true;
   fault(2, NodeFault::stopped);
   fault(2, NodeFault::started);
-  emit(1, RaftHighWatermarkAdvanced{1, 1});
-  EXPECT_TRUE(cried("M3"));
-}
-
-TEST_F(Story, M3CriesWhenASyncHasFailedAndNobodyHasStartedSince) {
-  emit(1, RaftStateChanged{"leader", 1, 1, 1});
-  for (int32_t node : {1, 2}) write(node, 0, 1, {a}, kMetadataLog);
-  log_file(2, kMetadataLog).durable = 0;
-  log_file(2, kMetadataLog).spoilt = true;
   emit(1, RaftHighWatermarkAdvanced{1, 1});
   EXPECT_TRUE(cried("M3"));
 }

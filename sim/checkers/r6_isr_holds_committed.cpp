@@ -157,8 +157,7 @@ class IsrHoldsCommitted final : public Checker {
             0, batch.base_offset);
       }
       // The leader flushes before it acknowledges, the others before they ask for more.
-      if (holds && flushes && member != truth.claim.leader && !log->is_durable(held[at]) &&
-          !log->is_spoilt(held[at])) {
+      if (holds && flushes && member != truth.claim.leader && !log->is_durable(held[at])) {
         return cry(
             at_time, to_string(view_.names().name(id)),
             fmt::format("{}: flush.messages is 1, and broker {} of the ISR or ELR [{}] has not synced the "

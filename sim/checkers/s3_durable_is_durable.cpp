@@ -100,7 +100,7 @@ class DurableIsDurable final : public Checker {
     for (size_t i = held.find(synced); i < held.batches().size(); ++i) {
       const TruthBatch& batch = held.batches()[i];
       if (batch.last_offset >= point) return;
-      if (!held.is_durable(batch) && !held.is_spoilt(batch)) {
+      if (!held.is_durable(batch)) {
         return cry(at, log,
                    fmt::format("node {} counts {} as flushed below {}, but {} is not on its disk", node, log,
                                point, to_string(batch)));
@@ -126,7 +126,7 @@ class DurableIsDurable final : public Checker {
         const std::string path = in(directory, stem + std::string(suffix));
         const auto cached = read_text(view_.disks(), node, path, Layer::cached);
         const auto durable = read_text(view_.disks(), node, path, Layer::durable);
-        if (!cached || cached == durable || view_.disks().spoilt(node, path)) continue;
+        if (!cached || cached == durable) continue;
         return cry(
             at, log,
             fmt::format("node {} counts {} as flushed below {}, but {}{} of {} bytes is not on its disk, {}",

@@ -42,10 +42,6 @@ class FakeDisks final : public DiskPeek {
     }
     return n;
   }
-  bool spoilt(int32_t node, std::string_view path) const override {
-    const auto it = files.find({node, std::string(path)});
-    return it != files.end() && it->second.spoilt;
-  }
   bool was_damaged(int32_t node, std::string_view path, uint64_t offset, uint64_t size) const override {
     const auto it = files.find({node, std::string(path)});
     return it != files.end() && it->second.damaged_at >= offset && it->second.damaged_at < offset + size;
@@ -55,7 +51,6 @@ class FakeDisks final : public DiskPeek {
     uint64_t durable = 0;
     uint64_t torn_from = UINT64_MAX;  // of the durable bytes
     bool named = true;                // its name is durable as well
-    bool spoilt = false;
     uint64_t damaged_at = UINT64_MAX;
   };
   std::map<std::pair<int32_t, std::string>, FakeFile> files;

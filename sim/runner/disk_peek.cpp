@@ -30,14 +30,6 @@ std::optional<uint64_t> WorldPeek::size(int32_t node, std::string_view path, Lay
   return layer == Layer::durable ? nodes_.at(node)->device().image().durable_size(file) : file.content.size();
 }
 
-bool WorldPeek::spoilt(int32_t node, std::string_view path) const {
-  const InodeRef found = find(node, path, Layer::cached);
-  if (found == nullptr || found->directory) return false;
-  const auto& steps = static_cast<const FileNode&>(*found).steps;
-  return std::any_of(steps.begin(), steps.end(),
-                     [](const FileStep& step) { return step.fate == FileStep::Fate::lost; });
-}
-
 size_t WorldPeek::read(int32_t node, std::string_view path, uint64_t offset, MutableBytes into,
                        Layer layer) const {
   const InodeRef found = find(node, path, layer);

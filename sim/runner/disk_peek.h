@@ -16,7 +16,6 @@ class WorldPeek final : public DiskPeek {
   std::optional<uint64_t> size(int32_t node, std::string_view path, Layer layer) const override;
   size_t read(int32_t node, std::string_view path, uint64_t offset, MutableBytes into,
               Layer layer) const override;
-  bool spoilt(int32_t node, std::string_view path) const override;
   bool was_damaged(int32_t node, std::string_view path, uint64_t offset, uint64_t size_bytes) const override;
 
  private:

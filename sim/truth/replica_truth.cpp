@@ -194,10 +194,6 @@ bool ReplicaTruth::is_durable(const TruthBatch& batch) const {
          peek_.read(node_, path, batch.position, now, DiskPeek::Layer::cached) == now.size() && left == now;
 }
 
-bool ReplicaTruth::is_spoilt(const TruthBatch& batch) const {
-  return peek_.spoilt(node_, fmt::format("{}/{:020}.log", directory_, batch.segment));
-}
-
 bool ReplicaTruth::was_damaged(const TruthBatch& batch) const {
   return peek_.was_damaged(node_, fmt::format("{}/{:020}.log", directory_, batch.segment), batch.position,
                            batch.size_bytes);

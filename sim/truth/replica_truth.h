@@ -28,11 +28,6 @@ class DiskPeek {
   // The count read; short at the end of the file.
   virtual size_t read(int32_t node, std::string_view path, uint64_t offset, MutableBytes into,
                       Layer layer) const = 0;
-  // A sync of the file has failed, and it shows bytes that no later sync makes durable: nobody can tell them.
-  virtual bool spoilt(int32_t node, std::string_view path) const {
-    static_cast<void>(node), static_cast<void>(path);
-    return false;
-  }
   // The device has changed some of these bytes by itself, whatever stands there now.
   virtual bool was_damaged(int32_t node, std::string_view path, uint64_t offset, uint64_t size_bytes) const {
     static_cast<void>(node), static_cast<void>(path), static_cast<void>(offset),
@@ -129,8 +124,6 @@ class ReplicaTruth {
   // True if a power loss at this moment certainly leaves the batch, which the log holds. A length may be
   // durable before the bytes are. Also true if its file is on its way out: a log is cut file by file.
   bool is_durable(const TruthBatch& batch) const;
-  // True if its file has lost bytes in a failed sync, which may be this batch's.
-  bool is_spoilt(const TruthBatch& batch) const;
   // True if the device has changed bytes of it, even if it was cut off since.
   bool was_damaged(const TruthBatch& batch) const;
   // What broke rule S1 while reading: offsets that do not increase. Empty if nothing did.

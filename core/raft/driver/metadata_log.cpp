@@ -45,10 +45,8 @@ Result<std::unique_ptr<MetadataLog>> MetadataLog::open(const Env& env, const Met
   TRY_ASSIGN(std::vector<SnapshotInfo> snapshots, load_snapshots(env.disk, directory));
   TRY_ASSIGN(std::shared_ptr<storage::Log> log, storage::Log::open(env, log_options(config, directory)));
   TRY(reconcile(env, directory, *log, snapshots));
-  // What recovery has found may be in no more than the page cache, and even count as synced there, since a
-  // sync of it has failed; it is durable from here on (S3). A voter that leads alone has nobody to get it
-  // from again.
-  TRY(log->write_again_and_flush());
+  // What recovery has found may be in no more than the page cache; it is durable from here on (S3).
+  TRY(log->flush_all());
   return std::unique_ptr<MetadataLog>(new MetadataLog(env, directory, std::move(log), std::move(snapshots)));
 }
 
