@@ -105,6 +105,36 @@ lasts = "2s"
 direction = "in"
 )toml";
 
+// Broker 1 is cut off, and goes on to believe that it leads; who was elected in its place dies as well, so
+// that the newest metadata names no leader.
+constexpr std::string_view kNobodyLeads = R"toml(
+duration = "9s"
+[cluster]
+brokers = 3
+controllers = 1
+shards = 1
+config = { "broker.session.timeout.ms" = 500, "broker.heartbeat.interval.ms" = 100 }
+[[topic]]
+name = "orders"
+partitions = 1
+replication = 2
+config = { "min.insync.replicas" = 1 }
+[[raw_driver]]
+topic = "orders"
+count = 8
+interval = "20ms"
+[[fault]]
+kind = "partition"
+target = "broker-1"
+at = "3s"
+lasts = "5s"
+[[fault]]
+kind = "crash"
+target = "leader(orders-0)"
+at = "6300ms"
+lasts = "2s"
+)toml";
+
 // Among much that is on the disk, and that readers come to again and again.
 constexpr std::string_view kDamage = R"toml(
 duration = "12s"
@@ -209,6 +239,10 @@ TEST(RawDriver, WhatALeaderAcknowledgesThatWasReplacedItHoldsAgainstNobody) {
     expect_held(summary);
     EXPECT_GT(summary.counts.unclean_elections, 0U);
   }
+}
+
+TEST(RawDriver, WhatALeaderOfLongAgoAnswersItHoldsAgainstNobody) {
+  for (uint64_t seed = 1; seed <= repetitions(4); ++seed) expect_held(run(std::string(kNobodyLeads), seed));
 }
 
 TEST(RawDriver, WhatItReadsItChecks) {

@@ -71,11 +71,10 @@ bool RawWire::learn_from(rpc::RpcConnection& link) {
   if (topic.topic_id != topic_id_) targets_.clear();
   topic_id_ = topic.topic_id;
   for (const wire::MetadataResponsePartition& partition : topic.partitions) {
-    // As every client (K2): what an older leader or a broker that lags behind believes is no news.
+    // As every client (K2): what an older leader or a broker that lags behind believes is no news, also where
+    // nobody leads by now.
     const auto known = targets_.find(partition.partition_index);
     if (known != targets_.end() && known->second.epoch > partition.leader_epoch) continue;
-    targets_.erase(partition.partition_index);
-    if (partition.leader_id < 0) continue;
     targets_[partition.partition_index] = {partition.partition_index,
                                            partition.leader_id,
                                            partition.leader_epoch,
@@ -86,7 +85,7 @@ bool RawWire::learn_from(rpc::RpcConnection& link) {
 
 std::optional<RawTarget> RawWire::target(int32_t partition) const {
   const auto known = targets_.find(partition);
-  return known == targets_.end() ? std::nullopt : std::optional(known->second);
+  return known == targets_.end() || known->second.leader < 0 ? std::nullopt : std::optional(known->second);
 }
 
 std::optional<ErrorCode> RawWire::leads(rpc::RpcConnection& link, const RawTarget& target) {

@@ -103,7 +103,7 @@ class RawWire {
   std::vector<Endpoint> controllers_;
   std::map<Endpoint, std::unique_ptr<rpc::RpcConnection>> links_;
   std::map<int32_t, Endpoint> brokers_;
-  std::map<int32_t, RawTarget> targets_;
+  std::map<int32_t, RawTarget> targets_;  // also without a leader, for its epoch
   Uuid topic_id_;
 };
 
