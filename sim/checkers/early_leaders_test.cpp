@@ -36,6 +36,20 @@ TEST_F(EarlyLeaderStory, NothingIsCommittedThatTheWordPermitsToBeLost) {
   EXPECT_EQ(view.partition(0)->lost.size(), 1U);
 }
 
+// What an older leader wrote may be committed by one whose ISR the controller tells of after others.
+TEST_F(Story, R6AsksForNothingOfAnOlderIsrThatTheNextLeaderCommits) {
+  lead(1, 0);
+  replicate({1, 3}, 0, 0, {a});
+  const std::vector<int32_t> between{1, 2}, now_only{1};
+  emit(1, BecameLeader{"orders", kTopic, 0, 2, 1, 0, now_only});
+  high_watermark(1, 1, true, 2);
+  emit(3, PartitionChanged{"orders", kTopic, 0, 2, 1, 1, between, {}, false});
+  emit(3, PartitionChanged{"orders", kTopic, 0, 1, 2, 2, now_only, {}, false});
+  EXPECT_EQ(cries(), "");
+  emit(3, PartitionChanged{"orders", kTopic, 0, 1, 2, 3, between, {}, false});
+  EXPECT_TRUE(cried("R6")) << "2 has nothing of it";
+}
+
 // Broker 3 is elected and hears of it first. It lacks b, which 1 has committed, and has c in its place.
 struct ToldByAnEarlyLeader : Story {
   void SetUp() override {

@@ -139,12 +139,13 @@ class IsrHoldsCommitted final : public Checker {
     Seen& seen = seen_[{member, id}];
     if (!still_committed(truth, seen)) seen = {};
     const bool flushes = view_.promise_of(id).flush_each;
+    const int64_t told_end = truth.told_end();
     size_t at = log == nullptr ? 0 : log->find(seen.upto);
     for (size_t i = truth.find_committed(seen.upto); i < truth.committed.size(); ++i) {
       const TruthBatch& batch = truth.committed[i];
-      // A new controller tells of what was before its time one after the other: of this batch's leader it
-      // will tell yet, with the ISR that counts.
-      if (batch.leader_epoch > truth.claim.leader_epoch) break;
+      // A new controller tells of what was before its time one after the other: of the leader who committed
+      // this batch it will tell yet, with the ISR that counts.
+      if (batch.leader_epoch > truth.claim.leader_epoch || batch.base_offset >= told_end) break;
       while (at < held.size() && held[at].last_offset < batch.base_offset) ++at;
       const bool holds = at < held.size() && held[at].same(batch);
       if (!holds && batch.last_offset >= truth.first_kept() && !view_.loss_permitted(id, batch)) {

@@ -222,6 +222,7 @@ bool ClusterView::is_present(PartitionTruth& truth, const Uuid& id) {
     truth.former_ids.insert(truth.topic_id);
     truth.committed.clear();
     truth.committed_start = 0;
+    truth.early_from.clear();
     truth.counts_since = -1;
     truth.lost.clear();
     truth.deleted_below = 0;
@@ -268,6 +269,7 @@ void ClusterView::on_partition_changed(const PartitionChanged& e, Instant at) {
                  {e.elr.begin(), e.elr.end()},
                  true,
                  at};
+  truth.early_from.erase(truth.early_from.begin(), truth.early_from.upper_bound(e.leader_epoch));
   // Who leads already, before the controller's own word of it: only now it is known what that word permits.
   const bool leads = std::any_of(truth.reigns.begin(), truth.reigns.end(), [&](const Reign& reign) {
     return reign.leader == e.leader && !reign.until;
@@ -426,6 +428,8 @@ void ClusterView::committed_up_to(PartitionTruth& truth, PartitionId id, const R
   const bool doubtful = leader_epoch > truth.claim.leader_epoch || leader_epoch < truth.counts_since;
   if (doubtful && !truth.committed.empty() && !goes_on_from(truth, leader, truth.committed.back())) return;
   if (truth.committed.empty()) truth.committed_start = leader.first_offset();
+  if (leader_epoch > truth.claim.leader_epoch)
+    truth.early_from.try_emplace(leader_epoch, truth.committed_end());
   for (size_t i = leader.find(truth.committed_end()); i < leader.batches().size(); ++i) {
     const TruthBatch& batch = leader.batches()[i];
     if (batch.last_offset >= high_watermark) break;

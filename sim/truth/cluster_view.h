@@ -93,6 +93,8 @@ struct PartitionTruth {
   // Batches that a leader has claimed to be committed, in order, as they stood in its log then.
   std::vector<TruthBatch> committed;
   int64_t committed_start = 0;
+  // By epochs that the controller has not told of yet: from which offset on their leaders have committed.
+  std::map<int32_t, int64_t> early_from;
   int32_t counts_since = -1;  // the newest epoch of a leader whose log was what is committed
   std::vector<LostBatch> lost;
   // Records before it were deleted on purpose: by retention or by DeleteRecords, where the truth bears it
@@ -120,6 +122,12 @@ struct PartitionTruth {
   int64_t committed_end() const {
     // A loss may reach down to what was deleted before: nothing is left then, and the logs begin there.
     return std::max(committed.empty() ? committed_start : committed.back().last_offset + 1, deleted_below);
+  }
+  // Below it all was committed in epochs that the controller has told of.
+  int64_t told_end() const {
+    int64_t end = committed_end();
+    for (const auto& [epoch, from] : early_from) end = std::min(end, from);
+    return end;
   }
   // The first offset whose committed record must still be there.
   int64_t first_kept() const { return std::max(committed_start, deleted_below); }
