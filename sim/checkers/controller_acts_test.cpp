@@ -140,6 +140,15 @@ TEST_F(InTime, WhoWasReadyForWorkMayBeFencedAgain) {
   decide();
   EXPECT_EQ(cries(), "") << "it was not heard since";
 }
+TEST_F(InTime, WhoMayStopIsFencedHoweverItIsHeard) {
+  set_broker(3, false, nullptr, true);
+  set_partitions({partition(1, {1, 2})});
+  decide();
+  emit(1, BrokerHeard{3, 3, false, 3});
+  set_broker(3, true, nullptr, true);
+  decide();
+  EXPECT_EQ(cries(), "");
+}
 TEST_F(InTime, APartitionIsLedByWhoeverMay) {
   set_broker(1, true);
   set_partitions({partition(-1, {1})});

@@ -175,8 +175,10 @@ class ControllerActs final : public Checker {
       if (session.broker_epoch != broker->epoch) continue;
       if (session.overdue && *session.overdue <= reign.committed && !broker->fenced)
         never_fenced(reign, id, session, note);
-      // Rule C14: with that very heartbeat.
-      if (session.ready && *session.ready <= reign.committed && broker->fenced)
+      // Rule C14: with that very heartbeat. One that may stop is fenced, also by a heartbeat that it sent
+      // before it asked for that.
+      if (session.ready && *session.ready <= reign.committed && broker->fenced &&
+          !broker->in_controlled_shutdown)
         cry(note.at, fmt::format("broker {}", id),
             fmt::format("controller {} has heard since its decision {} that it is ready for work, and has it "
                         "fenced still after {}",
