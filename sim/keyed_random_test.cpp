@@ -78,6 +78,23 @@ TEST(NodeClock, AnInstantOfTheWorldIsTheFirstThatReachesADeadline) {
   }
 }
 
+TEST(NodeClock, KnowsThatItWasPutBack) {
+  int64_t world = 0;
+  NodeClock clock(world);
+  clock.step_wall(seconds(-3));
+  EXPECT_EQ(clock.wall_put_back({0}).ns, 0) << "it was never right";
+  world = seconds(5).ns;
+  clock.step_wall(seconds(60));
+  EXPECT_EQ(clock.wall_put_back({0}).ns, 0);
+  world = seconds(7).ns;
+  clock.step_wall(seconds(-50));
+  world = seconds(8).ns;
+  clock.step_wall(seconds(-10));
+  EXPECT_EQ(clock.wall_put_back({seconds(7).ns}), seconds(60));
+  EXPECT_EQ(clock.wall_put_back({seconds(8).ns}), seconds(10));
+  EXPECT_EQ(clock.wall_put_back({seconds(9).ns}).ns, 0);
+}
+
 TEST(NodeClock, StandsStillAndGoesOnWithTheWallClockPutRight) {
   int64_t world = 1'000'000'000;
   NodeClock clock(world);

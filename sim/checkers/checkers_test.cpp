@@ -460,6 +460,10 @@ struct RetentionStory : Story {
 
 TEST_F(RetentionStory, S1CriesWhenRecordsGoThatAreNotOldEnough) { EXPECT_TRUE(minded(2000, -1)); }
 TEST_F(RetentionStory, S1LetsOldRecordsGo) { EXPECT_FALSE(minded(999, -1)); }
+TEST_F(RetentionStory, S1GoesByTheClockByWhichItWasDecided) {
+  view.wall_put_back = [](int32_t, Instant) { return milliseconds(1001); };
+  EXPECT_FALSE(minded(2000, -1));
+}
 TEST_F(RetentionStory, S1CriesWhenWhatIsKeptForEverGoes) { EXPECT_TRUE(minded(-1, -1)); }
 TEST_F(RetentionStory, S1CriesWhenFewerBytesAreLeftThanAreToStay) { EXPECT_TRUE(minded(-1, 1)); }
 TEST_F(RetentionStory, S1LetsWhatIsTooMuchGo) { EXPECT_FALSE(minded(-1, 0)); }

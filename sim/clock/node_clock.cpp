@@ -48,8 +48,18 @@ void NodeClock::set_drift(int32_t ppb) {
 }
 
 void NodeClock::step_wall(Duration by) {
+  // What it showed before the world began nobody has seen.
+  if (world_ > 0) former_offsets_ns_.emplace_back(world_, wall_offset_ns_);
   wall_offset_ns_ += by.ns;
   lowest_wall_offset_ns_ = std::min(lowest_wall_offset_ns_, wall_offset_ns_);
+}
+
+Duration NodeClock::wall_put_back(Instant since) const {
+  int64_t highest_ns = wall_offset_ns_;
+  for (const auto& [until_ns, offset_ns] : former_offsets_ns_) {
+    if (until_ns >= since.ns) highest_ns = std::max(highest_ns, offset_ns);
+  }
+  return {highest_ns - wall_offset_ns_};
 }
 
 void NodeClock::hold() {

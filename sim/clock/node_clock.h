@@ -2,6 +2,9 @@
 // The two clocks of a node. Its monotonic clock starts somewhere of its own and may run fast or slow against
 // the world's time; its wall clock may be off and may step.
 
+#include <utility>
+#include <vector>
+
 #include "core/base/units.h"
 #include "core/io/clock.h"
 
@@ -36,6 +39,8 @@ class NodeClock final : public Clock {
   Duration wall_offset() const { return {wall_offset_ns_}; }
   // The farthest back that its wall clock ever was.
   Duration lowest_wall_offset() const { return {lowest_wall_offset_ns_}; }
+  // How far ahead of now it was at some time since then, of the world; 0: it was not put back.
+  Duration wall_put_back(Instant since) const;
 
  private:
   int64_t local_ns(int64_t world_ns) const {
@@ -51,6 +56,7 @@ class NodeClock final : public Clock {
   int64_t base_local_ns_ = 0;
   int64_t wall_offset_ns_ = 0;
   int64_t lowest_wall_offset_ns_ = 0;
+  std::vector<std::pair<int64_t, int64_t>> former_offsets_ns_;  // until when, of the world, and which
   int32_t drift_ppb_ = 0;
   uint32_t holds_ = 0;
   int64_t held_since_ns_ = 0;

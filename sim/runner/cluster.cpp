@@ -49,6 +49,9 @@ Cluster::Cluster(World& world, const Plan& plan, RunObserver& observer, WorldPee
   observer_.view().lowest_wall_offset = [this](int32_t node) {
     return by_id(node)->clock().lowest_wall_offset();
   };
+  observer_.view().wall_put_back = [this](int32_t node, Instant since) {
+    return by_id(node)->clock().wall_put_back(since);
+  };
   observer_.view().local_time = [this](int32_t node) { return by_id(node)->clock().local_now(); };
   for (const NodePlan& node : plan_.cluster.nodes) {
     NodeSetup setup;

@@ -205,6 +205,8 @@ class ClusterView {
   std::function<int64_t(int32_t node)> wall_ms;
   // How far back it ever was; by default never.
   std::function<Duration(int32_t node)> lowest_wall_offset;
+  // How far ahead of now it was at some time since then; by default never.
+  std::function<Duration(int32_t node, Instant since)> wall_put_back;
   // What its other clock shows, by which it waits; by default the world's time.
   std::function<Instant(int32_t node)> local_time;
 

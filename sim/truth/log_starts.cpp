@@ -8,6 +8,13 @@
 #include "sim/truth/cluster_view.h"
 
 namespace ksim::sim {
+namespace {
+
+// A log start goes to the disk, which may be slow, before anybody is told; by then the clock by which it was
+// decided may have been put back.
+constexpr Duration kInTheMaking = seconds(10);
+
+}  // namespace
 
 void ClusterView::on_delete_records(PartitionId id, int64_t offset) {
   const PartitionName& name = names_.name(id);
@@ -62,7 +69,8 @@ std::string ClusterView::unfounded(const PartitionTruth& truth, PartitionId id, 
   std::erase_if(parts, [old_start](const auto& part) { return part.second.end <= old_start; });
   for (const auto& [base, part] : parts) left += part.bytes;
   const TopicPromise promise = promise_of(id);
-  const int64_t now_ms = wall_clock_ms(note.node, note.at);
+  const Duration put_back = wall_put_back ? wall_put_back(note.node, note.at - kInTheMaking) : Duration{};
+  const int64_t now_ms = wall_clock_ms(note.node, note.at) + put_back.ns / 1'000'000;
   for (const auto& [base, part] : parts) {
     if (base >= start) break;
     const bool too_much = promise.retention_bytes >= 0 && left - part.bytes >= promise.retention_bytes;
