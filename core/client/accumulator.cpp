@@ -208,6 +208,7 @@ void Accumulator::reconnected(int32_t node) {
 void Accumulator::queue_again(const BatchRef& batch, Instant now) {
   batch->retry_at = now + backoff_.after(batch->attempts, jitter_dice_.next());
   ++batch->attempts;
+  batch->queued_in_front = true;
   batch->ready_since = now;
   auto& batches = queue(batch->partition()).batches;
   // Those with a sequence stand in front, in the order in which they got it (rule G14).
@@ -224,6 +225,7 @@ void Accumulator::queue_pieces(const std::vector<BatchRef>& pieces) {
   if (idempotence_ != nullptr)
     while (at != batches.end() && (*at)->has_sequence() && (*at)->drain_order < pieces.front()->drain_order)
       ++at;
+  for (const BatchRef& piece : pieces) piece->queued_in_front = true;
   batches.insert(at, pieces.begin(), pieces.end());
 }
 
@@ -238,10 +240,15 @@ std::vector<BatchRef> Accumulator::take_expired(Instant now, Duration delivery_t
   std::vector<BatchRef> expired;
   for (auto& [name, topic] : topics_) {
     for (auto& [index, queue] : topic.queues) {
-      while (!queue.batches.empty() && queue.batches.front()->created_at() + delivery_timeout <= now) {
-        queue.batches.front()->close_for_appends();
-        expired.push_back(std::move(queue.batches.front()));
-        queue.batches.pop_front();
+      for (auto at = queue.batches.begin(); at != queue.batches.end();) {
+        if ((*at)->created_at() + delivery_timeout > now) {
+          if (!(*at)->queued_in_front) break;
+          ++at;
+          continue;
+        }
+        (*at)->close_for_appends();
+        expired.push_back(std::move(*at));
+        at = queue.batches.erase(at);
       }
     }
   }
@@ -263,7 +270,10 @@ Instant Accumulator::oldest_created() const {
   Instant oldest = Instant::never();
   for (const auto& [name, topic] : topics_)
     for (const auto& [index, queue] : topic.queues)
-      if (!queue.batches.empty()) oldest = std::min(oldest, queue.batches.front()->created_at());
+      for (const BatchRef& batch : queue.batches) {
+        oldest = std::min(oldest, batch->created_at());
+        if (!batch->queued_in_front) break;
+      }
   return oldest;
 }
 

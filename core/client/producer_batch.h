@@ -66,6 +66,9 @@ class ProducerBatch {
   // Batches of a partition get their sequences in this order; it decides where a retried one is queued.
   uint64_t drain_order = 0;
 
+  // Repeated, or a piece: those in front of the queue need not be in the order in which they were created.
+  bool queued_in_front = false;
+
   // ---- attempts ----
   int32_t attempts = 0;        // that ended and are being repeated
   Instant ready_since;         // creation or the last failed attempt

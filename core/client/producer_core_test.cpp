@@ -232,6 +232,31 @@ TEST(ProducerCore, delivery_timeout) {
   EXPECT_EQ(h.memory, 0);
 }
 
+// Without sequences the one that failed last is repeated first.
+TEST(ProducerCore, an_old_batch_does_not_wait_for_younger_ones_to_expire) {
+  ProducerConfig config;
+  config.enable_idempotence = false;
+  config.linger_ms = 0;
+  Harness h(config);
+  const auto older = h.send();
+  const auto a = h.round();
+  h.pass(1'000);
+  const auto younger = h.send();
+  const auto b = h.round();
+  h.lose(a.at(0));
+  h.lose(b.at(0));
+  h.set_leader(-1, 1);
+  EXPECT_EQ(h.core.next_expiry(), at(120'000));
+  h.pass(119'000);
+  h.round();
+  EXPECT_EQ(older->completions, 1);
+  EXPECT_EQ(younger->completions, 0);
+  EXPECT_EQ(h.core.next_expiry(), at(121'000));
+  h.pass(1'000);
+  h.round();
+  EXPECT_EQ(younger->completions, 1);
+}
+
 // Rule G15.
 TEST(ProducerCore, too_large_batches_are_split) {
   Harness h;
