@@ -256,6 +256,32 @@ config = { "acks" = 1, "batch.size" = 1, "linger.ms" = 0 }
   EXPECT_GT(summary.ended, Instant{} + seconds(40)) << "it was fast";
 }
 
+// Whatever it sends comes to the followers 300 ms later, or with what it sends next.
+TEST(Clients, AreNotImpatientInStepWithFollowers) {
+  const RunSummary summary = run_well(R"toml(
+duration = "4s"
+settle = "20s"
+[cluster]
+brokers = 3
+controllers = 1
+shards = 1
+config = { "replica.fetch.min.bytes" = 1000, "replica.fetch.wait.max.ms" = 300 }
+[disk]
+latency = "spinning"
+[[topic]]
+name = "orders"
+partitions = 1
+replication = 3
+config = { "min.insync.replicas" = 2, "flush.messages" = 1, "segment.ms" = 300 }
+[[producer]]
+name = "producer"
+topic = "orders"
+interval = "350ms"
+config = { acks = "all", "enable.idempotence" = false, "request.timeout.ms" = 150, "delivery.timeout.ms" = 1000, retries = 0 }
+)toml");
+  EXPECT_GT(summary.counts.acknowledged, 0U);
+}
+
 TEST(Clients, NoFaultOfDisksStrikesThem) {
   const Plan plan = draw_plan(std::string(kCluster) + R"toml(
 [[fault]]

@@ -20,7 +20,9 @@ namespace ksim::sim {
 namespace {
 
 constexpr uint64_t kHeadersEvery = 7;  // records
-constexpr Duration kBetweenProofs = milliseconds(200);
+// Not always the same: it could keep step with followers' fetches, and always come when they are late.
+constexpr int64_t kLeastBetweenProofsMs = 200;
+constexpr int64_t kMostBetweenProofsMs = 1'000;
 
 Outcome outcome_of(client::Outcome outcome) {
   switch (outcome) {
@@ -108,7 +110,8 @@ class ProducerProcess final : public ClientProcess {
         }
       }
       if (wanted.empty() || asked_to_stop()) return;
-      env_.sleep(kBetweenProofs);
+      const auto more_ms = dice_.below(kMostBetweenProofsMs - kLeastBetweenProofsMs);
+      env_.sleep(milliseconds(kLeastBetweenProofsMs + static_cast<int64_t>(more_ms)));
     }
   }
 
