@@ -50,6 +50,35 @@ TEST_F(Story, LTakesNobodyForTheActiveControllerInPlaceOfALaterOne) {
   EXPECT_FALSE(judged());
 }
 
+// Whoever alters min.insync.replicas while nobody leads leaves nobody who may.
+TEST_F(Story, LPermitsThatNobodyLeadsWhereTheEligibleOnesAreForgotten) {
+  const auto told = [this](std::vector<int32_t> elr, int32_t partition_epoch) {
+    emit(1, PartitionChanged{"orders", kTopic, 0, -1, 1, partition_epoch, {}, elr, false});
+  };
+  TopicPromise promise{3, 2, false};
+  promise.raised_min_insync = 3;
+  view.promise("orders", promise);
+  emit(1, ControllerActivated{1});
+  lead(1, 0);
+  told({1}, 1);
+  EXPECT_FALSE(view.offline_permitted(0)) << "broker 1 is eligible";
+  told({}, 2);
+  EXPECT_TRUE(view.offline_permitted(0));
+  told({}, 3);
+  end();
+  EXPECT_FALSE(cried("L")) << cries();
+  lead(1, 4);
+  EXPECT_FALSE(view.offline_permitted(0));
+}
+TEST_F(Story, LCriesWhereNobodyCouldAlterTheMinimum) {
+  emit(1, ControllerActivated{1});
+  lead(1, 0);
+  emit(1, PartitionChanged{"orders", kTopic, 0, -1, 1, 1, {}, std::vector<int32_t>{1}, false});
+  emit(1, PartitionChanged{"orders", kTopic, 0, -1, 1, 2, {}, {}, false});
+  end();
+  EXPECT_TRUE(cried("L"));
+}
+
 TEST_F(Story, LAsksOfReadersWhatWasCommittedWhenTheyWereToStop) {
   emit(1, ControllerActivated{1});
   lead(1, 0);

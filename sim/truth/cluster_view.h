@@ -115,8 +115,11 @@ struct PartitionTruth {
   std::map<uint64_t, uint64_t> unclean_asked;
   int32_t last_leader = -1;     // that the controller has named
   bool unheard_leader = false;  // it may have named another one since, which nobody told of
-  std::vector<Reign> reigns;    // of brokers that believed to lead
-  std::vector<Reign> elected;   // of brokers that the controller had made leader
+  // An administrator has altered min.insync.replicas while nobody led: then nobody is eligible any more (rule
+  // C30), and an operator has to decide.
+  bool eligible_forgotten = false;
+  std::vector<Reign> reigns;   // of brokers that believed to lead
+  std::vector<Reign> elected;  // of brokers that the controller had made leader
   BatchContents contents;
 
   int64_t committed_end() const {

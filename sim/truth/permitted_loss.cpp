@@ -152,8 +152,9 @@ const TruthBatch* ClusterView::first_missing(PartitionId id, int32_t node) const
 
 bool ClusterView::offline_permitted(PartitionId id) const {
   const PartitionTruth* truth = partition(id);
-  return truth != nullptr && truth->claim.leader < 0 && !truth->committed.empty() &&
-         loss_permitted(id, truth->committed.back());
+  if (truth == nullptr || truth->claim.leader >= 0) return false;
+  return truth->eligible_forgotten ||
+         (!truth->committed.empty() && loss_permitted(id, truth->committed.back()));
 }
 
 }  // namespace ksim::sim
