@@ -384,6 +384,22 @@ TEST_F(Story, R6CriesWhenAnEligibleReplicaLacksACommittedRecord) {
   EXPECT_TRUE(cried("R6"));
 }
 
+// A leader may go by a lower minimum, which ends the ELR, before the controller has told of that.
+TEST_F(Story, R6GoesByTheControllersWordForTheElrWhereTheMinimumIsAltered) {
+  TopicPromise promise{3, 2, false};
+  promise.raised_min_insync = 3;
+  view.promise("orders", promise);
+  lead(1, 0, {1, 2});
+  const std::vector<int32_t> isr = {1, 2};
+  const std::vector<int32_t> elr = {3};
+  emit(1, PartitionChanged{"orders", kTopic, 0, 1, 0, 1, isr, elr, false});
+  replicate({1, 2}, 0, 0, {a});
+  high_watermark(1, 1);
+  EXPECT_FALSE(cried("R6")) << cries();
+  emit(1, PartitionChanged{"orders", kTopic, 0, 1, 0, 2, isr, elr, false});
+  EXPECT_TRUE(cried("R6")) << "it still stands there";
+}
+
 // Whether R6 minds that 3 follows 1, who was alone in the ISR.
 struct ElectionStory : Story {
   bool minded(bool flag, std::vector<int32_t> isr_before, std::vector<int32_t> elr_before = {},

@@ -14,6 +14,8 @@
 namespace ksim::sim {
 namespace {
 
+constexpr std::string_view kRecorded = "the controller recorded it";
+
 class IsrHoldsCommitted final : public Checker {
  public:
   using Checker::Checker;
@@ -28,7 +30,7 @@ class IsrHoldsCommitted final : public Checker {
       const auto id = view_.names().find(e->topic, e->partition);
       if (!id) return;
       check_election(*id, note.at);
-      check(*id, note.at, "the controller recorded it");
+      check(*id, note.at, kRecorded);
     } else if (const auto* h = std::get_if<HighWatermarkChanged>(note.event)) {
       const auto id = h->leader ? view_.names().find(h->topic, h->partition) : std::nullopt;
       const PartitionTruth* truth = id ? view_.partition(*id) : nullptr;
@@ -123,9 +125,11 @@ class IsrHoldsCommitted final : public Checker {
   void check(PartitionId id, Instant at, std::string_view when) {
     const PartitionTruth* truth = view_.partition(id);
     if (truth == nullptr || truth->committed.empty()) return;
-    for (const std::vector<int32_t>* members : {&truth->claim.isr, &truth->claim.elr}) {
-      for (int32_t member : *members) check_member(id, *truth, member, at, when);
-    }
+    for (int32_t member : truth->claim.isr) check_member(id, *truth, member, at, when);
+    // Where min.insync.replicas is altered, a leader may go by a lower one, which ends the ELR (rule C30),
+    // before the controller has told of that.
+    if (when != kRecorded && view_.promise_of(id).raised_min_insync > 0) return;
+    for (int32_t member : truth->claim.elr) check_member(id, *truth, member, at, when);
   }
 
   void check_member(PartitionId id, const PartitionTruth& truth, int32_t member, Instant at_time,
