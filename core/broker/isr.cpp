@@ -24,7 +24,10 @@ PartitionIsr::LeadResult PartitionIsr::lead(const PartitionAssignment& assignmen
   ENSURE(assignment.leader_epoch >= leader_epoch_, "leader epoch went back");
   result.accepted = true;
   result.new_leader_epoch = assignment.leader_epoch > leader_epoch_;
-  const bool newly_leader = !is_leader_;
+  // Rule D37. Not copied: Kafka takes who led any earlier epoch, and has not followed since, for the leader
+  // of the epoch before. Metadata that comes late may show it its own epochs only, when somebody else has led
+  // in between and made followers cut their logs.
+  const bool newly_leader = !is_leader_ || assignment.leader_epoch > leader_epoch_ + 1;
   // Rule D45. Not copied: Kafka lets a record of the *same* partition epoch end a pending change too. It
   // arrives after an answer has already moved the leader to that epoch and the next change has been sent on
   // top of it; forgetting that one would let the high watermark pass a replica that the controller is about

@@ -109,6 +109,31 @@ TEST_F(IsrTest, HighWatermarkIsTheSmallestEndOfTheIsr) {
   EXPECT_EQ(log.high_watermark, 7);
 }
 
+// Metadata that comes late shows a leader its next epoch only: who led in between may have had followers cut
+// what they had told it.
+TEST_F(IsrTest, WhatFollowersHaveToldCountsInTheNextEpochOnly) {
+  lead(5, 1, {1, 2, 3});
+  append(10);
+  fetch(2, 10);
+  EXPECT_EQ(log.high_watermark, 0) << "replica 3 has not fetched";
+  lead(7, 3, {1, 2});
+  append(12);
+  EXPECT_EQ(log.high_watermark, 0) << "nobody knows what replica 2 has now";
+  fetch(2, 8);
+  EXPECT_EQ(log.high_watermark, 8);
+  lead(8, 4, {1, 2});
+  append(13);
+  fetch(2, 12);
+  EXPECT_EQ(log.high_watermark, 12);
+}
+TEST_F(IsrTest, WhatFollowersHaveToldCountsInTheNextEpoch) {
+  lead(5, 1, {1, 2, 3});
+  append(10);
+  fetch(2, 10);
+  lead(6, 2, {1, 2});
+  EXPECT_EQ(log.high_watermark, 10);
+}
+
 TEST_F(IsrTest, AloneInTheIsrTheLeaderCommitsItself) {
   lead(5, 1, {1});
   append(3);
