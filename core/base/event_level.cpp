@@ -10,7 +10,7 @@ LogLevel event_level(const Event& event) {
   if (std::holds_alternative<LogAppended>(event) || std::holds_alternative<HighWatermarkChanged>(event) ||
       std::holds_alternative<RaftHighWatermarkAdvanced>(event) ||
       std::holds_alternative<CheckpointWritten>(event) || std::holds_alternative<BrokerHeard>(event) ||
-      std::holds_alternative<MetadataPublished>(event)) {
+      std::holds_alternative<MetadataPublished>(event) || std::holds_alternative<ControllerAnswered>(event)) {
     return LogLevel::debug;
   }
   return LogLevel::info;
@@ -22,13 +22,15 @@ std::string_view event_module(const Event& event) {
     std::string_view of;
     std::string_view module;
   };
-  static constexpr std::array<Prefix, 10> kPrefixes{{{"log.", "storage"},
+  static constexpr std::array<Prefix, 12> kPrefixes{{{"log.", "storage"},
                                                      {"log_dir.", "storage"},
                                                      {"raft.", "raft"},
                                                      {"metadata.", "metadata"},
                                                      {"controller.", "controller"},
                                                      {"partition.", "controller"},
                                                      {"broker.state", "broker"},
+                                                     {"broker.epoch", "broker"},
+                                                     {"broker.producer", "broker"},
                                                      {"broker.", "controller"},
                                                      {"replica.", "replica"},
                                                      {"isr.", "replica"}}};

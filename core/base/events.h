@@ -178,6 +178,13 @@ struct ControllerDeactivated {
   int32_t epoch = 0;
   void fields(auto&& v) const { v("epoch", epoch); }
 };
+struct ControllerAnswered {  // what this node has decided as the active controller is told to who asked
+  static constexpr std::string_view kName = "controller.answered";
+  std::string_view api;
+  int32_t epoch = 0;    // in which it was decided
+  int64_t offset = -1;  // of the last record that the answer rests on
+  void fields(auto&& v) const { v("api", api), v("epoch", epoch), v("offset", offset); }
+};
 struct BrokerRegistered {
   static constexpr std::string_view kName = "broker.registered";
   int32_t broker_id = 0;
@@ -236,6 +243,17 @@ struct BrokerStateChanged {
   static constexpr std::string_view kName = "broker.state_changed";
   std::string_view state;  // STARTING, RECOVERY, RUNNING, PENDING_CONTROLLED_SHUTDOWN, SHUTTING_DOWN
   void fields(auto&& v) const { v("state", state); }
+};
+struct BrokerEpochAssigned {  // a controller has answered this broker's registration
+  static constexpr std::string_view kName = "broker.epoch_assigned";
+  int64_t broker_epoch = -1;
+  void fields(auto&& v) const { v("broker_epoch", broker_epoch); }
+};
+struct ProducerIdsAssigned {  // a controller has given this broker a block of producer ids
+  static constexpr std::string_view kName = "broker.producer_ids";
+  int64_t first = 0;
+  int32_t count = 0;
+  void fields(auto&& v) const { v("first", first), v("count", count); }
 };
 struct BecameLeader {
   static constexpr std::string_view kName = "replica.became_leader";
@@ -308,8 +326,9 @@ struct HighWatermarkChanged {
 using Event = std::variant<LogLine, LogAppended, LogTruncated, EpochEndTold, DivergenceCut, LogStartMoved,
                            SegmentRolled, LogLoaded, LogDirFailed, CheckpointWritten, RaftStateChanged,
                            RaftVoteGranted, RaftHighWatermarkAdvanced, RaftSnapshotWritten, MetadataPublished,
-                           ControllerActivated, ControllerDeactivated, BrokerRegistered, BrokerFenced,
-                           BrokerUnfenced, BrokerHeard, PartitionChanged, BrokerStateChanged, BecameLeader,
+                           ControllerActivated, ControllerDeactivated, ControllerAnswered,
+                           BrokerRegistered, BrokerFenced, BrokerUnfenced, BrokerHeard, PartitionChanged,
+                           BrokerStateChanged, BrokerEpochAssigned, ProducerIdsAssigned, BecameLeader,
                            BecameFollower, IsrProposed, IsrChanged, HighWatermarkChanged>;
 
 class Events {

@@ -126,6 +126,7 @@ void LifecycleDriver::send_registration() {
     env_.reached(Mark::broker_registration_refused, to_string(error));
     return lifecycle_.failed(now);
   }
+  env_.emit(BrokerEpochAssigned{(*reply)->broker_epoch});
   lifecycle_.registered((*reply)->broker_epoch, now);
 }
 

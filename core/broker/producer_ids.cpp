@@ -52,6 +52,7 @@ void ProducerIdSource::loop() {
       continue;
     }
     asked_ = false;
+    env_.emit(ProducerIdsAssigned{(*reply)->producer_id_start, (*reply)->producer_id_len});
     blocks_.add_block((*reply)->producer_id_start, (*reply)->producer_id_len);
   }
 }

@@ -13,6 +13,7 @@ constexpr auto kKinds = std::to_array<CheckerKind>({
     {"M5", make_topic_calls_linearize},
     {"M6", make_partition_states},
     {"M7", make_controller_acts},
+    {"M8", make_answers_are_committed},
     {"R1", make_committed_survives},
     {"R2", make_replicas_agree},
     {"R3", make_one_appender},

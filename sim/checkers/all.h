@@ -26,6 +26,7 @@ std::unique_ptr<Checker> make_images_agree(const ClusterView& view, Verdicts& ve
 std::unique_ptr<Checker> make_topic_calls_linearize(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_partition_states(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_controller_acts(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_answers_are_committed(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_committed_survives(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_replicas_agree(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_one_appender(const ClusterView& view, Verdicts& verdicts);

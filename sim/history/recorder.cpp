@@ -86,7 +86,9 @@ std::string event_subject(const Event& event, int32_t node) {
   if (!subject.topic.empty()) return fmt::format("{}-{}", subject.topic, subject.partition);
   if (!subject.directory.empty()) return std::string(subject.directory);
   const std::string_view name = event_name(event);
-  if (name == BrokerStateChanged::kName) subject.broker = node;
+  if (name == BrokerStateChanged::kName || name == BrokerEpochAssigned::kName ||
+      name == ProducerIdsAssigned::kName)
+    subject.broker = node;
   if (subject.broker >= 0) return fmt::format("broker-{}", subject.broker);
   const bool quorum =
       name.starts_with("raft.") || name.starts_with("controller.") || name == MetadataPublished::kName;
@@ -153,7 +155,11 @@ Result<std::string> Recorder::image(const RunHeader& header) const {
         .text(std::to_string(row.seed))
         .text(row.plan)
         .text(fmt::format("{:016x}", row.digest));
-    to.number(row.ended.ns).text(!row.holds ? "violated" : row.checked ? "holds" : "unchecked").text(row.version);
+    to.number(row.ended.ns)
+        .text(!row.holds    ? "violated"
+              : row.checked ? "holds"
+                            : "unchecked")
+        .text(row.version);
   });
   table("config", 3, config_,
         [](Insert& to, int64_t, const ConfigRow& row) { to.text(row.scope).text(row.name).text(row.value); });

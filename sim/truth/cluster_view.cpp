@@ -285,6 +285,7 @@ void ClusterView::on_partition_changed(const PartitionChanged& e, Instant at) {
 
 void ClusterView::on_event(const NodeEvent& note) {
   const Event& event = *note.event;
+  metadata_.on_event(*this, note);
   const auto of_log = [&](std::string_view log) -> std::pair<PartitionTruth*, ReplicaTruth*> {
     if (log == kMetadataLog) {
       return {nullptr, open_log(note.node, log, nodes_.at(note.node).metadata_log, metadata_contents_)};

@@ -16,6 +16,7 @@
 #include "core/base/uuid.h"
 #include "sim/history/facts.h"
 #include "sim/history/node_notes.h"
+#include "sim/truth/committed_metadata.h"
 #include "sim/truth/replica_truth.h"
 
 namespace ksim::sim {
@@ -241,6 +242,8 @@ class ClusterView {
   const std::vector<std::string>& log_dirs(int32_t node) const { return nodes_.at(node).log_dirs; }
   // The metadata log on a node's disk, or nullptr.
   const ReplicaTruth* metadata_log(int32_t node) const;
+  // What is committed there, whoever has said so.
+  const CommittedMetadata& metadata() const { return metadata_; }
   const std::vector<int32_t>& voters() const { return voters_; }
   // The node that last became the active controller and has neither stepped down nor died since; -1: none.
   int32_t active_controller() const { return active_controller_; }
@@ -325,6 +328,7 @@ class ClusterView {
   Instant calm_since_;
   std::vector<int32_t> voters_;
   BatchContents metadata_contents_;
+  CommittedMetadata metadata_;
 };
 
 // "orders-3" -> ("orders", 3); nothing for names that are no partition directory.

@@ -158,9 +158,13 @@ ControllerDriver::Append ControllerDriver::write(const ControllerStep& step) {
 template <class Response>
 class ControllerDriver::WaitingReply final : public Waiting {
  public:
-  WaitingReply(ControllerReply<Response> reply, rpc::ResponseSlot slot)
-      : reply_(std::move(reply)), slot_(std::move(slot)) {}
-  void let_out() override { slot_.respond(reply_.response); }
+  WaitingReply(const Env& env, const ControllerAnswered& answer, ControllerReply<Response> reply,
+               rpc::ResponseSlot slot)
+      : env_(env), answer_(answer), reply_(std::move(reply)), slot_(std::move(slot)) {}
+  void let_out() override {
+    env_.emit(answer_);
+    slot_.respond(reply_.response);
+  }
   void refuse(ErrorCode code) override {
     if (slot_.refuse_envelope(code)) return;
     set_error(reply_.response, code);
@@ -168,6 +172,8 @@ class ControllerDriver::WaitingReply final : public Waiting {
   }
 
  private:
+  const Env& env_;
+  ControllerAnswered answer_;
   ControllerReply<Response> reply_;
   rpc::ResponseSlot slot_;
 };
@@ -195,9 +201,11 @@ void ControllerDriver::answer(const Request& request, rpc::IncomingRequest& in, 
     case Append::done:
       break;
   }
-  if (step.reply_offset <= controller_.stable_offset()) return slot.respond(reply.response);
-  waiting_.emplace(step.reply_offset,
-                   std::make_unique<WaitingReply<Response>>(std::move(reply), std::move(slot)));
+  const ControllerAnswered told{wire::find_api(static_cast<int16_t>(Response::kApiKey))->name,
+                                controller_.epoch(), step.reply_offset};
+  auto waiting = std::make_unique<WaitingReply<Response>>(env_, told, std::move(reply), std::move(slot));
+  if (step.reply_offset <= controller_.stable_offset()) return waiting->let_out();
+  waiting_.emplace(step.reply_offset, std::move(waiting));
 }
 
 template <class Request, class Decide>
