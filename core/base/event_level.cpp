@@ -10,7 +10,8 @@ LogLevel event_level(const Event& event) {
   if (std::holds_alternative<LogAppended>(event) || std::holds_alternative<HighWatermarkChanged>(event) ||
       std::holds_alternative<RaftHighWatermarkAdvanced>(event) ||
       std::holds_alternative<CheckpointWritten>(event) || std::holds_alternative<BrokerHeard>(event) ||
-      std::holds_alternative<MetadataPublished>(event) || std::holds_alternative<ControllerAnswered>(event)) {
+      std::holds_alternative<MetadataPublished>(event) || std::holds_alternative<ControllerReplayed>(event) ||
+      std::holds_alternative<ControllerAnswered>(event)) {
     return LogLevel::debug;
   }
   return LogLevel::info;

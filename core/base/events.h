@@ -168,6 +168,15 @@ struct MetadataPublished {  // this node's metadata at an offset of the metadata
 };
 
 // ---- the controller ----
+struct ControllerReplayed {  // the metadata at an offset, as this node's controller will decide by it; active
+                             // or not
+  static constexpr std::string_view kName = "controller.replayed";
+  int64_t offset = -1;  // of the last record in it
+  int32_t epoch = -1;
+  bool snapshot = false;                                        // built from a snapshot
+  const std::shared_ptr<const MetadataImage>* image = nullptr;  // who keeps it sees it unchanged
+  void fields(auto&& v) const { v("offset", offset), v("epoch", epoch), v("snapshot", snapshot); }
+};
 struct ControllerActivated {
   static constexpr std::string_view kName = "controller.activated";
   int32_t epoch = 0;
@@ -326,7 +335,7 @@ struct HighWatermarkChanged {
 using Event = std::variant<LogLine, LogAppended, LogTruncated, EpochEndTold, DivergenceCut, LogStartMoved,
                            SegmentRolled, LogLoaded, LogDirFailed, CheckpointWritten, RaftStateChanged,
                            RaftVoteGranted, RaftHighWatermarkAdvanced, RaftSnapshotWritten, MetadataPublished,
-                           ControllerActivated, ControllerDeactivated, ControllerAnswered,
+                           ControllerReplayed, ControllerActivated, ControllerDeactivated, ControllerAnswered,
                            BrokerRegistered, BrokerFenced, BrokerUnfenced, BrokerHeard, PartitionChanged,
                            BrokerStateChanged, BrokerEpochAssigned, ProducerIdsAssigned, BecameLeader,
                            BecameFollower, IsrProposed, IsrChanged, HighWatermarkChanged>;

@@ -1,4 +1,5 @@
-// Stories of what controllers answer: M8.
+// Stories of what controllers answer, and of what nodes make of the metadata log: M8, and M4 with the log
+// itself.
 
 #include "core/metadata/image.h"
 #include "core/metadata/records.h"
@@ -179,6 +180,49 @@ TEST_F(TakenOver, ProducerIdsAreGivenOnce) {
   EXPECT_FALSE(cried("M8"));
   emit(2, ProducerIdsAssigned{0, 1000});
   EXPECT_TRUE(cried("M8"));
+}
+
+// ---- what is made of the log ----
+
+class LogItself : public Answers {
+ protected:
+  static std::shared_ptr<const MetadataImage> image(int64_t offset, int64_t next_producer_id) {
+    auto made = std::make_shared<MetadataImage>();
+    made->provenance = {offset, 1, 1000};
+    made->next_producer_id = next_producer_id;
+    return made;
+  }
+};
+TEST_F(LogItself, IsWhatNodesPublishAlsoOneAlone) {
+  decide(ids(1000));
+  commit();
+  const auto right = image(0, 1000);
+  emit(1, MetadataPublished{0, 1, false, &right});
+  EXPECT_FALSE(cried("M4"));
+  const auto wrong = image(0, 2000);
+  emit(2, MetadataPublished{0, 1, true, &wrong});
+  EXPECT_TRUE(cried("M4"));
+}
+TEST_F(LogItself, IsWhatControllersDecideBy) {
+  decide(ids(1000));
+  decide(ids(2000));
+  commit();
+  const auto right = image(0, 1000);
+  emit(2, ControllerReplayed{0, 1, false, &right});
+  emit(2, MetadataPublished{0, 1, false, &right});
+  EXPECT_FALSE(cried("M4"));
+  const auto wrong = image(1, 1000);
+  emit(2, ControllerReplayed{1, 1, false, &wrong});
+  EXPECT_TRUE(cried("M4"));
+}
+TEST_F(LogItself, MayBeReadLaterThanByANode) {
+  decide(ids(1000));
+  const auto wrong = image(0, 2000);
+  emit(2, ControllerReplayed{0, 1, false, &wrong});
+  EXPECT_FALSE(cried("M4"));
+  commit();
+  emit(2, BrokerStateChanged{"RUNNING"});
+  EXPECT_TRUE(cried("M4"));
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // M4: the metadata image at an offset is the same on every node, whether built by replay from 0 or from a
-// snapshot plus replay.
+// snapshot plus replay; and so is what controllers decide by, who replay the log for themselves.
 
 #include <array>
 #include <bit>
@@ -190,26 +190,17 @@ class ImagesAgree final : public Checker {
   }
 
   void on_event(const NodeEvent& note) override {
-    const auto* e = std::get_if<MetadataPublished>(note.event);
-    if (e == nullptr) return;
-    Node& node = nodes_[note.node];
-    // A new process builds its own image, which is hashed whole.
-    if (node.image == nullptr || node.incarnation != note.incarnation)
-      node = {note.incarnation, -1, empty_image(), {}};
-    if (e->offset < node.offset) {
-      cry(note.at, fmt::format("node {}", note.node),
-          fmt::format("published the metadata at offset {} after that at {}", e->offset, node.offset));
+    read_log(note.at);
+    if (const auto* p = std::get_if<MetadataPublished>(note.event)) {
+      judge(note, {note.node, note.incarnation, p->epoch, p->snapshot, false, {}}, p->offset, *p->image);
+    } else if (const auto* c = std::get_if<ControllerReplayed>(note.event)) {
+      judge(note, {note.node, note.incarnation, c->epoch, c->snapshot, true, {}}, c->offset, *c->image);
     }
-    follow(*node.image, **e->image, node.sums);
-    node.image = *e->image;
-    node.offset = e->offset;
-    const auto [it, fresh] =
-        known_.try_emplace(e->offset, Known{note.node, note.incarnation, e->epoch, e->snapshot, node.sums});
-    if (!fresh) compare(it->second, note, *e, node.sums);
   }
 
  private:
-  struct Node {
+  // Of a node, or of its controller.
+  struct Image {
     uint32_t incarnation = 0;
     int64_t offset = -1;
     MetadataImageRef image;
@@ -220,28 +211,62 @@ class ImagesAgree final : public Checker {
     uint32_t incarnation;
     int32_t epoch;
     bool snapshot;
+    bool controller;
     Sums sums;
   };
 
-  static std::string who(int32_t node, uint32_t incarnation, bool snapshot) {
-    return fmt::format("node {} (start {}{})", node, incarnation, snapshot ? ", from a snapshot" : "");
+  static std::string who(const Known& known) {
+    if (known.node < 0) return "the log itself";
+    return fmt::format("{} {} (start {}{})", known.controller ? "the controller of node" : "node", known.node,
+                       known.incarnation, known.snapshot ? ", from a snapshot" : "");
   }
 
-  void compare(const Known& known, const NodeEvent& note, const MetadataPublished& e, const Sums& sums) {
+  // What nodes come to is held against what their log says, also where nobody else stops at that offset.
+  void read_log(Instant at) {
+    const std::vector<MetadataStep>& steps = view_.metadata().steps();
+    for (; steps_read_ < steps.size(); ++steps_read_) {
+      const MetadataStep& step = steps[steps_read_];
+      const MetadataImageRef before = steps_read_ == 0 ? empty_image() : steps[steps_read_ - 1].image;
+      follow(*before, *step.image, log_sums_);
+      const Known log{-1, 0, step.epoch, false, false, log_sums_};
+      const auto [known, fresh] = known_.try_emplace(step.offset, log);
+      if (!fresh) compare(known->second, log, step.offset, at);
+    }
+  }
+
+  void judge(const NodeEvent& note, Known is, int64_t offset, const MetadataImageRef& image) {
+    Image& last = images_[{is.node, is.controller}];
+    // A new process builds its own image, which is hashed whole.
+    if (last.image == nullptr || last.incarnation != is.incarnation)
+      last = {is.incarnation, -1, empty_image(), {}};
+    if (offset < last.offset) {
+      cry(note.at, fmt::format("node {}", is.node),
+          fmt::format("{} came to the metadata at offset {} after that at {}", who(is), offset, last.offset));
+    }
+    follow(*last.image, *image, last.sums);
+    last.image = image;
+    last.offset = offset;
+    is.sums = last.sums;
+    const auto [known, fresh] = known_.try_emplace(offset, is);
+    if (!fresh) compare(known->second, is, offset, note.at);
+  }
+
+  void compare(const Known& known, const Known& is, int64_t offset, Instant at) {
     std::string parts;
-    if (known.epoch != e.epoch) parts = "the epoch";
-    for (size_t i = 0; i < sums.size(); ++i) {
-      if (known.sums[i] != sums[i]) parts += fmt::format("{}{}", parts.empty() ? "" : ", ", kParts[i]);
+    if (known.epoch != is.epoch) parts = "the epoch";
+    for (size_t i = 0; i < is.sums.size(); ++i) {
+      if (known.sums[i] != is.sums[i]) parts += fmt::format("{}{}", parts.empty() ? "" : ", ", kParts[i]);
     }
     if (parts.empty()) return;
-    cry(note.at, kMetadataLog,
-        fmt::format("at offset {} {} and {} have different metadata: {}", e.offset,
-                    who(known.node, known.incarnation, known.snapshot),
-                    who(note.node, note.incarnation, e.snapshot), parts));
+    cry(at, kMetadataLog,
+        fmt::format("at offset {} {} and {} have different metadata: {}", offset, who(known), who(is),
+                    parts));
   }
 
-  std::map<int32_t, Node> nodes_;
-  std::map<int64_t, Known> known_;  // by offset, of whoever published it first
+  size_t steps_read_ = 0;
+  Sums log_sums_{};
+  std::map<std::pair<int32_t, bool>, Image> images_;  // by node, and whether it is its controller's
+  std::map<int64_t, Known> known_;                    // by offset, of whoever had it first
 };
 
 }  // namespace

@@ -53,6 +53,7 @@ Result<void> ControllerDriver::handle_commit(std::span<const raft::CommittedBatc
     batch.size_bytes = in.size_bytes;
     TRY(controller_.on_commit(batch));
   }
+  emit_replayed(false);
   if (controller_.active()) {
     emit_notes();
     let_out_stable();
@@ -71,6 +72,7 @@ Result<void> ControllerDriver::handle_load_snapshot(raft::SnapshotReader& snapsh
   }
   controller_.on_snapshot(
       load.finish({snapshot.id().offset - 1, snapshot.id().epoch, snapshot.last_contained_timestamp_ms()}));
+  emit_replayed(true);
   return {};
 }
 
@@ -310,6 +312,14 @@ void ControllerDriver::let_out_stable() {
     waiting_.erase(waiting_.begin());
     reply->let_out();
   }
+}
+
+// Outside a metadata transaction: what an open one brings may yet be taken back.
+void ControllerDriver::emit_replayed(bool snapshot) {
+  const MetadataImageRef image = controller_.stable_image();
+  if (image->provenance.last_offset <= replayed_ && !snapshot) return;
+  replayed_ = image->provenance.last_offset;
+  env_.emit(ControllerReplayed{replayed_, image->provenance.last_epoch, snapshot, &image});
 }
 
 void ControllerDriver::emit_notes() {

@@ -79,6 +79,7 @@ class ControllerDriver final : public raft::RaftListener {
   ControllerStep assign_directories(const wire::AssignReplicasToDirsRequest& request,
                                     ControllerReply<wire::AssignReplicasToDirsResponse>& reply);
   void let_out_stable();
+  void emit_replayed(bool snapshot);
   void emit_notes();
 
   void activate(int32_t epoch);
@@ -93,6 +94,7 @@ class ControllerDriver final : public raft::RaftListener {
   const ServerConfig& server_;
   Controller controller_;
   SeamDraws draws_;
+  int64_t replayed_ = -1;                                     // last offset of the state that was told last
   std::multimap<int64_t, std::unique_ptr<Waiting>> waiting_;  // by the offset that must be stable
   Condition duties_changed_;
   Instant next_no_op_ = Instant::never();

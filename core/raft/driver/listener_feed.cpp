@@ -5,6 +5,7 @@ namespace ksim::raft {
 namespace {
 
 constexpr int64_t kReadBytes = 8 << 20;
+constexpr Duration kSlowLoad = milliseconds(900);  // where raft.snapshot_loaded_slowly is active
 
 }  // namespace
 
@@ -50,6 +51,8 @@ Result<void> ListenerFeed::load_snapshot() {
     return fail(opened.error());
   }
   begun_ = true;
+  // Meanwhile later ones may be written, or fetched.
+  env_.dawdle(Site::raft_snapshot_loaded_slowly, 600, kSlowLoad);
   TRY(listener_.handle_load_snapshot(**opened));
   next_offset_ = latest->offset;
   return {};

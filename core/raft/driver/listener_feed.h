@@ -21,8 +21,8 @@ struct FeedState {
 
 class ListenerFeed {
  public:
-  ListenerFeed(MetadataLog& log, FeedState& state, RaftListener& listener)
-      : log_(log), state_(state), listener_(listener) {}
+  ListenerFeed(const Env& env, MetadataLog& log, FeedState& state, RaftListener& listener)
+      : env_(env), log_(log), state_(state), listener_(listener) {}
 
   // Runs until cancelled, or until the listener or the disk fails.
   Result<void> run();
@@ -34,6 +34,7 @@ class ListenerFeed {
   Result<void> load_snapshot();
   Result<void> deliver();
 
+  const Env& env_;
   MetadataLog& log_;
   FeedState& state_;
   RaftListener& listener_;

@@ -232,7 +232,7 @@ void RaftClient::run_timer() {
 }
 
 void RaftClient::run_feed(RaftListener& listener) {
-  ListenerFeed feed(*log_, feed_, listener);
+  ListenerFeed feed(env_, *log_, feed_, listener);
   struct Listed {
     std::vector<ListenerFeed*>& feeds;
     ListenerFeed* feed;

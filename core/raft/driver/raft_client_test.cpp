@@ -12,7 +12,8 @@ namespace {
 
 class Quorum {
  public:
-  explicit Quorum(uint64_t seed, TestNodeSetup setup = {}) : world(seed), setup_(setup) {}
+  explicit Quorum(uint64_t seed, TestNodeSetup setup = {}, std::optional<Site> site = {})
+      : world(world_of(seed, site)), setup_(setup) {}
 
   sim::SimNode& node(int32_t id) {
     return world.node((id <= setup_.voters ? "c" : "o") + std::to_string(id));
@@ -62,6 +63,14 @@ class Quorum {
   sim::TestWorld world;
 
  private:
+  static sim::WorldSetup world_of(uint64_t seed, std::optional<Site> site) {
+    sim::WorldSetup setup;
+    setup.seed = seed;
+    setup.active_sites.resize(kSiteCount);
+    if (site) setup.active_sites[static_cast<size_t>(*site)] = true;
+    return setup;
+  }
+
   TestNodeSetup setup_;
 };
 
@@ -220,6 +229,37 @@ TEST(RaftClient, ALogNeverBeginsAboveItsLatestSnapshot) {
     ASSERT_GE(latest->offset, raft.log().start_offset());
   }
   EXPECT_GE(quorum.process(behind)->snapshots_loaded(), 1U);
+  quorum.expect_sound();
+}
+
+// Records between the two would reach nobody.
+TEST(RaftClient, WhoLoadsASnapshotGoesOnBehindItThoughALaterOneHasCome) {
+  TestNodeSetup setup;
+  setup.snapshot_every = 20;
+  setup.retention_bytes = 1;
+  setup.segment_bytes = 4096;
+  Quorum quorum(8, setup, Site::raft_snapshot_loaded_slowly);
+  quorum.start_all();
+  quorum.run(seconds(10));
+  ASSERT_TRUE(quorum.leader().has_value());
+  const int32_t behind = *quorum.leader() % 3 + 1;
+  size_t overtaken = 0;
+  for (int round = 0; round < 5; ++round) {
+    quorum.node(behind).crash();
+    quorum.run(seconds(10));
+    quorum.start(behind);
+    size_t loaded = 0;
+    for (int step = 0; step < 3000; ++step) {
+      quorum.run(milliseconds(1));
+      const TestNode* const node = quorum.process(behind);
+      if (node == nullptr || node->snapshots_loaded() == loaded) continue;
+      loaded = node->snapshots_loaded();
+      overtaken += node->raft().latest_snapshot()->offset > node->applied() ? 1 : 0;
+    }
+  }
+  EXPECT_GT(overtaken, 0U);
+  quorum.calm_down();
+  for (int32_t id = 1; id <= 3; ++id) quorum.expect_all_at(id);
   quorum.expect_sound();
 }
 
