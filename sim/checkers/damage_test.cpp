@@ -29,6 +29,13 @@ class DamageStory : public Story {
     emit(node, LogLoaded{kLog, kTopic, 0, false, 0, view.partition(0)->replicas.at(node)->end_offset(), 0,
                          nullptr});
   }
+  bool lost_by_the_last_of_the_isr() {
+    tell();
+    emit(1, PartitionChanged{"orders", kTopic, 0, 2, 1, 1, std::vector<int32_t>{2}, {}, false});
+    view.on_damaged(2);
+    come_up(2, second_);
+    return lost(1);
+  }
   bool lost(size_t batch) const { return view.loss_permitted(0, view.partition(0)->committed[batch]); }
   uint64_t second_ = 0;
 };
@@ -52,6 +59,13 @@ TEST_F(DamageStory, WhatRecoveryCutsOffCountsAgainstTheBudget) {
   EXPECT_FALSE(lost(1)) << "it has copied it again";
   EXPECT_TRUE(lost(2));
 }
+
+// Rule C11. It may have registered before it loaded its log.
+TEST_F(DamageStory, WithoutElrTheLastOfTheIsrMayComeBackWithoutWhatRecoveryCutsOff) {
+  view.on_elr_off();
+  EXPECT_TRUE(lost_by_the_last_of_the_isr());
+}
+TEST_F(DamageStory, WithElrTheLastOfTheIsrMayNot) { EXPECT_FALSE(lost_by_the_last_of_the_isr()); }
 
 TEST_F(DamageStory, ACutElsewhereExcusesNothing) {
   tell();

@@ -585,6 +585,8 @@ void ClusterView::on_loaded(PartitionTruth& truth, ReplicaTruth& log, Instant at
   if (cut == before.end() || !log.was_damaged(*cut)) return;
   Destroyed copy{log.node(), cut->base_offset, at, before.back().last_offset + 1, {}, false, true};
   for (auto batch = cut; batch != before.end(); ++batch) copy.batches.emplace(batch->base_offset, *batch);
+  // Rule C11, of one that has registered before it came to load its log.
+  copy.lone = elr_off_ && truth.claim.isr == std::vector<int32_t>{log.node()};
   truth.destroyed.push_back(std::move(copy));
 }
 
