@@ -41,6 +41,10 @@ class EverythingCompletes final : public Checker {
         appended_[*id].push_back({a->base_offset, a->end_offset, note.at});
       return;
     }
+    if (const auto* h = std::get_if<HighWatermarkChanged>(note.event); h != nullptr && h->leader) {
+      if (const auto id = view_.names().find(h->topic, h->partition)) committed_[*id] = note.at;
+      return;
+    }
     const auto* changed = std::get_if<PartitionChanged>(note.event);
     if (changed == nullptr) return;
     if (const auto id = view_.names().find(changed->topic, changed->partition)) changed_[*id] = note.at;
@@ -138,6 +142,20 @@ class EverythingCompletes final : public Checker {
     return {};
   }
 
+  // More is written than followers may fetch: what is written waits long to be committed, and so does what
+  // comes behind it.
+  bool replication_lags(const SendOp& op, Duration long_enough) const {
+    const auto committed = committed_.find(op.partition);
+    if (committed == committed_.end() || op.completed - committed->second >= long_enough) return false;
+    const auto appended = appended_.find(op.partition);
+    if (appended == appended_.end()) return false;
+    const int64_t next = view_.partition(op.partition)->committed_end();
+    for (const Appended& a : appended->second) {
+      if (a.end_offset > next) return op.completed - a.at >= kSlowCommit;
+    }
+    return false;
+  }
+
   // A producer whose time was up, though its partition had long been as well as it gets: it was stuck.
   void gave_up(const SendOp& op) {
     const PartitionTruth* const truth = view_.partition(op.partition);
@@ -148,6 +166,7 @@ class EverythingCompletes final : public Checker {
                                    changed == changed_.end() ? *healed_ : changed->second});
     const Duration long_enough = std::max(kLongEnough, view_.lost_answer_wait + seconds(5));
     if (op.completed - well < long_enough || op.completed - written_in_front(op) < long_enough) return;
+    if (replication_lags(op, long_enough)) return;
     cry(op.completed, to_string(view_.names().name(op.partition)),
         fmt::format("record {:016x}, sent at {} ms, was given up although nothing has changed or failed "
                     "since {} ms, nor has one before it been answered",
@@ -213,12 +232,14 @@ class EverythingCompletes final : public Checker {
   // A healthy partition answers in milliseconds; a producer may first have to notice that a machine is gone,
   // and back off.
   static constexpr Duration kLongEnough = seconds(15);
+  static constexpr Duration kSlowCommit = seconds(3);
   std::optional<Instant> healed_;
   Instant new_controller_;  // it gives every session its whole time again: a broker that comes back waits
   std::map<PartitionId, Instant> changed_;  // when the controller changed it last
   std::map<Queue, Front> answered_;
   std::set<uint32_t> out_of_order_;                        // sessions whose batches may overtake each other
   std::map<PartitionId, std::vector<Appended>> appended_;  // by leaders, since healing began
+  std::map<PartitionId, Instant> committed_;               // when something was, last
   std::map<PartitionId, int64_t> to_read_;  // what was committed when readers were asked to stop
   std::map<RecordId, SendOp> open_;
   std::map<uint32_t, Reader> readers_;

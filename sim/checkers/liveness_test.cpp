@@ -174,6 +174,12 @@ struct GivenUp : Story {
       now = end_of_it - *written_ago;
       write(1, 0, 1, {written});
       high_watermark(1, 1, true, 1);
+      if (uncommitted_ago) {
+        now = end_of_it - *uncommitted_ago;
+        write(1, 1, 1, {make_record_id(2, 1)});
+        now = end_of_it - seconds(1);
+        high_watermark(1, 1, true, 1);
+      }
     }
     for (auto& checker : checkers) checker->on_send_invoked(op);
     for (const auto& [record, ago] : acknowledged_ago)
@@ -190,7 +196,8 @@ struct GivenUp : Story {
   Duration controller_ago = seconds(90);
   std::optional<Duration> written_ago;  // by the leader
   RecordId written = a;
-  ErrorCode answer = ErrorCode::NONE;  // to those of acknowledged_ago
+  std::optional<Duration> uncommitted_ago;  // another's, behind it
+  ErrorCode answer = ErrorCode::NONE;       // to those of acknowledged_ago
 };
 TEST_F(GivenUp, LCriesWhereAllWasWellForLong) { EXPECT_TRUE(minded(seconds(20), seconds(20))); }
 TEST_F(GivenUp, LPermitsItSoonAfterHealing) { EXPECT_FALSE(minded(seconds(5), seconds(60))); }
@@ -226,6 +233,16 @@ TEST_F(GivenUp, LPermitsItWhereTheOneBeforeItWasLaterThanTheOneBehindIt) {
 TEST_F(GivenUp, LPermitsItSoonAfterTheOneBeforeItIsWrittenWhoseTimeWasUpToo) {
   written_ago = seconds(5);
   EXPECT_FALSE(minded(seconds(60), seconds(60)));
+}
+TEST_F(GivenUp, LPermitsItWhereWhatIsWrittenWaitsLongToBeCommitted) {
+  written_ago = seconds(20);
+  uncommitted_ago = seconds(4);
+  EXPECT_FALSE(minded(seconds(60), seconds(60)));
+}
+TEST_F(GivenUp, LCriesWhereWhatIsWrittenIsSoonCommitted) {
+  written_ago = seconds(20);
+  uncommitted_ago = seconds(2);
+  EXPECT_TRUE(minded(seconds(60), seconds(60)));
 }
 TEST_F(GivenUp, LPermitsItSoonAfterTheOneBeforeItIsRefused) {
   acknowledged_ago = {{a, seconds(5)}};
