@@ -119,6 +119,56 @@ calls = ["alter_configs"]
   EXPECT_EQ(watcher.of_one, (std::set<std::string>{"", "100", "4096"}));
 }
 
+// One partition is left to an operator, since its minimum was altered while nobody led, and sessions of
+// brokers end all the time.
+constexpr std::string_view kForgotten = R"toml(
+duration = "16s"
+settle = "30s"
+buggify = ["broker.heartbeat_late"]
+[cluster]
+brokers = 3
+controllers = 1
+config = { "broker.heartbeat.interval.ms" = 200, "broker.session.timeout.ms" = 1000 }
+[[topic]]
+name = "orders"
+replication = 2
+[[topic]]
+name = "bills"
+partitions = 3
+replication = 3
+[[producer]]
+topic = "orders"
+records = 5
+[[admin]]
+topic = "orders"
+interval = "30ms"
+count = 6
+calls = ["alter_configs"]
+[[fault]]
+kind = "pause"
+target = "leader(orders-0)"
+at = "6s"
+lasts = "9s"
+[[fault]]
+kind = "pause"
+target = "follower(orders-0)"
+at = "6s"
+lasts = "9s"
+)toml";
+
+TEST(Clients, MayLeaveAPartitionOfflineBesideWhichAllIsWellNowAndThen) {
+  bool offline = false;
+  for (uint64_t seed = 1; seed <= 7; ++seed) {
+    const Plan plan = draw_plan(kForgotten, "test", seed, {}, fault_vocabulary()).value();
+    RunMemory memory;
+    const RunSummary summary = run_plan(plan, {}, memory);
+    for (const ViolationRow& row : summary.violations)
+      ADD_FAILURE() << seed << ": " << row.checker << " in " << row.subject << ": " << row.message;
+    for (const PartitionSummary& partition : summary.partitions) offline = offline || partition.leader < 0;
+  }
+  EXPECT_TRUE(offline);
+}
+
 TEST(Clients, AreStoppedInOrderAndComeAgain) {
   const Lived lived = live(R"toml(
 [[fault]]

@@ -358,6 +358,13 @@ class Run final : private FaultTeller {
       come = come_now;
       limit = world_.now() + kPatience;
     }
+    // What the contract lets stay as it is never comes to rest. Beside it all must be well, at one moment.
+    for (const Instant last = world_.now() + kPatience;
+         !world_.halted() && world_.now() < last && unrest(true).has_value();) {
+      step();
+      if (ended_) return;
+      cluster_.revive();
+    }
     if (world_.halted()) return;  // by what is told already
     if (const auto left = unrest(true)) observer_.on_unrest(left->subject, left->what, world_.now());
   }
