@@ -235,6 +235,7 @@ class Log final : public std::enable_shared_from_this<Log>, private LogKnowledge
   Result<void> replay(ProducerState& state, int64_t end_offset);
   Result<void> restore_batches(int64_t producer_id);
   Result<void> take_snapshot();
+  Result<void> sync_first_snapshot(int64_t base_offset);
   Result<void> remove_snapshot(int64_t offset);
   Result<void> remove_snapshots_outside(int64_t above, int64_t up_to);
 

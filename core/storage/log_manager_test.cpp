@@ -308,6 +308,32 @@ TEST(LogManager, WhatAnEarlierProcessFailedToSyncIsOnTheDiskOnceItCountsAsFlushe
   for (const std::string& failure : world.failures()) ADD_FAILURE() << failure;
 }
 
+// Only the snapshot of producers tells of those whose records are deleted.
+TEST(LogManager, WhoseRecordsAreDeletedIsOnTheDiskBeforeThat) {
+  sim::TestWorld world(7);
+  EXPECT_TRUE(world.run("node", [&](Env& env) {
+    ManagedStorage s(env);
+    s.configs.config.retention_ms = 0;
+    ASSERT_TRUE(s.start().ok());
+    const auto log = s.open(0);
+    ByteBuffer batch = make_batch({.producer_id = 7, .producer_epoch = 0, .base_sequence = 0});
+    ASSERT_TRUE(log->append_as_leader(batch, 0).ok());
+    log->update_high_watermark(log->log_end_offset());
+    const Result<size_t> deleted = log->delete_old_segments();
+    ASSERT_EQ(deleted.ok() ? *deleted : 0, 1U);
+    EXPECT_EQ(log->log_start_offset(), 1);
+    s.stop(1);
+  }));
+  EXPECT_EQ(world.node("node").device().image().unsynced().bytes, 0U);
+  EXPECT_TRUE(world.run("node", [&](Env& env) {
+    ManagedStorage s(env);
+    ASSERT_TRUE(s.start().ok());
+    EXPECT_EQ(s.open(0)->producers().producers().count(7), 1U);
+    s.kill();
+  }));
+  for (const std::string& failure : world.failures()) ADD_FAILURE() << failure;
+}
+
 TEST(PartitionDirectory, Names) {
   EXPECT_EQ(parse_partition_directory("a-b-12"), (TopicPartition{"a-b", 12}));
   EXPECT_FALSE(parse_partition_directory("plain"));

@@ -223,6 +223,7 @@ Result<size_t> Log::delete_old_segments() {
   if (new_start > log_start_offset_) TRY(raise_log_start(new_start, LogStartReason::segment_deletion));
   for (const auto& segment : doomed) segments_.erase(segment->base_offset());
   MutexLock flush_lock(flush_lock_);
+  TRY(sync_first_snapshot(new_start));
   // Oldest first. Without a keeper nothing on disk tells the log start, so not even a crash may leave a hole.
   TRY(delete_segments(doomed, options_.keeper == nullptr));
   durable_first_base_ = segments_.begin()->first;
