@@ -1,4 +1,5 @@
-// S6, and what a deletion leaves behind that nobody was told of, or that a power loss finds.
+// S6, what a deletion leaves behind that nobody was told of, or that a power loss finds, and K1 where one is
+// undone.
 
 #include "sim/checkers/test_story.h"
 
@@ -139,6 +140,74 @@ TEST_F(Deletion, APowerLossDestroysWhatIsNotDeleted) {
   ASSERT_EQ(view.partition(0)->destroyed.size(), 1U);
   EXPECT_EQ(view.partition(0)->destroyed[0].batches.size(), 1U);
   EXPECT_EQ(view.partition(0)->destroyed[0].from_offset, 1);
+}
+
+// All but d is deleted, and who leads goes on from an old copy of its disk, which has a and b. A reader is in
+// front of b.
+struct UndoneDeletionStory : Story {
+  void undo(int32_t next_leader) {
+    view.promise("orders", {3, 1, false});
+    assign();
+    lead(1, 0, {1, 2});
+    replicate({1, 2}, 0, 0, {a});
+    replicate({1, 2}, 1, 0, {b});
+    const ByteBuffer old = log_file(1).bytes;
+    replicate({1, 2}, 2, 0, {c});
+    replicate({1, 2}, 3, 0, {make_record_id(1, 4)});
+    high_watermark(1, 4);
+    consume(0, a);
+    view.on_delete_records(0, 3);
+    emit(1, LogStartMoved{kLog, kTopic, 0, 3, "client delete records request"});
+    log_file(next_leader).bytes = old;
+    log_file(next_leader).durable = old.size();
+    fault(next_leader, NodeFault::wiped);
+    fault(next_leader, NodeFault::started);
+    loaded(next_leader, log_of(0, 2, 0, {}));
+    const std::vector<int32_t> isr = {next_leader};
+    emit(1, PartitionChanged{"orders", kTopic, 0, next_leader, 1, 1, isr, {}, false});
+    emit(next_leader, BecameLeader{"orders", kTopic, 0, 1, 2, 0, isr});
+    ASSERT_EQ(view.partition(0)->first_kept(), 0);
+  }
+};
+
+TEST_F(UndoneDeletionStory, K1LetsAReaderBeResetThatWasToldBefore) {
+  undo(1);
+  set_position(0, "reset");
+  EXPECT_FALSE(cried("K1"));
+  consume(0, a);
+  set_position(0, "reset");
+  EXPECT_TRUE(cried("K1")) << "nothing was deleted any more when it came there";
+}
+
+TEST_F(UndoneDeletionStory, K1LetsAReaderGoOverWhatWasDeletedWhenItWasTold) {
+  undo(1);
+  set_position(3, "reset");
+  end();
+  EXPECT_FALSE(cried("K1"));
+}
+
+TEST_F(UndoneDeletionStory, K1KnowsThatAReplacedLeaderHasDeletedIt) {
+  undo(2);
+  consume(0, a, 2);
+  set_position(0, "reset", 2);
+  EXPECT_FALSE(cried("K1"));
+  emit(1, BecameFollower{"orders", kTopic, 0, 2, 1, 4});
+  consume(0, a, 2);
+  set_position(0, "reset", 2);
+  EXPECT_TRUE(cried("K1"));
+}
+
+// Where the log began when only a part of it was deleted.
+TEST_F(UndoneDeletionStory, K1LetsAReaderBeginBehindWhatWasDeletedWhenItAsked) {
+  assign(2);
+  for (auto& checker : checkers) checker->on_reader_call({2, "poll", tick(), {}, {}});
+  undo(1);
+  set_position(1, "assigned", 2);
+  EXPECT_FALSE(cried("K1"));
+  assign(3);
+  for (auto& checker : checkers) checker->on_reader_call({3, "poll", tick(), {}, {}});
+  set_position(1, "assigned", 3);
+  EXPECT_TRUE(cried("K1"));
 }
 
 }  // namespace

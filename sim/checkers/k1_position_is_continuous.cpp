@@ -195,7 +195,10 @@ class PositionIsContinuous final : public Checker {
 
   void judge_reset(const PositionSet& set, int64_t before, Instant since, int32_t epoch) {
     const PartitionTruth* truth = view_.partition(set.partition);
-    const bool deleted = truth != nullptr && before < truth->first_kept();  // on purpose
+    // On purpose. It may be undone by now: who is told that its position is gone may wait long for a leader
+    // that says where to go on.
+    const int64_t kept = truth == nullptr ? 0 : truth->first_kept_since(since);
+    const bool deleted = before < kept;
     const bool gone =
         view_.may_be_gone(set.partition, std::min(before - 1, set.offset), before, since, epoch);
     if (!deleted && !gone) {
@@ -210,7 +213,7 @@ class PositionIsContinuous final : public Checker {
     const int64_t from = to_the_end && !deleted ? 0 : before;
     if (set.offset <= from) return;
     // A leader that was replaced and has not heard of it may have deleted more than is deleted now.
-    const int64_t to = gone || to_the_end ? set.offset : std::min(set.offset, truth->first_kept());
+    const int64_t to = gone || to_the_end ? set.offset : std::min(set.offset, kept);
     const auto reader = readers_.find({set.consumer, set.partition});
     if (reader == readers_.end()) return;  // it has died meanwhile
     const std::vector<int32_t> known = epochs_at(*truth, set.offset, since, set.at);
@@ -225,7 +228,7 @@ class PositionIsContinuous final : public Checker {
     const Assigned& assigned = found->second;
     const std::string subject = to_string(view_.names().name(set.partition));
     if (!assigned.from_end) {
-      if (set.offset <= truth->first_kept()) return;
+      if (set.offset <= truth->first_kept_since(assigned.at)) return;
       // What was deleted in the log that counted when it was told.
       const int32_t epoch = view_.oldest_epoch(set.partition, assigned.at, set.at);
       if (view_.may_be_gone(set.partition, truth->first_kept(), set.offset, assigned.at, epoch)) return;

@@ -226,6 +226,7 @@ bool ClusterView::is_present(PartitionTruth& truth, const Uuid& id) {
     truth.counts_since = -1;
     truth.lost.clear();
     truth.deleted_below = 0;
+    truth.undone_deletions.clear();
     truth.deletion_asked = 0;
     truth.start.clear();
     truth.high_watermark.clear();
@@ -483,8 +484,10 @@ void ClusterView::rebase(PartitionTruth& truth, PartitionId id, const ReplicaTru
     truth.deleted_below = std::max(truth.deleted_below, std::min(start->second, leader.end_offset()));
   // Whoever begins anew on an empty disk knows nothing of what was deleted before.
   if (!(truth.unclean.empty() && truth.destroyed.empty()) && leader.end_offset() < truth.deleted_below &&
-      start != truth.start.end())
-    truth.deleted_below = std::min(truth.deleted_below, start->second);
+      start != truth.start.end() && start->second < truth.deleted_below) {
+    truth.undone_deletions.push_back({truth.deleted_below, at, leader_epoch});
+    truth.deleted_below = start->second;
+  }
 }
 
 uint64_t ClusterView::on_unclean_asked(PartitionId id) {

@@ -42,6 +42,14 @@ struct LostBatch {
   int32_t leader_epoch = 0;  // of that leader
 };
 
+// A leader went on after a permitted loss that knew nothing of this deletion: what was before `below` is kept
+// again.
+struct UndoneDeletion {
+  int64_t below = 0;
+  Instant at;
+  int32_t leader_epoch = 0;  // of that leader
+};
+
 // A broker from outside ISR and ELR was made leader.
 struct UncleanElection {
   int32_t leader = -1;
@@ -101,6 +109,7 @@ struct PartitionTruth {
   // Records before it were deleted on purpose: by retention or by DeleteRecords, where the truth bears it
   // out.
   int64_t deleted_below = 0;
+  std::vector<UndoneDeletion> undone_deletions;
   int64_t deletion_asked = 0;        // the largest offset of which a client has asked for it
   std::map<int32_t, int64_t> start;  // of each node's log, as it says
   // A replica's log began anew there, above all it had, or was recovered after an unclean stop: of what was
@@ -135,6 +144,8 @@ struct PartitionTruth {
   }
   // The first offset whose committed record must still be there.
   int64_t first_kept() const { return std::max(committed_start, deleted_below); }
+  // The largest of what first_kept() was for anybody who led since then, or believed to.
+  int64_t first_kept_since(Instant since) const;
   // The index of the first committed batch whose last offset is >= offset.
   size_t find_committed(int64_t offset) const;
   // What a reader is told of whose last record was of `epoch` (KIP-320); -1: it was handed none. A log that

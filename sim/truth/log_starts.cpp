@@ -16,6 +16,19 @@ constexpr Duration kInTheMaking = seconds(10);
 
 }  // namespace
 
+int64_t PartitionTruth::first_kept_since(Instant since) const {
+  int64_t first = first_kept();
+  for (const UndoneDeletion& undone : undone_deletions) {
+    // One that was replaced, and has not heard of it, goes on without what it has deleted.
+    const bool held =
+        undone.at >= since || std::any_of(reigns.begin(), reigns.end(), [&](const Reign& reign) {
+          return reign.leader_epoch < undone.leader_epoch && (!reign.until || *reign.until >= since);
+        });
+    if (held) first = std::max(first, undone.below);
+  }
+  return first;
+}
+
 void ClusterView::on_delete_records(PartitionId id, int64_t offset) {
   const PartitionName& name = names_.name(id);
   PartitionTruth& truth = partition_at(name.topic, name.index);
