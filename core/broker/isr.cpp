@@ -39,6 +39,7 @@ PartitionIsr::LeadResult PartitionIsr::lead(const PartitionAssignment& assignmen
     isr_ = sorted(assignment.isr);
     result.effects.committed = true;
   }
+  left_.clear();
   is_leader_ = true;
   replicas_.assign(assignment.replicas.begin(), assignment.replicas.end());
   update_followers(assignment.replicas);
@@ -65,6 +66,7 @@ PartitionIsr::FollowResult PartitionIsr::follow(const PartitionAssignment& assig
   replicas_.assign(assignment.replicas.begin(), assignment.replicas.end());
   isr_ = sorted(assignment.isr);
   followers_.clear();
+  left_.clear();
   pending_.reset();
   pending_addition_.reset();
   return result;
@@ -133,7 +135,9 @@ IsrEffects PartitionIsr::answered(const IsrAnswer& answer, const IsrContext& con
       if (answer.leader_epoch != leader_epoch_ || answer.partition_epoch < partition_epoch_) break;
       pending_.reset();
       pending_addition_.reset();
+      left_.insert(left_.end(), isr_.begin(), isr_.end());
       isr_ = sorted(answer.isr);
+      std::erase_if(left_, [this](int32_t id) { return in_isr(id); });
       partition_epoch_ = answer.partition_epoch;
       effects.committed = true;
       raise_high_watermark(context, effects);
@@ -267,15 +271,20 @@ void PartitionIsr::reset_followers(std::span<const int32_t> isr, bool newly_lead
 }
 
 // Rule D42. A replica that is caught up and could join holds the watermark back as a member does: else it
-// would chase a watermark that moves with the leader's log end and never join.
+// would chase a watermark that moves with the leader's log end and never join. Not copied: for Kafka's leader
+// an answer alone ends a membership. The controller may have raised min.insync.replicas before it, and have
+// made an eligible replica of who has left; this leader hears of both by its metadata, in that order, and
+// until then would commit by the lower minimum what that replica lacks (R6).
+bool PartitionIsr::counts(const FollowerState& follower, const IsrContext& context) const {
+  return in_maximal_isr(follower.broker_id) || contains(left_, follower.broker_id) ||
+         (caught_up(follower, context) && eligible(follower, context.brokers));
+}
+
 void PartitionIsr::raise_high_watermark(const IsrContext& context, IsrEffects& effects) const {
   if (under_min_isr(context.log.min_isr)) return;
   int64_t lowest = std::min(context.log.end_offset, context.log.settled_end);
   for (const FollowerState& state : followers_) {
-    if (state.log_end_offset >= lowest) continue;
-    const bool counts =
-        in_maximal_isr(state.broker_id) || (caught_up(state, context) && eligible(state, context.brokers));
-    if (counts) lowest = state.log_end_offset;
+    if (state.log_end_offset < lowest && counts(state, context)) lowest = state.log_end_offset;
   }
   if (lowest > context.log.high_watermark) effects.high_watermark = lowest;
 }

@@ -162,6 +162,7 @@ class PartitionIsr {
  private:
   bool in_isr(int32_t broker_id) const;
   bool in_maximal_isr(int32_t broker_id) const;
+  bool counts(const FollowerState& follower, const IsrContext& context) const;
   bool caught_up(const FollowerState& follower, const IsrContext& context) const;
   bool eligible(const FollowerState& follower, const BrokerDirectory& brokers) const;
   FollowerState* find(int32_t broker_id);
@@ -180,6 +181,7 @@ class PartitionIsr {
   int64_t epoch_start_offset_ = kUnknownOffset;
   std::vector<int32_t> replicas_;         // in the controller's order
   std::vector<int32_t> isr_;              // committed, ascending
+  std::vector<int32_t> left_;             // the ISR, by what answers say and metadata does not yet
   std::vector<FollowerState> followers_;  // all other replicas, ascending by id; empty unless leader
   std::optional<IsrProposal> pending_;
   std::optional<int32_t> pending_addition_;

@@ -193,7 +193,28 @@ TEST_F(IsrTest, PendingRemovalStillCounts) {
   EXPECT_EQ(log.high_watermark, 5);
   answer(ErrorCode::NONE, 2, {1});
   EXPECT_TRUE(last.committed);
+  lead(5, 2, {1});
   EXPECT_EQ(log.high_watermark, 11);
+}
+
+// The controller may have raised the minimum before it answered, and have made an eligible replica of 3.
+TEST_F(IsrTest, WhoHasLeftByAnAnswerCountsUntilTheMetadataSaysSo) {
+  log.min_isr = 2;
+  lead(5, 1, {1, 2, 3});
+  append(10);
+  fetch(3, 4);
+  now = now + seconds(31);
+  fetch(2, 10);
+  check_lag();
+  answer(ErrorCode::NONE, 2, {1, 2});
+  EXPECT_EQ(ids(isr_state.committed_isr()), (Ids{1, 2}));
+  EXPECT_EQ(log.high_watermark, 4);
+  log.min_isr = 3;
+  lead(5, 2, {1, 2});
+  EXPECT_EQ(log.high_watermark, 4);
+  log.min_isr = 2;
+  append(11);
+  EXPECT_EQ(log.high_watermark, 10);
 }
 
 TEST_F(IsrTest, CaughtUpNonMemberHoldsTheWatermarkUntilItLags) {
@@ -388,11 +409,11 @@ TEST_F(IsrTest, LowWatermarkCountsOnlyLiveReplicas) {
 
 // ---- model: one leader, its followers, a controller and everything between them that can be late ----
 //
-// What must hold is R6: whoever the controller counts in the ISR holds all records below every high watermark
-// that there ever was, and all that acks=all was answered for. A leader that is elected anew may know less of
-// them than it did before. Metadata reaches the leader in order but late; proposals and answers may be lost
-// or repeated by the leader's retry (one copy in flight); brokers are fenced, unfenced and restarted by the
-// controller.
+// What must hold is R6: whoever the controller counts in the ISR or the ELR holds all records below every
+// high watermark that there ever was, and all that acks=all was answered for. A leader that is elected anew
+// may know less of them than it did before. Metadata reaches the leader in order but late; proposals and
+// answers may be lost or repeated by the leader's retry (one copy in flight); brokers are fenced, unfenced
+// and restarted by the controller.
 class World {
  public:
   static constexpr int32_t kReplicas = 4;
@@ -406,7 +427,7 @@ class World {
 
   void act(uint8_t action, uint8_t argument) {
     const int32_t id = 2 + argument % (kReplicas - 1);
-    switch (action % 12) {
+    switch (action % 13) {
       case 0:
         append(1 + argument % 3);
         break;
@@ -441,16 +462,22 @@ class World {
       case 11:
         elect();
         break;
+      case 12:
+        alter_minimum(1 + argument % kReplicas);
+        break;
     }
     leader_.assert_invariants();
     committed_ = std::max(committed_, log_.high_watermark);
     if (leader_.reached(log_.end_offset, log_) == ErrorCode::NONE) committed_ = log_.end_offset;
-    for (int32_t member : controller_isr_)
-      RC_ASSERT((member == 1 ? log_.end_offset : ends_[member]) >= committed_);
+    for (const std::set<int32_t>* members : {&controller_isr_, &controller_elr_}) {
+      for (int32_t member : *members)
+        RC_ASSERT((member == 1 ? log_.end_offset : ends_[member]) >= committed_);
+    }
   }
 
   // Everything late arrives, followers catch up: all are in the ISR and all is committed.
   void settle() {
+    alter_minimum(2);
     for (int32_t id = 2; id <= kReplicas; ++id) unfence(id);
     for (int round = 0; round < 20; ++round) {
       while (!metadata_.empty()) deliver_metadata();
@@ -485,6 +512,7 @@ class World {
     std::vector<int32_t> isr;
     int32_t partition_epoch;
     int32_t leader_epoch;
+    int32_t minimum;
   };
   IsrContext context() const { return {view_, 101, log_, now_}; }
   void step(const IsrEffects& effects) {
@@ -523,8 +551,9 @@ class World {
       }
     }
     if (answer.error == ErrorCode::NONE) {
-      controller_isr_.clear();
-      for (const IsrMember& member : proposal_->isr) controller_isr_.insert(member.broker_id);
+      std::set<int32_t> isr;
+      for (const IsrMember& member : proposal_->isr) isr.insert(member.broker_id);
+      set_isr(isr);
       publish();
       answer.partition_epoch = partition_epoch_;
       answer.isr.assign(controller_isr_.begin(), controller_isr_.end());
@@ -541,14 +570,33 @@ class World {
     step(leader_.answered(answer, context()));
   }
   void publish() {
-    metadata_.push_back(
-        {controller_, {controller_isr_.begin(), controller_isr_.end()}, ++partition_epoch_, leader_epoch_});
+    metadata_.push_back({controller_,
+                         {controller_isr_.begin(), controller_isr_.end()},
+                         ++partition_epoch_,
+                         leader_epoch_,
+                         minimum_});
+  }
+  // Rule C29.
+  void set_isr(const std::set<int32_t>& isr) {
+    controller_elr_.insert(controller_isr_.begin(), controller_isr_.end());
+    controller_isr_ = isr;
+    for (int32_t member : isr) controller_elr_.erase(member);
+    if (static_cast<int32_t>(isr.size()) >= minimum_) controller_elr_.clear();
+  }
+  // Rule C30. No partition changes by it that has no eligible replicas.
+  void alter_minimum(int32_t to) {
+    minimum_ = to;
+    if (controller_elr_.empty()) --partition_epoch_;
+    controller_elr_.clear();
+    publish();
   }
   void deliver_metadata() {
     if (metadata_.empty()) return;
     const Image image = metadata_.front();
     metadata_.pop_front();
     view_ = image.brokers;
+    log_.min_isr = image.minimum;
+    step(leader_.advance(context()));
     // What it led before, it does not know for sure to be committed: the followers have to tell it again.
     if (image.leader_epoch > leader_.leader_epoch())
       log_.high_watermark = std::max<int64_t>(0, log_.high_watermark - 2);
@@ -557,7 +605,9 @@ class World {
   }
   void fence(int32_t id) {
     controller_.brokers[id].fenced = true;
-    if (controller_isr_.size() > 1) controller_isr_.erase(id);
+    std::set<int32_t> isr = controller_isr_;
+    if (isr.size() > 1) isr.erase(id);
+    set_isr(isr);
     publish();
   }
   void elect() {
@@ -577,14 +627,16 @@ class World {
 
   Instant now_ = Instant{} + seconds(1000);
   const std::vector<int32_t> replicas_{1, 2, 3, 4};
-  LeaderLog log_{0, 0, 0, 2};  // min.insync.replicas is 2
-  int64_t committed_ = 0;      // as far as anybody was ever told
+  LeaderLog log_{0, 0, 0, 2};
+  int64_t committed_ = 0;  // as far as anybody was ever told
   int32_t leader_epoch_ = 1;
   std::map<int32_t, int64_t> ends_;
   PartitionIsr leader_{1, seconds(30)};
   FakeBrokers view_;
   FakeBrokers controller_;
   std::set<int32_t> controller_isr_;
+  std::set<int32_t> controller_elr_;
+  int32_t minimum_ = 2;  // min.insync.replicas
   int32_t partition_epoch_ = 0;
   std::deque<Image> metadata_;
   std::optional<IsrProposal> proposal_;
