@@ -36,6 +36,22 @@ TEST_F(EarlyLeaderStory, NothingIsCommittedThatTheWordPermitsToBeLost) {
   EXPECT_EQ(view.partition(0)->lost.size(), 1U);
 }
 
+// The controller tells of two changes in one epoch, and the leader had heard of both.
+TEST_F(Story, R6AsksForNothingOfAnIsrThatTheLeaderHasSeenReplaced) {
+  lead(1, 0);
+  const std::vector<int32_t> isr{3, 2}, before{3, 2, 1};
+  replicate({2, 3}, 0, 0, {a});
+  emit(3, BecameLeader{"orders", kTopic, 0, 1, 1, 0, isr});
+  emit(3, IsrChanged{"orders", kTopic, 0, 1, 2, isr});
+  high_watermark(3, 1, true, 1);
+  emit(1, PartitionChanged{"orders", kTopic, 0, 3, 1, 1, before, {}, false});
+  EXPECT_FALSE(cried("R6")) << cries();
+  emit(1, PartitionChanged{"orders", kTopic, 0, 3, 1, 2, isr, {}, false});
+  EXPECT_FALSE(cried("R6")) << cries();
+  emit(1, PartitionChanged{"orders", kTopic, 0, 3, 1, 3, before, {}, false});
+  EXPECT_TRUE(cried("R6")) << "1 has nothing of it";
+}
+
 // What an older leader wrote may be committed by one whose ISR the controller tells of after others.
 TEST_F(Story, R6AsksForNothingOfAnOlderIsrThatTheNextLeaderCommits) {
   lead(1, 0);

@@ -30,7 +30,11 @@ class IsrHoldsCommitted final : public Checker {
       const auto id = view_.names().find(e->topic, e->partition);
       if (!id) return;
       check_election(*id, note.at);
-      check(*id, note.at, kRecorded);
+      // The leader may have heard of a later change by then, and committed by that.
+      const auto heard = heard_.find({e->leader, e->topic_id, e->partition});
+      const auto told = std::make_pair(e->leader_epoch, e->partition_epoch);
+      if (heard == heard_.end() || heard->second.first != told.first || heard->second <= told)
+        check(*id, note.at, kRecorded);
     } else if (const auto* h = std::get_if<HighWatermarkChanged>(note.event)) {
       const auto id = h->leader ? view_.names().find(h->topic, h->partition) : std::nullopt;
       const PartitionTruth* truth = id ? view_.partition(*id) : nullptr;
@@ -44,6 +48,7 @@ class IsrHoldsCommitted final : public Checker {
     } else if (const auto* f = std::get_if<BecameFollower>(note.event)) {
       epochs_[{note.node, f->topic_id, f->partition}] = f->leader_epoch;
     } else if (const auto* i = std::get_if<IsrChanged>(note.event)) {
+      heard_[{note.node, i->topic_id, i->partition}] = {i->leader_epoch, i->partition_epoch};
       const auto it = leading_.find({note.node, i->topic_id, i->partition});
       if (it != leading_.end()) it->second.isr.assign(i->isr.begin(), i->isr.end());
     } else if (const auto* p = std::get_if<IsrProposed>(note.event)) {
@@ -193,8 +198,10 @@ class IsrHoldsCommitted final : public Checker {
     return i < truth.committed.size() && truth.committed[i].same(seen.last);
   }
   std::map<std::pair<int32_t, PartitionId>, Seen> seen_;  // by node
-  std::pair<int32_t, uint32_t> publisher_{-1, 0};         // the active controller and its incarnation
-  MetadataImageRef published_ = empty_image();            // by it
+  // The leader and partition epochs of the ISR by which a leader goes, by node and partition.
+  std::map<std::tuple<int32_t, Uuid, int32_t>, std::pair<int32_t, int32_t>> heard_;
+  std::pair<int32_t, uint32_t> publisher_{-1, 0};  // the active controller and its incarnation
+  MetadataImageRef published_ = empty_image();     // by it
 };
 
 }  // namespace
