@@ -197,6 +197,19 @@ TEST_F(UndoneDeletionStory, K1KnowsThatAReplacedLeaderHasDeletedIt) {
   EXPECT_TRUE(cried("K1"));
 }
 
+// A follower keeps to the deletion that is undone.
+TEST_F(UndoneDeletionStory, R6LetsAMemberLackWhatItHasDeleted) {
+  undo(1);
+  loaded(2, log_of(3, 4, 3, {}));
+  log_file(2).bytes.clear();
+  const std::vector<int32_t> isr = {1, 2};
+  emit(1, PartitionChanged{"orders", kTopic, 0, 1, 1, 2, isr, {}, false});
+  EXPECT_FALSE(cried("R6")) << cries();
+  loaded(2, log_of(0, 4, 0, {}));
+  emit(1, PartitionChanged{"orders", kTopic, 0, 1, 1, 3, isr, {}, false});
+  EXPECT_TRUE(cried("R6")) << "its log begins at 0 and has nothing";
+}
+
 // Where the log began when only a part of it was deleted.
 TEST_F(UndoneDeletionStory, K1LetsAReaderBeginBehindWhatWasDeletedWhenItAsked) {
   assign(2);

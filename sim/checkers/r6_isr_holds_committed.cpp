@@ -157,7 +157,8 @@ class IsrHoldsCommitted final : public Checker {
       if (batch.leader_epoch > truth.claim.leader_epoch || batch.base_offset >= told_end) break;
       while (at < held.size() && held[at].last_offset < batch.base_offset) ++at;
       const bool holds = at < held.size() && held[at].same(batch);
-      if (!holds && batch.last_offset >= truth.first_kept() && !view_.loss_permitted(id, batch)) {
+      if (!holds && batch.last_offset >= truth.first_kept() && !deleted_there(truth, member, batch) &&
+          !view_.loss_permitted(id, batch)) {
         return cry(
             at_time, to_string(view_.names().name(id)),
             fmt::format("{}: broker {} is in the ISR or ELR [{}], but its log ends at {} and lacks the "
@@ -177,6 +178,14 @@ class IsrHoldsCommitted final : public Checker {
       }
       seen = {batch.last_offset + 1, batch};
     }
+  }
+
+  // A member keeps to a deletion of which the leader, with an old copy of its disk, knows nothing any more.
+  static bool deleted_there(const PartitionTruth& truth, int32_t member, const TruthBatch& batch) {
+    const auto start = truth.start.find(member);
+    if (start == truth.start.end() || start->second <= batch.last_offset) return false;
+    return std::any_of(truth.undone_deletions.begin(), truth.undone_deletions.end(),
+                       [&](const UndoneDeletion& undone) { return batch.last_offset < undone.below; });
   }
 
   struct Leading {
