@@ -8,6 +8,7 @@
 #include "core/base/hash.h"
 #include "core/base/hooks.h"
 #include "sim/plan/draws.h"
+#include "sim/plan/storm.h"
 
 namespace ksim::sim {
 namespace {
@@ -226,6 +227,7 @@ void mutate(Plan& plan, const Plan& donor, uint64_t mutation, const Vocabulary& 
   Mutator mutator(plan, donor, mutation, words);
   mutator.once();
   for (int i = 1; i < kMost && mutator.another(); ++i) mutator.once();
+  outwait_slow_reads(plan);  // its sites may be others now
 }
 
 }  // namespace ksim::sim

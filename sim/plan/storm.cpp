@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/contains.h"
 #include "core/base/hooks.h"
 #include "sim/plan/draws.h"
 #include "sim/plan/tiny.h"
@@ -16,6 +17,7 @@ namespace {
 using Words = std::vector<std::string>;
 
 constexpr Duration kWorldBegins = seconds(1);
+constexpr const char* kImpatient = "1300";  // of consumers
 
 // What a run is mostly about: faults that are spread over everything seldom meet.
 // `failovers`: leaders go and come so fast that their logs fork more than once (KIP-279).
@@ -283,7 +285,7 @@ class Storm {
       config["auto.offset.reset"] = draws.of(Words{"earliest", "earliest", "latest"});
       // A broker may keep a fetch for as long as it is asked to: not longer than the consumer waits.
       config["fetch.max.wait.ms"] = draws.of(Words{"10", "200", "500", "1000"});
-      config["request.timeout.ms"] = draws.of(Words{"1300", "3000", "30000"});
+      config["request.timeout.ms"] = draws.of(Words{kImpatient, "3000", "30000"});
       turn(draws, config,
            {{"fetch.min.bytes", {"300", "5000"}},
             {"fetch.max.bytes", {"500", "3000"}},
@@ -543,6 +545,19 @@ class Storm {
 
 }  // namespace
 
-Plan draw_storm(uint64_t seed, const Vocabulary& words) { return Storm(seed, words).draw(); }
+Plan draw_storm(uint64_t seed, const Vocabulary& words) {
+  Plan plan = Storm(seed, words).draw();
+  outwait_slow_reads(plan);
+  return plan;
+}
+
+void outwait_slow_reads(Plan& plan) {
+  if (!contains(plan.buggify, site_name(Site::fetch_slow_read))) return;
+  for (ConsumerPlan& consumer : plan.consumers) {
+    const auto given = consumer.config.find("request.timeout.ms");
+    // A slow read takes 1.5 s, and the longest fetch.max.wait.ms that is drawn is 1 s.
+    if (given != consumer.config.end() && given->second == kImpatient) given->second = "3000";
+  }
+}
 
 }  // namespace ksim::sim

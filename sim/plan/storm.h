@@ -14,4 +14,9 @@ namespace ksim::sim {
 // predicates.
 Plan draw_storm(uint64_t seed, const Vocabulary& words);
 
+// Where the site fetch.slow_read is active, a fetch may take 1.5 s more, and so does what stands behind it on
+// its connection. A consumer that gives the connection up before that may do so for ever, and with it each
+// question where it is to read on: here none is so impatient.
+void outwait_slow_reads(Plan& plan);
+
 }  // namespace ksim::sim

@@ -1,9 +1,14 @@
 #include "sim/plan/storm.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
 #include <gtest/gtest.h>
+
+#include "core/base/contains.h"
+#include "core/base/hooks.h"
+#include "sim/plan/mutate.h"
 
 namespace ksim::sim {
 namespace {
@@ -40,6 +45,31 @@ TEST(Storm, ASeedHasSomeKindsOfFaultsAndSettingsAndNoneHasAll) {
     EXPECT_GE(settings[key], kSeeds / 10) << key;
     EXPECT_LE(settings[key], kSeeds / 2) << key;
   }
+}
+
+// One that gives a connection up before a slow read has ended may never hear where it is to read on.
+TEST(Storm, NoConsumerIsTooImpatientForSlowReads) {
+  const std::string site(site_name(Site::fetch_slow_read));
+  const auto impatient = [](const Plan& plan) {
+    return std::any_of(plan.consumers.begin(), plan.consumers.end(), [](const ConsumerPlan& consumer) {
+      return consumer.config.at("request.timeout.ms") == "1300";
+    });
+  };
+  int elsewhere = 0;
+  int mutated = 0;
+  for (uint64_t seed = 1; seed <= 300; ++seed) {
+    Plan plan = draw_storm(seed, {});
+    const bool slow = contains(plan.buggify, site);
+    EXPECT_FALSE(slow && impatient(plan)) << seed;
+    if (slow || !impatient(plan)) continue;
+    ++elsewhere;
+    mutate(plan, draw_storm(seed + 1, {}), seed, {{{"crash", {}}}, {}, {}});
+    if (!contains(plan.buggify, site)) continue;
+    ++mutated;
+    EXPECT_FALSE(impatient(plan)) << seed;
+  }
+  EXPECT_GT(elsewhere, 30);
+  EXPECT_GT(mutated, 0);
 }
 
 // The quorum keeps a majority of its disks.
