@@ -485,6 +485,22 @@ TEST_F(UnheardStory, R6DoesNotKnowWhoLedInBetween) {
   tell(-1, 4);
   EXPECT_FALSE(minded(5));
 }
+// Whether 1, who led last, is minded where 2 was eligible and has died since: nobody told of its registration.
+struct UntoldRegistration : Story {
+  bool minded(bool new_controller) {
+    const std::vector<int32_t> last{1}, elr{2};
+    fault(2, NodeFault::crashed);
+    emit(1, ControllerActivated{1});
+    emit(1, PartitionChanged{"orders", kTopic, 0, 1, 0, 0, last, {}, false});
+    emit(1, PartitionChanged{"orders", kTopic, 0, -1, 1, 1, {}, elr, false});
+    if (new_controller) emit(3, ControllerActivated{2});
+    emit(1, PartitionChanged{"orders", kTopic, 0, 1, 2, 2, last, {}, true});
+    return cried("R6");
+  }
+};
+TEST_F(UntoldRegistration, R6KnowsThatANewControllerDoesNotTellOfIt) { EXPECT_FALSE(minded(true)); }
+TEST_F(UntoldRegistration, R6MindsItWithoutANewController) { EXPECT_TRUE(minded(false)); }
+
 TEST_F(UnheardStory, R6KnowsItAgainFromTheNextOneOn) {
   tell(1, 0);
   tell(-1, 3);

@@ -187,9 +187,11 @@ bool ClusterView::may_elect_unclean(const PartitionTruth& truth, const TopicProm
   const PartitionClaim& before = truth.claim;
   // Who registers after an unclean stop leaves ISR and ELR (rule C11) in the same change that elects.
   const auto left = [&](int32_t member) {
-    const auto node = nodes_.find(member);
-    return node != nodes_.end() && node->second.state.unclean_since &&
-           *node->second.state.unclean_since >= before.at;
+    if (!has_node(member)) return false;
+    // A new controller does not tell of registrations before its time.
+    const NodeState& state = node(member);
+    return (state.unclean_since && *state.unclean_since >= before.at) ||
+           (state.owes_registration && controller_since_ >= before.at);
   };
   return std::all_of(before.isr.begin(), before.isr.end(), left) &&
          (!before.elr_known || std::all_of(before.elr.begin(), before.elr.end(), left));
@@ -376,6 +378,7 @@ void ClusterView::on_event(const NodeEvent& note) {
     if (active_controller_ >= 0 && e->epoch < active_epoch_) return;
     active_controller_ = note.node;
     active_epoch_ = e->epoch;
+    controller_since_ = note.at;
   } else if (std::holds_alternative<ControllerDeactivated>(event)) {
     if (active_controller_ == note.node) active_controller_ = -1;
   }
@@ -384,10 +387,11 @@ void ClusterView::on_event(const NodeEvent& note) {
 void ClusterView::on_registered(const BrokerRegistered& event, Instant at) {
   const auto it = nodes_.find(event.broker_id);
   if (it == nodes_.end()) return;
-  it->second.state.suspect = false;
-  it->second.state.broker_epoch = event.broker_epoch;
+  NodeState& state = it->second.state;
+  state.suspect = state.owes_registration = false;
+  state.broker_epoch = event.broker_epoch;
   if (event.clean) return;
-  it->second.state.unclean_since = at;
+  state.unclean_since = at;
   if (!elr_off_) return;
   // Rule C11: the last member of an ISR stays in it, whatever its disk has lost.
   for (auto& [id, truth] : partitions_) {
@@ -529,6 +533,7 @@ void ClusterView::on_node(int32_t id, NodeFault fault, Instant at) {
   if (it == nodes_.end()) return;
   if (fault != NodeFault::started && active_controller_ == id) active_controller_ = -1;
   NodeState& state = it->second.state;
+  if (fault != NodeFault::started && fault != NodeFault::stopped) state.owes_registration = true;
   switch (fault) {
     case NodeFault::started:
       state.up = true;

@@ -164,7 +164,8 @@ struct NodeState {
   bool damaged = false;  // its disk has changed bytes of logs by itself, now or before
   uint32_t incarnation = 0;
   std::optional<Instant> unclean_since;  // when it last registered after an unclean stop
-  int64_t broker_epoch = -1;             // the last that it was registered in
+  bool owes_registration = false;  // it has not registered since its last unclean stop, as far as was told
+  int64_t broker_epoch = -1;       // the last that it was registered in
 };
 
 constexpr std::string_view kMetadataLog = "__cluster_metadata-0";
@@ -326,6 +327,7 @@ class ClusterView {
   PartitionNames& names_;
   int32_t active_controller_ = -1;
   int32_t active_epoch_ = -1;
+  Instant controller_since_;  // when the active controller became active
   std::map<int32_t, Node> nodes_;
   std::map<PartitionId, std::unique_ptr<PartitionTruth>> partitions_;
   std::map<std::string, TopicPromise> promises_;
