@@ -448,6 +448,55 @@ TEST_F(Story, P2CriesWhenAStayingLeaderLosesWhatItAcknowledged) {
   EXPECT_TRUE(cried("P2"));
 }
 
+// Broker 1 was fenced, and goes on until it hears of it; then nobody leads.
+TEST_F(Story, P2LooksIntoTheLogOfWhoLedLastWhereNobodyLeads) {
+  session({1, "producer-1", 1, false, 5});
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a});
+  high_watermark(1, 1);
+  emit(1, PartitionChanged{"orders", kTopic, 0, -1, 1, 1, {}, {}, false});
+  write(1, 1, 0, {b});
+  acknowledge(b, 1);
+  emit(1, BecameFollower{"orders", kTopic, 0, -1, 1, 2});
+  const auto judged = [&] {
+    verdicts = {};
+    end();
+    return cried("P2");
+  };
+  EXPECT_FALSE(judged()) << cries();
+  acknowledge(c, 2);
+  EXPECT_TRUE(judged()) << "c stands nowhere";
+}
+
+TEST_F(Story, P2CriesWhereWhoLedLastHasAnotherRecordThere) {
+  session({1, "producer-1", 1, false, 5});
+  lead(1, 0);
+  write(1, 0, 0, {a});
+  acknowledge(b, 0);
+  emit(1, PartitionChanged{"orders", kTopic, 0, -1, 1, 1, {}, {}, false});
+  end();
+  EXPECT_TRUE(cried("P2"));
+}
+
+TEST_F(Story, P2LetsNoFollowersCopyStandForTheLeadersOne) {
+  session({1, "producer-1", 1, false, 5});
+  lead(1, 0);
+  write(2, 0, 0, {a});
+  acknowledge(a, 0);
+  emit(1, PartitionChanged{"orders", kTopic, 0, -1, 1, 1, {}, {}, false});
+  end();
+  EXPECT_TRUE(cried("P2"));
+}
+
+TEST_F(Story, P2TakesWhatIsNotCommittedForNothingWhereSomebodyLeads) {
+  session({1, "producer-1", 1, false, 5});
+  lead(1, 0);
+  write(1, 0, 0, {a});
+  acknowledge(a, 0);
+  end();
+  EXPECT_TRUE(cried("P2"));
+}
+
 TEST_F(Story, Q1HoldsForgedRequestsToTheRules) {
   ForgedRequest forged{1, "orders-0 at broker 1", "Fetch with an older leader epoch", "D31", {}, {}, {}, -1,
                        {}};

@@ -44,6 +44,8 @@ class SuccessIsInTheLog final : public Checker {
     for (const SendOp& op : by_leader_) {
       const PartitionTruth* truth = view_.partition(op.partition);
       const TruthRecord* there = truth == nullptr ? nullptr : truth->committed_record(op.offset);
+      // Without a leader what it alone had stays where it is, until an operator decides.
+      if (there == nullptr) there = view_.held_by_leader(op.partition, op.offset, op.invoked);
       if (there != nullptr && there->id == op.record) {
         judge_contents(op, *there);
         continue;

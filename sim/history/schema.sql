@@ -48,7 +48,7 @@ CREATE TABLE record (
   acknowledged_offset INTEGER,
   committed_offset INTEGER,    -- null: not in the committed log at the end
   holders TEXT,                -- nodes whose disks held it when it was acknowledged, "1,2,3"
-  lost INTEGER NOT NULL DEFAULT 0,       -- acknowledged, and not in the committed log at the end
+  lost INTEGER NOT NULL DEFAULT 0,       -- acknowledged, and neither committed at the end nor held by who led last
   permitted INTEGER NOT NULL DEFAULT 0   -- the contract permits its loss
 );
 CREATE TABLE event (

@@ -491,6 +491,10 @@ void RunObserver::settle_records(RunSummary& summary) {
     const PartitionTruth* truth = view_.partition(sent.partition);
     if (lost && truth != nullptr && sent.offset >= 0 && sent.offset < truth->committed_start)
       lost = false;  // retention
+    if (lost && acks == 1 && sent.offset >= 0) {
+      const TruthRecord* held = view_.held_by_leader(sent.partition, sent.offset, sent.invoked);
+      lost = held == nullptr || held->id != record;
+    }
     if (lost) {
       permitted = (truth != nullptr && truth->was_lost(sent.offset, record)) ||
                   view_.loss_permitted(sent.partition, std::max<int64_t>(sent.offset, 0), acks, sent.invoked);

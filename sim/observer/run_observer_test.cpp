@@ -1,10 +1,13 @@
 #include "sim/observer/run_observer.h"
 
+#include <algorithm>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "core/record/builder.h"
 #include "sim/observer/report.h"
 
 namespace ksim::sim {
@@ -82,6 +85,60 @@ TEST_F(ObserverTest, NamesWhatWasLost) {
   EXPECT_EQ(lost.offset, 7);
   EXPECT_EQ(lost.acknowledged, at_ms(10));
   EXPECT_FALSE(lost.permitted);
+}
+
+// The log of orders-0 on broker 1.
+class OneLog final : public DiskPeek {
+ public:
+  std::vector<std::string> list(int32_t node, std::string_view directory, Layer) const override {
+    if (node != 1 || directory != "data/orders-0") return {};
+    return {"00000000000000000000.log"};
+  }
+  std::optional<uint64_t> size(int32_t node, std::string_view path, Layer) const override {
+    return has(node, path) ? std::optional<uint64_t>(bytes.size()) : std::nullopt;
+  }
+  size_t read(int32_t node, std::string_view path, uint64_t offset, MutableBytes into, Layer) const override {
+    if (!has(node, path) || offset >= bytes.size()) return 0;
+    const size_t n = std::min<size_t>(into.size(), bytes.size() - offset);
+    std::memcpy(into.data(), bytes.data() + offset, n);
+    return n;
+  }
+  ByteBuffer bytes;
+
+ private:
+  static bool has(int32_t node, std::string_view path) {
+    return node == 1 && path == "data/orders-0/00000000000000000000.log";
+  }
+};
+
+TEST(Observer, WhatWhoLedLastHoldsIsNotLostWhereNobodyLeads) {
+  const auto lost = [](bool somebody_leads) {
+    OneLog disks;
+    RunObserver observer(disks, {false, true});
+    observer.view().add_node(1, {"data"});
+    const PartitionId partition = observer.names().id("orders", 0);
+    const std::vector<int32_t> isr = {1};
+    observer.on_event(101, 1, at_ms(1), PartitionChanged{"orders", {}, 0, 1, 0, 0, isr, {}, false});
+    observer.on_event(1, 1, at_ms(2), BecameLeader{"orders", {}, 0, 0, 0, 0, isr});
+    observer.on_session({1, "producer-1", 1, false, 5});
+    SendOp op{1, partition, make_record_id(1, 1), at_ms(10), {}, Outcome::pending, ErrorCode::NONE, -1};
+    const int64_t number = observer.on_send_invoked(op);
+    BatchBuilder builder({});
+    uint8_t value[8];
+    store_be(value, op.record);
+    builder.append({1000, std::nullopt, Bytes(value), {}});
+    disks.bytes = builder.build();
+    observer.on_event(1, 1, at_ms(11), LogAppended{"orders-0", {}, 0, 0, 1, 0, -1});
+    op.completed = at_ms(12);
+    op.outcome = Outcome::ok;
+    op.offset = 0;
+    observer.on_send_completed(number, op);
+    if (!somebody_leads)
+      observer.on_event(101, 1, at_ms(13), PartitionChanged{"orders", {}, 0, -1, 1, 1, {}, {}, false});
+    return observer.finish(at_ms(20)).counts.lost;
+  };
+  EXPECT_EQ(lost(false), 0U);
+  EXPECT_EQ(lost(true), 1U) << "who leads has to commit it";
 }
 
 TEST_F(ObserverTest, MachinesAreCalmWhileOnlyWaysAndProcessesAreStruck) {

@@ -40,7 +40,7 @@ struct RunCounts {
   uint64_t unknown = 0;    // timeout, disconnect
   uint64_t read = 0;       // records handed to applications
   uint64_t batches = 0;    // committed in the topics' logs
-  uint64_t lost = 0;       // acknowledged, not committed at the end
+  uint64_t lost = 0;       // acknowledged, and neither committed at the end nor held by who led last
   uint64_t permitted = 0;  // of these, where the contract permits it
   // In the topics' committed logs at the end: records beyond the first one of each send, and those that first
   // appear behind a later send of their session to the partition.
@@ -62,7 +62,7 @@ struct CheckerSummary {
   bool held = true;
 };
 
-// A record that was acknowledged and is not committed at the end.
+// An acknowledged record that is lost in the end, as RunCounts says.
 struct LostRecord {
   RecordId record = 0;
   std::string client;

@@ -67,13 +67,7 @@ bool PartitionTruth::was_lost(int64_t offset, RecordId record) const {
 
 const TruthRecord* PartitionTruth::committed_record(int64_t offset) const {
   const size_t at = find_committed(offset);
-  if (at == committed.size() || committed[at].base_offset > offset) return nullptr;
-  const std::vector<TruthRecord>* records = contents.find(committed[at]);
-  if (records == nullptr) return nullptr;
-  for (const TruthRecord& record : *records) {
-    if (record.offset == offset) return &record;
-  }
-  return nullptr;
+  return at == committed.size() ? nullptr : contents.record(committed[at], offset);
 }
 
 void ClusterView::add_node(int32_t node, std::vector<std::string> log_dirs) {

@@ -269,6 +269,9 @@ class ClusterView {
   // The same of a record whose batch nobody knows, for what has happened since: since it was sent. With
   // acks=1 for what became of the leader.
   bool loss_permitted(PartitionId id, int64_t offset, int32_t acks, Instant since) const;
+  // Where nobody leads: the record at `offset` in the log of the only one who has led since then, or believed
+  // to, else nullptr. Nobody can commit it now, but it is not gone either.
+  const TruthRecord* held_by_leader(PartitionId id, int64_t offset, Instant since) const;
   // The oldest epoch of those who led between these times, or believed to: what was told then may be of it.
   // -1: nobody did.
   int32_t oldest_epoch(PartitionId id, Instant from, Instant to) const;

@@ -86,6 +86,18 @@ bool ClusterView::loss_permitted(PartitionId id, int64_t offset, int32_t acks, I
   return static_cast<int32_t>(destroyed.size()) >= budget(id);
 }
 
+const TruthRecord* ClusterView::held_by_leader(PartitionId id, int64_t offset, Instant since) const {
+  const PartitionTruth* truth = partition(id);
+  if (truth == nullptr || truth->claim.leader >= 0) return nullptr;
+  const std::set<int32_t> leaders = leaders_since(*truth, since);
+  if (leaders.size() != 1) return nullptr;
+  const auto replica = truth->replicas.find(*leaders.begin());
+  if (replica == truth->replicas.end() || replica->second == nullptr) return nullptr;
+  const ReplicaTruth& log = *replica->second;
+  const size_t at = log.find(offset);
+  return at == log.batches().size() ? nullptr : truth->contents.record(log.batches()[at], offset);
+}
+
 bool ClusterView::replaced_may_tell(PartitionId id, Instant from, Instant to) const {
   const PartitionTruth* truth = partition(id);
   if (truth == nullptr) return false;

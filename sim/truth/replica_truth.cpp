@@ -77,6 +77,15 @@ const std::vector<TruthRecord>* BatchContents::find(const TruthBatch& batch) con
   return it == contents_.end() ? nullptr : &it->second;
 }
 
+const TruthRecord* BatchContents::record(const TruthBatch& batch, int64_t offset) const {
+  const std::vector<TruthRecord>* records = find(batch);
+  if (records == nullptr) return nullptr;
+  for (const TruthRecord& record : *records) {
+    if (record.offset == offset) return &record;
+  }
+  return nullptr;
+}
+
 std::vector<int64_t> ReplicaTruth::segments_on_disk(DiskPeek::Layer layer) const {
   std::vector<int64_t> bases;
   for (const std::string& name : peek_.list(node_, directory_, layer)) {

@@ -80,6 +80,8 @@ class BatchContents {
   // `frame` holds the whole batch.
   const std::vector<TruthRecord>& records(const TruthBatch& batch, Bytes frame);
   const std::vector<TruthRecord>* find(const TruthBatch& batch) const;
+  // The one at `offset`, or nullptr.
+  const TruthRecord* record(const TruthBatch& batch, int64_t offset) const;
 
  private:
   struct Key {
