@@ -359,7 +359,11 @@ class Run final : private FaultTeller {
       limit = world_.now() + kPatience;
     }
     // What the contract lets stay as it is never comes to rest. Beside it all must be well, at one moment.
-    for (const Instant last = world_.now() + kPatience;
+    const ClusterView& view = observer_.view();
+    const std::vector<PartitionId> all = view.partitions();
+    const bool beside =
+        std::any_of(all.begin(), all.end(), [&](PartitionId id) { return view.offline_permitted(id); });
+    for (const Instant last = world_.now() + (beside ? kPatience : Duration{});
          !world_.halted() && world_.now() < last && unrest(true).has_value();) {
       step();
       if (ended_) return;
