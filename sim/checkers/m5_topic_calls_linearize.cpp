@@ -324,7 +324,7 @@ class TopicCallsLinearize final : public Checker {
       const TopicCall& call = entry.second;
       if (call.kind != version.change || version.offset < clock_.end_at(call.invoked)) return false;
       if (!as_asked(call, version)) return false;
-      if (was_sent_again(call)) return true;
+      if (was_sent_again(call) || call.may_happen_again) return true;
       if (call.outcome == Outcome::ok) return version.offset < clock_.end_at(call.completed);
       return call.outcome != Outcome::failed;
     });

@@ -165,6 +165,34 @@ TEST_F(Topics, M5JudgesWhatIsAnsweredWithoutAName) {
   answer(call);
   EXPECT_TRUE(cried("M5")) << "nobody created one";
 }
+// The attempt that was never answered comes at last, and deletes a namesake.
+TEST_F(Topics, M5KnowsThatALostAttemptMayComeAfterTheCallsEnd) {
+  created(kFirst);
+  TopicCall removed = ask(Kind::remove);
+  removed.may_happen_again = true;
+  log_remove(kFirst);
+  answer(removed, ErrorCode::NONE, kFirst);
+  created(kSecond);
+  RecordList between;
+  between.add(wire::NoOpRecord{}, 0);
+  append(between);
+  log_remove(kSecond);
+  end();
+  EXPECT_FALSE(cried("M5")) << cries();
+}
+TEST_F(Topics, M5CriesForADeletionAfterTheCallsEnd) {
+  created(kFirst);
+  const TopicCall removed = ask(Kind::remove);
+  log_remove(kFirst);
+  answer(removed, ErrorCode::NONE, kFirst);
+  created(kSecond);
+  RecordList between;
+  between.add(wire::NoOpRecord{}, 0);
+  append(between);
+  log_remove(kSecond);
+  end();
+  EXPECT_TRUE(cried("M5"));
+}
 TEST_F(Topics, M5TakesAnyTopicOfThatNameForTheOneThatIsMeant) {
   TopicCall call = ask(Kind::create, 2);
   call.broker = -1;

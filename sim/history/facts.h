@@ -197,6 +197,7 @@ struct TopicCall {
   std::string key;         // configure; create: empty if it has no configuration
   std::optional<std::string> value;  // none: the key's default again
   std::vector<TopicSeen> seen;       // look
+  bool may_happen_again = false;     // an attempt before was never answered
   Instant invoked;
   Instant completed;
   Outcome outcome = Outcome::pending;

@@ -98,6 +98,7 @@ class ChurnProcess final : public ClientProcess {
     fact.completed = now();
     fact.outcome = outcome_of(result);
     fact.error = result.error;
+    fact.may_happen_again = result.may_happen_again;
     state_.observer.on_topic_call_completed(number, fact);
     return result;
   }
