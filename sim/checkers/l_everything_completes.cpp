@@ -41,7 +41,7 @@ class EverythingCompletes final : public Checker {
         appended_[*id].push_back({a->base_offset, a->end_offset, note.at});
       return;
     }
-    if (const auto* h = std::get_if<HighWatermarkChanged>(note.event); h != nullptr && h->leader) {
+    if (const auto* h = std::get_if<HighWatermarkChanged>(note.event); h != nullptr && h->leader && healed_) {
       if (const auto id = view_.names().find(h->topic, h->partition)) committed_[*id] = note.at;
       return;
     }
@@ -239,7 +239,7 @@ class EverythingCompletes final : public Checker {
   std::map<Queue, Front> answered_;
   std::set<uint32_t> out_of_order_;                        // sessions whose batches may overtake each other
   std::map<PartitionId, std::vector<Appended>> appended_;  // by leaders, since healing began
-  std::map<PartitionId, Instant> committed_;               // when something was, last
+  std::map<PartitionId, Instant> committed_;               // when something was, last, since healing began
   std::map<PartitionId, int64_t> to_read_;  // what was committed when readers were asked to stop
   std::map<RecordId, SendOp> open_;
   std::map<uint32_t, Reader> readers_;

@@ -488,20 +488,6 @@ void ClusterView::rebase(PartitionTruth& truth, PartitionId id, const ReplicaTru
   }
 }
 
-uint64_t ClusterView::on_unclean_asked(PartitionId id) {
-  const PartitionName& name = names_.name(id);
-  partition_at(name.topic, name.index).unclean_asked.emplace(++unclean_calls_, forwarded_again_);
-  return unclean_calls_;
-}
-
-void ClusterView::on_unclean_answered(PartitionId id, uint64_t call) {
-  const PartitionName& name = names_.name(id);
-  auto& asked = partition_at(name.topic, name.index).unclean_asked;
-  const auto found = asked.find(call);
-  // What a broker has sent twice is answered once, and may be done twice.
-  if (found != asked.end() && found->second == forwarded_again_) asked.erase(found);
-}
-
 void ClusterView::on_truncated(PartitionTruth& truth, const LogTruncated& event, int32_t node) {
   const bool begins_anew = event.to_offset > event.from_offset;
   if (begins_anew) truth.forgotten_below = std::max(truth.forgotten_below, event.to_offset);

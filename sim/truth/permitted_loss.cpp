@@ -7,6 +7,20 @@
 
 namespace ksim::sim {
 
+uint64_t ClusterView::on_unclean_asked(PartitionId id) {
+  const PartitionName& name = names_.name(id);
+  partition_at(name.topic, name.index).unclean_asked.emplace(++unclean_calls_, forwarded_again_);
+  return unclean_calls_;
+}
+
+void ClusterView::on_unclean_answered(PartitionId id, uint64_t call) {
+  const PartitionName& name = names_.name(id);
+  auto& asked = partition_at(name.topic, name.index).unclean_asked;
+  const auto found = asked.find(call);
+  // What a broker has sent twice is answered once, and may be done twice.
+  if (found != asked.end() && found->second == forwarded_again_) asked.erase(found);
+}
+
 std::set<int32_t> ClusterView::leaders_since(const PartitionTruth& truth, Instant since) {
   std::set<int32_t> leaders;
   for (const std::vector<Reign>* reigns : {&truth.reigns, &truth.elected}) {
