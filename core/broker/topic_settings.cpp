@@ -38,6 +38,7 @@ TopicSettings topic_settings(const MetadataImage& image, const ServerConfig& ser
   log.segment_index_bytes = config.segment_index_bytes;
   log.index_interval_bytes = config.index_interval_bytes;
   log.flush_messages = config.flush_messages;
+  log.flush_ms = config.flush_ms;
   log.retention_bytes = config.retention_bytes;
   log.retention_ms = config.retention_ms;
   log.file_delete_delay_ms = config.file_delete_delay_ms;

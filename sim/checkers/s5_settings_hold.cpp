@@ -1,6 +1,7 @@
 // S5: what a topic's settings say of its logs holds: no batch is longer than max.message.bytes (rule D11), no
-// segment goes on beyond segment.bytes or segment.ms (rule A67), and what retention.ms or retention.bytes
-// gives up goes in time (rule A74).
+// segment goes on beyond segment.bytes or segment.ms (rule A67), what retention.ms or retention.bytes
+// gives up goes in time (rule A74), and what flush.ms or flush.messages asks for is on the disk in time
+// (rule A70).
 
 #include <algorithm>
 
@@ -14,6 +15,8 @@ namespace {
 
 // A look at all logs takes its time, where disks are slow by nature.
 constexpr Duration kToDeleteIt = seconds(4);
+constexpr Duration kToFlushIt = seconds(4);
+constexpr Duration kLongest = seconds(3600);  // of what a run may wait for
 constexpr Duration kMostOftenSeen = milliseconds(200);
 
 class SettingsHold final : public Checker {
@@ -21,7 +24,9 @@ class SettingsHold final : public Checker {
   using Checker::Checker;
   std::string_view code() const override { return "S5"; }
   std::string_view text() const override {
-    return "batches, segments and what is retained are no larger and no older than the settings say";
+    return "batches, segments, what is retained and what is not flushed are no larger and no older than the "
+           "settings "
+           "say";
   }
 
   void on_event(const NodeEvent& note) override {
@@ -31,7 +36,9 @@ class SettingsHold final : public Checker {
     } else if (const auto* h = std::get_if<HighWatermarkChanged>(note.event)) {
       node.logs[{std::string(h->topic), h->partition}].high_watermark = h->high_watermark;
     } else if (const auto* l = std::get_if<BecameLeader>(note.event)) {
-      node.logs[{std::string(l->topic), l->partition}] = {l->high_watermark, -1, {}};
+      Log& log = node.logs[{std::string(l->topic), l->partition}];
+      log.high_watermark = l->high_watermark;
+      log.due_segment = -1;
     } else if (const auto* f = std::get_if<BecameFollower>(note.event)) {
       node.logs[{std::string(f->topic), f->partition}].due_segment = -1;
     } else if (const auto* c = std::get_if<LogTruncated>(note.event)) {
@@ -39,6 +46,7 @@ class SettingsHold final : public Checker {
         Log& log = node.logs[*name];
         log.high_watermark = std::min(log.high_watermark, c->to_offset);
         log.due_segment = -1;
+        log.flushed = std::min(log.flushed, c->to_offset);
       }
     } else if (const auto* s = std::get_if<BrokerStateChanged>(note.event)) {
       node.running = s->state == "RUNNING";
@@ -58,6 +66,11 @@ class SettingsHold final : public Checker {
     int64_t high_watermark = 0;  // as the node itself says
     int64_t due_segment = -1;    // its oldest one, if that is to go; -1: it is not
     Instant due_since;
+    int64_t flushed = 0;    // what is below is on the disk
+    int64_t unflushed = 0;  // where the first batch begins that is not
+    Instant unflushed_since;
+    Instant too_many_since;  // not flushed, by flush.messages
+    bool appended = false;   // since the node is up
   };
   struct Node {
     bool running = false;
@@ -84,6 +97,7 @@ class SettingsHold final : public Checker {
     const PartitionTruth* truth = view_.partition(id);
     const ReplicaTruth* log = truth == nullptr ? nullptr : log_of(*truth, note.node);
     if (log == nullptr || a.topic_id != truth->topic_id) return;
+    if (const auto name = split_log_name(a.log)) nodes_[note.node].logs[*name].appended = true;
     const std::vector<TruthBatch>& batches = log->batches();
     const size_t from = log->find(a.base_offset);
     if (from == batches.size()) return;
@@ -133,6 +147,7 @@ class SettingsHold final : public Checker {
     const bool well = calm && node.running && !node.disk_failed && !view_.node(id).damaged;
     const Instant since = well ? std::max(*calm, node.running_since) : at;
     for (auto& [name, log] : node.logs) {
+      look_for_unflushed(id, name, log, well, since, at);
       const int64_t segment = well ? oldest_due(id, name, log.high_watermark, at) : -1;
       if (segment < 0 || segment != log.due_segment || log.due_since < since) log.due_since = at;
       log.due_segment = segment;
@@ -174,6 +189,44 @@ class SettingsHold final : public Checker {
     const bool too_old =
         promise.retention_ms >= 0 && newest_ms >= 0 && now_ms - newest_ms > promise.retention_ms;
     return too_much || too_old ? segment : -1;
+  }
+
+  // ---- what is flushed ----
+
+  void look_for_unflushed(int32_t node, const std::pair<std::string, int32_t>& name, Log& log, bool well,
+                          Instant since, Instant at) {
+    const TopicPromise promise = view_.promise_of(name.first);
+    const bool by_time = milliseconds(promise.flush_ms) < kLongest && view_.flush_check_interval < kLongest;
+    const bool by_count = promise.flush_messages < std::numeric_limits<int64_t>::max();
+    if (!by_time && !by_count) return;
+    const auto id = view_.names().find(name.first, name.second);
+    const PartitionTruth* truth = id ? view_.partition(*id) : nullptr;
+    const ReplicaTruth* held = truth == nullptr ? nullptr : log_of(*truth, node);
+    if (held == nullptr) return;
+    const std::vector<TruthBatch>& batches = held->batches();
+    size_t first = held->find(log.flushed);
+    while (first < batches.size() && held->is_durable(batches[first]))
+      log.flushed = batches[first++].last_offset + 1;
+    const bool none = first == batches.size();
+    const int64_t unflushed = none ? -1 : batches[first].base_offset;
+    const bool anew = !well || none || unflushed != log.unflushed;
+    log.unflushed = unflushed;
+    if (anew || log.unflushed_since < since) log.unflushed_since = at;
+    const bool too_many =
+        by_count && log.appended && held->end_offset() - unflushed >= promise.flush_messages;
+    if (anew || !too_many || log.too_many_since < since) log.too_many_since = at;
+    if (none) return;
+    const Duration age = at - log.unflushed_since;
+    if (by_time && age > milliseconds(promise.flush_ms) + view_.flush_check_interval * 2 +
+                             view_.initial_task_delay + kToFlushIt) {
+      cry(at, fmt::format("{}-{}", name.first, name.second),
+          fmt::format("node {} has not flushed {} for {} ms (flush.ms {})", node, to_string(batches[first]),
+                      age.ms(), promise.flush_ms));
+    } else if (at - log.too_many_since > kToFlushIt) {
+      cry(at, fmt::format("{}-{}", name.first, name.second),
+          fmt::format("node {} has not flushed [{}..{}) for {} ms (flush.messages {})", node, log.unflushed,
+                      held->end_offset(), (at - log.too_many_since).ms(), promise.flush_messages));
+    }
   }
 
   std::map<int32_t, Node> nodes_;

@@ -42,6 +42,14 @@ class SettingsHold : public Story {
     put(node, segment, record(offset, size_bytes, timestamp_ms));
     emit(node, LogAppended{kLog, kTopic, 0, offset, offset + 1, 0, node == 1 ? -1 : 0});
   }
+  // One that stays in the page cache.
+  void append_unflushed(int64_t segment, int64_t offset) {
+    auto& file = disks.files[{1, fmt::format("data/{}/{:020}.log", kLog, segment)}];
+    const uint64_t durable = file.durable;
+    put(1, segment, record(offset, 100, 1000));
+    file.durable = durable;
+    emit(1, LogAppended{kLog, kTopic, 0, offset, offset + 1, 0, -1});
+  }
   // Two records of now, each in a segment of its own, and committed. The log begins at 0.
   void fill() {
     const int64_t now_ms = kWallEpochMs + now.ms();
@@ -107,6 +115,31 @@ TEST_F(SettingsHold, ButWhatOneAppendBringsStandsInOneSegment) {
   put(2, 0, record(1, 10, 9000));
   emit(2, LogAppended{kLog, kTopic, 0, 0, 2, 0, 0});
   EXPECT_FALSE(cried("S5"));
+}
+
+TEST_F(SettingsHold, AndWhatIsNotFlushedIsFlushedInTime) {
+  promise([](TopicPromise& of) { of.flush_ms = 500; });
+  view.flush_check_interval = milliseconds(250);
+  fill();
+  pass(seconds(20));
+  EXPECT_FALSE(cried("S5"));
+  append_unflushed(1, 2);
+  pass(seconds(5));
+  EXPECT_FALSE(cried("S5")) << "the disk may be slow";
+  pass(seconds(3));
+  EXPECT_TRUE(cried("S5"));
+}
+
+TEST_F(SettingsHold, OrWhenThereIsEnoughOfIt) {
+  promise([](TopicPromise& of) { of.flush_messages = 3; });
+  fill();
+  append_unflushed(1, 2);
+  append_unflushed(1, 3);
+  pass(seconds(6));
+  EXPECT_FALSE(cried("S5")) << "two of three";
+  append_unflushed(1, 4);
+  pass(seconds(6));
+  EXPECT_TRUE(cried("S5"));
 }
 
 TEST_F(SettingsHold, AndWhatIsTooOldGoesInTime) {

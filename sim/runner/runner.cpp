@@ -65,6 +65,8 @@ TopicPromise promise_of(const Plan& plan, const ServerConfig& server, const Topi
   } else {
     promise.max_message_bytes = config.max_message_bytes;
     promise.segment_ms = config.segment_ms;
+    promise.flush_ms = config.flush_ms;
+    promise.flush_messages = config.flush_messages;
   }
   return promise;
 }
@@ -114,6 +116,7 @@ class Run final : private FaultTeller {
     view.replica_lag_time_max = milliseconds(range_of("replica.lag.time.max.ms").second);
     view.retention_check_interval = milliseconds(range_of("log.retention.check.interval.ms").second);
     view.initial_task_delay = milliseconds(range_of("log.initial.task.delay.ms").second);
+    view.flush_check_interval = milliseconds(range_of("log.flush.scheduler.interval.ms").second);
     const Duration socket_timeout = milliseconds(range_of("replica.socket.timeout.ms").second);
     if (plan_.network.retransmission_timeout < socket_timeout) view.lost_answer_wait = socket_timeout;
     if (range_of("replica.fetch.min.bytes").second > range_of("replica.fetch.max.bytes").first)
@@ -133,6 +136,8 @@ class Run final : private FaultTeller {
         promise.max_message_bytes = std::max(promise.max_message_bytes, other.max_message_bytes);
         promise.segment_bytes = std::max(promise.segment_bytes, other.segment_bytes);
         promise.segment_ms = std::max(promise.segment_ms, other.segment_ms);
+        promise.flush_ms = std::max(promise.flush_ms, other.flush_ms);
+        promise.flush_messages = std::max(promise.flush_messages, other.flush_messages);
       }
       view.promise(topic.name, promise);
     }

@@ -89,6 +89,8 @@ struct TopicPromise {
   int64_t max_message_bytes = std::numeric_limits<int64_t>::max();
   int64_t segment_bytes = std::numeric_limits<int64_t>::max();
   int64_t segment_ms = std::numeric_limits<int64_t>::max();
+  int64_t flush_ms = std::numeric_limits<int64_t>::max();
+  int64_t flush_messages = std::numeric_limits<int64_t>::max();
   int32_t raised_min_insync = 0;  // to which administrators may raise it for a while; 0: nobody does
 };
 
@@ -184,6 +186,7 @@ class ClusterView {
   Duration replica_lag_time_max = seconds(30);       // replica.lag.time.max.ms
   Duration retention_check_interval = seconds(300);  // log.retention.check.interval.ms
   Duration initial_task_delay = seconds(30);         // log.initial.task.delay.ms
+  Duration flush_check_interval = Duration::max();    // log.flush.scheduler.interval.ms
 
   // How long a follower may wait for an answer that was lost: the sender's kernel has given the connection
   // up, and of that nobody tells (replica.socket.timeout.ms). 0: kernels are more patient than followers.
