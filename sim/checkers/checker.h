@@ -61,6 +61,7 @@ class Checker {
   virtual void on_reader_gone(uint32_t consumer) { static_cast<void>(consumer); }
   virtual void on_reader_rest(const ReaderRest&) {}
   virtual void on_consumed(const Consumed&) {}
+  virtual void on_seek(const SeekAsked&) {}
   virtual void on_position(const PositionSet&) {}
   virtual void on_latest(const LatestOffset&) {}
   virtual void on_time_lookup(const TimeLookup&) {}

@@ -117,6 +117,17 @@ struct ReaderRest {
   bool rests = true;
 };
 
+enum class SeekTo : uint8_t { place, beginning, end };
+
+// Its application asks a consumer to go on elsewhere. An end is looked up by later polls.
+struct SeekAsked {
+  uint32_t consumer = 0;
+  PartitionId partition = 0;
+  SeekTo to = SeekTo::place;
+  int64_t offset = -1;  // of a place
+  Instant at;
+};
+
 // A consumer's position was set, not advanced: a seek, a reset by policy, a truncation found by validation.
 struct PositionSet {
   uint32_t consumer = 0;
@@ -126,6 +137,7 @@ struct PositionSet {
   Instant at;
   // Of a seek to an end, which a broker tells: when it was asked for. Of another seek nothing.
   std::optional<Instant> sought = std::nullopt;
+  uint64_t jumps = 1;  // since it was noted last; of several this is the last
 };
 
 // ListOffsets(latest) was asked and answered.

@@ -382,6 +382,10 @@ void RunObserver::on_consumed(const Consumed& record) {
   for (const auto& checker : checkers_) checker->on_consumed(record);
 }
 
+void RunObserver::on_seek(const SeekAsked& seek) {
+  for (const auto& checker : checkers_) checker->on_seek(seek);
+}
+
 void RunObserver::on_position(const PositionSet& set) {
   if (recorder_) {
     const std::string_view kind = set.reason == "assigned" ? "assign"

@@ -71,6 +71,7 @@ class RunObserver {
   void on_reader_call(const ReaderCall& call);
   void on_reader_rest(const ReaderRest& rest);
   void on_consumed(const Consumed& record);
+  void on_seek(const SeekAsked& seek);
   void on_position(const PositionSet& set);
   void on_latest(const LatestOffset& answer);
   void on_time_lookup(const TimeLookup& lookup);

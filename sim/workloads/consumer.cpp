@@ -66,7 +66,7 @@ class ConsumerProcess final : public ClientProcess {
     env_.sleep(starts_in_);
     (*consumer)->assign(partitions);
     for (uint64_t n = 1; !state_.readers_stop && !asked_to_stop(); ++n) {
-      const bool nothing = poll(**consumer) == 0;
+      const bool nothing = poll(**consumer, milliseconds(200)) == 0;
       look(**consumer, partitions);
       // Whoever gets nothing may be about to ask where it is: it goes elsewhere meanwhile.
       const bool restless = nothing && plan_.seek_every > 0 && dice_.below(8) == 0;
@@ -107,10 +107,9 @@ class ConsumerProcess final : public ClientProcess {
   }
 
   // How many records it was handed.
-  size_t poll(client::Consumer& consumer) {
+  size_t poll(client::Consumer& consumer, Duration timeout) {
     const auto records = noted(
-        "poll", plan_.topic, [&] { return consumer.poll(milliseconds(200)); },
-        [](const auto&) { return -1; });
+        "poll", plan_.topic, [&] { return consumer.poll(timeout); }, [](const auto&) { return -1; });
     // What was returned was taken all at once, so the positions were set before.
     note_jumps(consumer);
     if (!records.ok()) return 0;
@@ -148,14 +147,34 @@ class ConsumerProcess final : public ClientProcess {
     const auto most = static_cast<uint64_t>(was->second.next);
     const uint64_t reach = most >> dice_.below(static_cast<uint64_t>(std::bit_width(most)) + 1);
     const uint64_t where = dice_.below(8);
-    places_[id].seeking = Seek{where < 2, state_.world.now()};
-    const Result<void> done =
-        where == 0 ? consumer.seek_to_beginning({partition})
-        : where == 1
-            ? consumer.seek_to_end({partition})
-            : consumer.seek(partition, was->second.next - static_cast<int64_t>(dice_.below(1 + reach)));
+    if (where >= 2)
+      return go_to(consumer, partition, was->second.next - static_cast<int64_t>(dice_.below(1 + reach)));
+    const SeekTo end = where == 0 ? SeekTo::beginning : SeekTo::end;
+    if (dice_.below(3) == 0) {  // it changes its mind while the other one is looked up
+      go_to_an_end(consumer, partition, end == SeekTo::end ? SeekTo::beginning : SeekTo::end);
+      poll(consumer, microseconds(static_cast<int64_t>(dice_.below(1500))));
+    }
+    go_to_an_end(consumer, partition, end);
+  }
+
+  void go_to(client::Consumer& consumer, const TopicPartition& partition, int64_t offset,
+             std::optional<int32_t> epoch = std::nullopt) {
+    const PartitionId id = id_of(partition);
+    places_[id].seeking = Seek{false, state_.world.now()};
+    state_.observer.on_seek({number_, id, SeekTo::place, offset, state_.world.now()});
+    const Result<void> done = consumer.seek(partition, offset, epoch);
     ENSURE(done.ok());
-    note_jumps(consumer);  // an end is looked up by later polls
+    note_jumps(consumer);
+  }
+
+  // It is looked up by later polls.
+  void go_to_an_end(client::Consumer& consumer, const TopicPartition& partition, SeekTo end) {
+    const PartitionId id = id_of(partition);
+    places_[id].seeking = Seek{true, state_.world.now()};
+    state_.observer.on_seek({number_, id, end, -1, state_.world.now()});
+    const Result<void> done = end == SeekTo::beginning ? consumer.seek_to_beginning({partition})
+                                                       : consumer.seek_to_end({partition});
+    ENSURE(done.ok());
   }
 
   // A partition is paused for some polls, or given up and assigned again later, where it was.
@@ -198,10 +217,8 @@ class ConsumerProcess final : public ClientProcess {
     if (!given_up) return consumer.resume({partition});
     consumer.assign(without_given_up(partitions));
     const auto& [next, epoch] = state_.positions[{number_, id}];
-    places_[id] = {0, Seek{false, state_.world.now()}};
-    const Result<void> done = consumer.seek(partition, next, epoch < 0 ? std::nullopt : std::optional(epoch));
-    ENSURE(done.ok());
-    note_jumps(consumer);
+    places_[id] = {};
+    go_to(consumer, partition, next, epoch < 0 ? std::nullopt : std::optional(epoch));
   }
 
   // Positions that were set, not advanced: the first ones by policy, later ones because records were gone.
@@ -217,6 +234,7 @@ class ConsumerProcess final : public ClientProcess {
                                    : "reset",
                       state_.world.now()};
       if (seek && seek->to_end) set.sought = seek->at;
+      set.jumps = position.jumps() - known;
       state_.observer.on_position(set);
       state_.positions[{number_, id}] = {position.jumped_to(), -1};
       known = position.jumps();
