@@ -36,6 +36,7 @@ constexpr auto kKinds = std::to_array<CheckerKind>({
     {"K3", make_polls_keep_to_their_limit},
     {"K4", make_rests_are_kept},
     {"K5", make_seeks_arrive},
+    {"K6", make_calls_are_repeated},
     {"Q1", make_forgeries_refused},
     {"L", make_everything_completes},
     {"X1", make_counter_counts},

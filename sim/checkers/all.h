@@ -49,6 +49,7 @@ std::unique_ptr<Checker> make_epoch_never_back(const ClusterView& view, Verdicts
 std::unique_ptr<Checker> make_polls_keep_to_their_limit(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_rests_are_kept(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_seeks_arrive(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_calls_are_repeated(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_forgeries_refused(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_everything_completes(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_counter_counts(const ClusterView& view, Verdicts& verdicts);

@@ -117,6 +117,17 @@ struct ReaderRest {
   bool rests = true;
 };
 
+// A call of an administrator that has ended.
+struct AdminCall {
+  std::string_view client;
+  std::string_view what;
+  std::string subject;
+  Instant invoked;
+  Instant completed;
+  Duration patience;  // how long it may take
+  ErrorCode error = ErrorCode::NONE;
+};
+
 enum class SeekTo : uint8_t { place, beginning, end };
 
 // Its application asks a consumer to go on elsewhere. An end is looked up by later polls.

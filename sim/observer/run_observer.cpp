@@ -386,6 +386,10 @@ void RunObserver::on_seek(const SeekAsked& seek) {
   for (const auto& checker : checkers_) checker->on_seek(seek);
 }
 
+void RunObserver::on_admin_call(const AdminCall& call) {
+  for (const auto& checker : checkers_) checker->on_admin_call(call);
+}
+
 void RunObserver::on_position(const PositionSet& set) {
   if (recorder_) {
     const std::string_view kind = set.reason == "assigned" ? "assign"

@@ -78,10 +78,16 @@ class ChurnProcess final : public ClientProcess {
   // Notes a call that changes one thing.
   template <class Call>
   client::ChangeResult change(std::string_view kind, const std::string& subject, int64_t offset, Call call) {
-    const int64_t number = state_.observer.on_call_invoked(plan_.name, kind, subject, now());
+    const Instant invoked = now();
+    const int64_t number = state_.observer.on_call_invoked(plan_.name, kind, subject, invoked);
     const client::ChangeResult result = call();
     state_.observer.on_call_completed(number, now(), outcome_of(result), result.error, offset);
+    ended_with(kind, subject, invoked, result.error);
     return result;
+  }
+  void ended_with(std::string_view kind, const std::string& subject, Instant invoked, ErrorCode error) {
+    if (!asked_to_stop())
+      state_.observer.on_admin_call({plan_.name, kind, subject, invoked, now(), kPatience, error});
   }
   // One of its own topic, which is judged: nobody else changes that.
   template <class Call>
@@ -100,6 +106,8 @@ class ChurnProcess final : public ClientProcess {
     fact.error = result.error;
     fact.may_happen_again = result.may_happen_again;
     state_.observer.on_topic_call_completed(number, fact);
+    ended_with(kind == TopicCall::Kind::create ? "create_topics" : "delete_topics", own_topic_, fact.invoked,
+               result.error);
     return result;
   }
   template <class Key>
@@ -111,14 +119,16 @@ class ChurnProcess final : public ClientProcess {
 
   // Where the partition ends or begins; none: nobody told.
   std::optional<int64_t> offset_of(const TopicPartition& partition, int64_t asked_for) {
+    const Instant invoked = now();
     const int64_t asked =
-        state_.observer.on_call_invoked(plan_.name, "list_offsets", partition.to_string(), now());
+        state_.observer.on_call_invoked(plan_.name, "list_offsets", partition.to_string(), invoked);
     const auto told = admin_->list_offsets({{partition, asked_for}}, client::IsolationLevel::read_uncommitted,
                                            env_.after(kPatience));
     const bool known = told.ok() && told->contains(partition);
     const int64_t offset = known ? told->at(partition).offset : -1;
-    state_.observer.on_call_completed(asked, now(), known ? Outcome::ok : Outcome::failed,
-                                      told.ok() ? ErrorCode::NONE : told.error().code, offset);
+    const ErrorCode error = told.ok() ? ErrorCode::NONE : told.error().code;
+    state_.observer.on_call_completed(asked, now(), known ? Outcome::ok : Outcome::failed, error, offset);
+    ended_with("list_offsets", partition.to_string(), invoked, error);
     return known ? std::optional(offset) : std::nullopt;
   }
 
@@ -236,10 +246,12 @@ class ChurnProcess final : public ClientProcess {
   }
 
   void elect_leaders() {
-    const int64_t number = state_.observer.on_call_invoked(plan_.name, "elect_leaders", {}, now());
+    const Instant invoked = now();
+    const int64_t number = state_.observer.on_call_invoked(plan_.name, "elect_leaders", {}, invoked);
     const auto elected = admin_->elect_leaders(client::ElectionType::preferred, {}, env_.after(kPatience));
     state_.observer.on_call_completed(number, now(), elected.ok() ? Outcome::ok : Outcome::unknown,
                                       elected.ok() ? ErrorCode::NONE : elected.error().code);
+    ended_with("elect_leaders", {}, invoked, elected.ok() ? ErrorCode::NONE : elected.error().code);
   }
 
   void elect_unclean() {
