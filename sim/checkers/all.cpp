@@ -38,6 +38,7 @@ constexpr auto kKinds = std::to_array<CheckerKind>({
     {"K5", make_seeks_arrive},
     {"K6", make_calls_are_repeated},
     {"Q1", make_forgeries_refused},
+    {"Q2", make_nobody_asks_in_a_loop},
     {"L", make_everything_completes},
     {"X1", make_counter_counts},
 });

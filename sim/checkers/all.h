@@ -51,6 +51,7 @@ std::unique_ptr<Checker> make_rests_are_kept(const ClusterView& view, Verdicts& 
 std::unique_ptr<Checker> make_seeks_arrive(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_calls_are_repeated(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_forgeries_refused(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_nobody_asks_in_a_loop(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_everything_completes(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_counter_counts(const ClusterView& view, Verdicts& verdicts);
 

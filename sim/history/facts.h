@@ -128,6 +128,14 @@ struct AdminCall {
   ErrorCode error = ErrorCode::NONE;
 };
 
+// A request goes out, whatever becomes of it. The names of nodes and clients.
+struct RequestSeen {
+  std::string_view sender;
+  std::string_view receiver;
+  int16_t api = 0;
+  Instant at;
+};
+
 enum class SeekTo : uint8_t { place, beginning, end };
 
 // Its application asks a consumer to go on elsewhere. An end is looked up by later polls.

@@ -390,6 +390,10 @@ void RunObserver::on_admin_call(const AdminCall& call) {
   for (const auto& checker : checkers_) checker->on_admin_call(call);
 }
 
+void RunObserver::on_request(const RequestSeen& request) {
+  for (const auto& checker : checkers_) checker->on_request(request);
+}
+
 void RunObserver::on_position(const PositionSet& set) {
   if (recorder_) {
     const std::string_view kind = set.reason == "assigned" ? "assign"

@@ -17,6 +17,7 @@
 #include "sim/runner/cluster.h"
 #include "sim/runner/kafka_process.h"
 #include "sim/runner/message_tap.h"
+#include "sim/runner/request_watch.h"
 #include "sim/workloads/client_config.h"
 #include "sim/workloads/workload.h"
 
@@ -84,7 +85,11 @@ class Run final : private FaultTeller {
     if (options.trace != nullptr) world_.trace(options.trace);
     if (Recorder* recorder = observer_.recorder()) {
       tap_.emplace(*recorder);
-      world_.fabric().tap(&*tap_);
+      request_watch_.next = &*tap_;
+    }
+    if (options.checkers || tap_) {
+      request_watch_.on_request = [this](const RequestSeen& request) { observer_.on_request(request); };
+      world_.fabric().tap(&request_watch_);
     }
     if (options.watcher != nullptr) watch(*options.watcher);
     note_promises();
@@ -436,6 +441,7 @@ class Run final : private FaultTeller {
   World world_;
   RunObserver observer_;
   std::optional<MessageTap> tap_;
+  RequestWatch request_watch_;
   Cluster cluster_;
   Workload workload_;
   FaultSchedule faults_;
