@@ -75,7 +75,10 @@ bool MetadataCache::update(const wire::MetadataResponse& response, int16_t versi
     if (broker.rack) node.rack = std::string(*broker.rack);
     nodes[broker.node_id] = std::move(node);
   }
-  changed = nodes != nodes_ || controller_id_ != response.controller_id;
+  changed = nodes != nodes_;
+  // Brokers that forward to the controller themselves name anybody in its place, each time somebody else:
+  // that tells nothing new.
+  const bool other_controller = controller_id_ != response.controller_id;
   nodes_ = std::move(nodes);
   controller_id_ = response.controller_id;
   if (response.cluster_id) cluster_id_ = std::string(*response.cluster_id);
@@ -101,7 +104,7 @@ bool MetadataCache::update(const wire::MetadataResponse& response, int16_t versi
     wanted.answered = wanted.answered || answered;
     if (!answered) update_requested_ = true;  // wanted since the request was sent
   }
-  if (changed) ++version_;
+  if (changed || other_controller) ++version_;
   return true;
 }
 

@@ -40,6 +40,17 @@ TEST_F(MetadataCacheTest, a_new_topic_of_the_name_starts_over_and_the_old_one_do
   EXPECT_EQ(cache.leader(kFirst), (LeaderAndEpoch{2, 0}));
 }
 
+// A broker that forwards to the controller names any broker in its place, each time another one.
+TEST_F(MetadataCacheTest, another_controller_is_no_news_to_whoever_asks_again_and_again) {
+  TestMetadata metadata{"t", kId, {{1, 5}}};
+  for (int64_t n = 0; n < 4; ++n) {
+    metadata.response.controller_id = static_cast<int32_t>(1 + n % 3);
+    ASSERT_TRUE(take(metadata, n));
+    cache.request_update();
+  }
+  EXPECT_GE(cache.next_update(), at(3 + 100)) << "it waits longer each time";
+}
+
 TEST_F(MetadataCacheTest, epochs_of_old_versions_are_not_trusted) {
   take({"t", kId, {{1, 5}}}, 0, 8);
   EXPECT_EQ(cache.leader(kFirst), (LeaderAndEpoch{1, std::nullopt}));
