@@ -20,6 +20,11 @@ SHAPES = [("wide-light", 1440, False), ("wide-dark", 1440, True), ("narrow-light
 VIOLATION = """insert into violation select 1, 'R1', 9000000000, partition, 'record ' || id || ' is gone </script>',
   'what is committed stays', id, 3, 'first' || char(10) || '  then <b>' from record limit 1;
   update run set verdict = 'violated';"""
+# A campaign in which runs fail in two ways, one of them by ending the process, and one is not the same twice.
+FAILURES = """insert into failure values (0, 0, 'R1 in orders-0: record 0001 is gone', 'c.leader_crash.1.sqlite'),
+    (2, 0, 'R1 in orders-3: record 0002 is gone </script>', null), (3, 1, 'the process died (code 139)', null);
+  update run set outcome = 'violated' where number in (0, 2); update run set outcome = 'died', virtual_ms = 0, events = 0 where number = 3;
+  delete from run_time where number = 3; insert into recheck values (1, '00', 'event 17 differs');"""
 EXPLANATION = """{subject: "record " + recordId(0), headline: "It was on one disk only", steps: [
   {at_ns: 4e9, kind: "sent", node: -1, text: "producer-1 sent it"}, {at_ns: 5e9, kind: "fault", node: 1, text: "broker-1 lost power"}],
   copies: [{node: 1, from_ns: 4e9, synced_ns: null, until_ns: 5e9, gone_by: "a power loss"}, {node: 2, from_ns: 4.1e9, synced_ns: 4.5e9, until_ns: null}],
@@ -49,6 +54,7 @@ class Pages(unittest.TestCase):
         campaign = os.path.join(SHOTS, "campaign.sqlite")
         ksim("swarm", "leader_crash", "quorum", "--seeds", "1..4", "--campaign", campaign, "--fresh")
         cls.pages["campaign"] = os.path.join(SHOTS, "campaign.html")
+        subprocess.run(["sqlite3", campaign, FAILURES], check=True)
         ksim("report", campaign, "-o", cls.pages["campaign"])
         cls.browser = browser.Browser()
 
@@ -170,6 +176,25 @@ class Pages(unittest.TestCase):
         self.search("quorum")
         self.assertNotIn("leader_crash", self.ask("byId('scenarios-body').textContent"))
         self.assertGreater(self.ask("document.querySelectorAll('#pairs-body rect').length"), 20)
+        self.assertIn("1 shown", self.ask("byId('failures-note').textContent"))
+        self.search("")
+        failures = self.ask("byId('failures-body').textContent")
+        for words in ["</script>", "2 runs", "scripts/ksim explain leader_crash --seed 2", "R1 is the rule: ", "code 139", "event 17 differs"]:
+            self.assertIn(words, failures)
+        self.assertEqual(self.ask("byId('verdict').textContent"), "3 failed runs")
+        self.assertEqual(self.browser.complaints(), [])
+
+    def test_how_fast_a_campaign_was(self):
+        self.open("campaign")
+        self.assertEqual(self.ask("data.speed.runs"), 7)
+        self.assertEqual(self.ask("document.querySelectorAll('#speed .charts svg').length"), 4)
+        self.assertGreater(self.ask("document.querySelectorAll('#speed .charts rect').length"), 3)
+        self.assertIn("7 of 8 runs", self.ask("byId('speed-note').textContent"))
+        self.assertIn("--seed", self.ask("byId('speed-slowest').textContent"))
+        self.search("quorum")
+        self.assertNotIn("leader_crash", self.ask("byId('speed-scenarios').textContent + byId('speed-slowest').textContent"))
+        self.do("delete data.speed; showSpeed()")
+        self.assertIn("keeps no real times", self.ask("byId('speed-body').textContent"))
         self.assertEqual(self.browser.complaints(), [])
 
 

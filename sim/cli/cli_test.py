@@ -352,8 +352,18 @@ class CommandLine(unittest.TestCase):
         database = sqlite3.connect(path)
         digests = dict(database.execute("select seed, digest from run where scenario = 'quorum'"))
         repeated = database.execute("select count(*) from recheck natural join run where difference is null").fetchone()[0]
+        real_ms = int(database.execute("select value from swarm where name = 'real_ms'").fetchone()[0])
+        timed = database.execute("select count(*), min(real_us), min(cpu_us), max(ended_ms) from run_time").fetchone()
+        # The second session goes on where the first one was.
+        ends = [database.execute(f"select {which}(ended_ms) from run_time natural join run where seed {seeds} 20").fetchone()[0]
+                for which, seeds in (("max", "+ 0 <="), ("min", "+ 0 >"))]
         database.close()
         self.assertEqual(repeated, 2)
+        self.assertEqual(timed[0], 120)
+        self.assertGreater(min(timed[1:3]), 0)
+        self.assertLessEqual(timed[3], real_ms)
+        self.assertLess(abs(real_ms - (first["session"]["real_ns"] + more["session"]["real_ns"]) / 1e6), 2000)
+        self.assertLessEqual(ends[0], ends[1])
         self.assertIn(f"digest {digests['17']}", self.good("scenario", "quorum", "--seed", "17").stdout)
         coverage = json.loads(self.good("coverage", path, "--json").stdout)
         self.assertEqual(coverage["runs"], 120)

@@ -41,7 +41,7 @@ Result<std::string> page_of(const std::string& file, const std::string& image) {
     return render_matrix_html(matrix);
   }
   if (kind == Recorded::campaign) {
-    CampaignPage page{file, {}, {}};
+    CampaignPage page{file, {}, {}, checker_words()};
     for (size_t mark = 0; mark < kMarkCount; ++mark)
       page.marks.emplace_back(mark_name(static_cast<Mark>(mark)));
     for (const FaultKind& fault : fault_kinds()) page.fault_kinds.emplace_back(fault.name);

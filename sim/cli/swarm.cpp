@@ -4,6 +4,7 @@
 #include "sim/swarm/swarm.h"
 
 #include <algorithm>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -32,13 +33,36 @@ struct Member {
   host::ScenarioCommand command;
 };
 
-// What a worker answers: where it recorded the run, and what came of it.
-ByteBuffer encode(const std::string& recording, const SeedResult& result) {
-  ByteBuffer out(recording.begin(), recording.end());
+// What a worker answers: how long it took, where it recorded the run, and what came of it.
+struct HiveAnswer {
+  SwarmTimes times;
+  std::string recording;
+  SeedResult result;
+};
+
+ByteBuffer encode(const HiveAnswer& answer) {
+  ByteBuffer out(sizeof(SwarmTimes));
+  std::memcpy(out.data(), &answer.times, sizeof(SwarmTimes));
+  out.insert(out.end(), answer.recording.begin(), answer.recording.end());
   out.push_back(0);
-  const ByteBuffer words = result.encode();
+  const ByteBuffer words = answer.result.encode();
   out.insert(out.end(), words.begin(), words.end());
   return out;
+}
+
+std::optional<HiveAnswer> decode_answer(Bytes words) {
+  if (words.size() < sizeof(SwarmTimes)) return std::nullopt;
+  HiveAnswer answer;
+  std::memcpy(&answer.times, words.data(), sizeof(SwarmTimes));
+  words = words.subspan(sizeof(SwarmTimes));
+  const auto zero = std::find(words.begin(), words.end(), uint8_t{0});
+  if (zero == words.end()) return std::nullopt;
+  const auto size = static_cast<size_t>(zero - words.begin());
+  answer.recording = as_text(words.first(size));
+  std::optional<SeedResult> result = SeedResult::decode(words.subspan(size + 1));
+  if (!result) return std::nullopt;
+  answer.result = std::move(*result);
+  return answer;
 }
 
 class Hive {
@@ -72,13 +96,13 @@ class Hive {
     farm.died = [this](uint64_t job, int code) { return died(swarm_job(job), code); };
     farm.tick = [this] { tick(); };
     const bool whole = host::run_farm(farm);
-    swarm_.note_pace(pace_s());
     if (host::is_terminal(2)) host::write_error("\r\033[K");
     explain_differences();
     return whole;
   }
 
   Result<void> save() {
+    swarm_.real_ms = since_began_ms();
     TRY_ASSIGN(const std::string image, swarm_.image());
     saved_ns_ = host::real_ns();
     return host::write_whole(command_.campaign, image);
@@ -92,12 +116,18 @@ class Hive {
     if (job.recheck ? swarm_.rechecked(job.number) : swarm_.has(job.number)) return {};
     const bool own = std::find(own_.begin(), own_.end(), job.number) != own_.end();
     const Member& of = member(job.number);
-    if (job.recheck && own) return encode({}, run_elsewhere(of, lineage));
-    const SeedResult result = run_seed(of.source, of.command, lineage, *memory_);
-    if (job.recheck) return encode({}, result);
+    if (job.recheck && own) return encode({{}, {}, run_elsewhere(of, lineage)});
+    const int64_t from_ns = host::real_ns();
+    const int64_t from_cpu_ns = host::cpu_ns();
+    HiveAnswer answer{{}, {}, run_seed(of.source, of.command, lineage, *memory_)};
+    answer.times.real_us = static_cast<uint64_t>(host::real_ns() - from_ns) / 1000;
+    answer.times.cpu_us = static_cast<uint64_t>(host::cpu_ns() - from_cpu_ns) / 1000;
+    if (job.recheck) return encode(answer);
     own_.push_back(job.number);
-    const bool wanted = !result.holds && !result.simulator_fault && recorded_ < kMostRecordings;
-    return encode(wanted ? record(of, lineage) : std::string(), result);
+    const SeedResult& result = answer.result;
+    if (!result.holds && !result.simulator_fault && recorded_ < kMostRecordings)
+      answer.recording = record(of, lineage);
+    return encode(answer);
   }
 
   // In a process that has run nothing yet: this one has run the seed itself.
@@ -130,16 +160,14 @@ class Hive {
   // ---- in the parent ----
   bool done(SwarmJob job, Bytes words) {
     if (words.empty()) return true;  // known from before
-    const auto zero = std::find(words.begin(), words.end(), uint8_t{0});
-    const auto size = static_cast<size_t>(zero - words.begin());
-    std::optional<SeedResult> result;
-    if (zero != words.end()) result = SeedResult::decode(words.subspan(size + 1));
-    if (!result) {
+    std::optional<HiveAnswer> answer = decode_answer(words);
+    if (!answer) {
       swarm_.add_dead(job.number, SwarmOutcome::died, "a worker's answer cannot be read");
     } else if (job.recheck) {
-      swarm_.add_recheck(job.number, result->digest);
+      swarm_.add_recheck(job.number, answer->result.digest);
     } else {
-      swarm_.add(job.number, *result, std::string(as_text(words.first(size))));
+      answer->times.ended_ms = since_began_ms();
+      swarm_.add(job.number, answer->result, std::move(answer->recording), answer->times);
     }
     return !command_.until_failure || (swarm_.failures() == 0 && swarm_.differences().empty());
   }
@@ -156,7 +184,6 @@ class Hive {
 
   void tick() {
     const int64_t now = host::real_ns();
-    swarm_.note_pace(pace_s());
     // Should it fail, the last one says so.
     if (now - saved_ns_ > kSaveEveryNs) static_cast<void>(save());
     const bool live = host::is_terminal(2);
@@ -166,7 +193,8 @@ class Hive {
     host::write_error(live ? "\r\033[K" + progress() : progress() + "\n");
   }
 
-  uint64_t pace_s() const { return seconds_before_ + static_cast<uint64_t>(real_ns() / kSecondNs); }
+  // The campaign, not this session of it.
+  uint64_t since_began_ms() const { return ms_before_ + static_cast<uint64_t>(real_ns() / 1'000'000); }
 
   std::string progress() const {
     const double seconds = std::max(static_cast<double>(real_ns()) / 1e9, 0.001);
@@ -208,7 +236,7 @@ class Hive {
   int64_t saved_ns_ = host::real_ns();
   int64_t told_ns_ = host::real_ns();
   uint64_t runs_before_ = swarm_.runs();
-  uint64_t seconds_before_ = swarm_.pace().empty() ? 0 : swarm_.pace().back().at_s;
+  uint64_t ms_before_ = swarm_.real_ms;
 };
 
 Result<std::vector<Member>> load_members(const host::SwarmCommand& command) {

@@ -65,6 +65,12 @@ int64_t real_ns() {
   return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
 }
 
+int64_t cpu_ns() {
+  timespec used{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return used.tv_sec * 1'000'000'000LL + used.tv_nsec;
+}
+
 size_t processors() {
   cpu_set_t set;
   CPU_ZERO(&set);

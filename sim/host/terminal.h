@@ -1,5 +1,5 @@
 #pragma once
-// Standard output and error, and real time for progress.
+// Standard output and error, and real time for progress and for how fast runs were.
 
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +21,7 @@ void write_error(std::string_view text);
 // to a pipe that nobody reads fails instead of ending the process.
 void prepare_streams();
 int64_t real_ns();    // monotonic
+int64_t cpu_ns();     // that this process has had a processor for
 size_t processors();  // that this process may use
 
 }  // namespace ksim::host

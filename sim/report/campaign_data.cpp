@@ -1,6 +1,7 @@
 #include <map>
 
 #include "sim/report/run_data.h"
+#include "sim/report/speed.h"
 
 namespace ksim::sim {
 namespace {
@@ -49,14 +50,6 @@ Result<Json> rows(Database& database, const std::string& sql) {
   return list;
 }
 
-Result<bool> has_table(Database& database, const std::string& name) {
-  Query query(database, "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '" + name + "'");
-  bool has = false;
-  while (query.next()) has = query.number(0) > 0;
-  TRY(query.end());
-  return has;
-}
-
 }  // namespace
 
 Result<Json> campaign_data(Database& database, const CampaignPage& page) {
@@ -82,13 +75,23 @@ Result<Json> campaign_data(Database& database, const CampaignPage& page) {
                                  "ORDER BY count(*) DESC, f.cause"));
   TRY_ASSIGN(out["failures"],
              rows(database,
-                  "SELECT cause, number, scenario, seed, complaint, recording, virtual_ms FROM "
-                  "(SELECT f.*, r.scenario, r.seed, r.virtual_ms, row_number() OVER "
+                  "SELECT cause, number, scenario, seed, complaint, recording, virtual_ms, events FROM "
+                  "(SELECT f.*, r.scenario, r.seed, r.virtual_ms, r.events, row_number() OVER "
                   "(PARTITION BY f.cause ORDER BY r.virtual_ms, f.number) AS place "
                   "FROM failure f JOIN run r USING (number)) WHERE place <= " +
                       std::to_string(kMostExamples)));
+  TRY_ASSIGN(out["failed_scenarios"],
+             rows(database,
+                  "SELECT f.cause, r.scenario, count(*) FROM failure f JOIN run r USING (number) "
+                  "GROUP BY f.cause, r.scenario ORDER BY f.cause, count(*) DESC, r.scenario"));
+  out["checkers"] = Json::object();
+  for (const auto& [code, invariant] : page.checkers) out["checkers"][code] = invariant;
   TRY_ASSIGN(out["rechecks"],
              rows(database, "SELECT count(*), coalesce(sum(difference IS NOT NULL), 0) FROM recheck"));
+  TRY_ASSIGN(out["differences"],
+             rows(database,
+                  "SELECT r.scenario, r.seed, c.difference FROM recheck c JOIN run r USING (number) WHERE "
+                  "c.difference IS NOT NULL ORDER BY c.number LIMIT 20"));
   TRY_ASSIGN(auto marks, sums(database, "SELECT mark, sum(runs) FROM mark GROUP BY mark"));
   out["marks"] = counted(page.marks, std::move(marks));
   TRY_ASSIGN(auto kinds, sums(database, "SELECT kind, sum(runs) FROM fault_kind GROUP BY kind"));
@@ -100,11 +103,7 @@ Result<Json> campaign_data(Database& database, const CampaignPage& page) {
              rows(database, "SELECT number / " + pieces + " * " + pieces +
                                 ", count(*), sum(outcome <> 'held'), sum(kept), sum(events), sum(virtual_ms) "
                                 "FROM run GROUP BY 1 ORDER BY 1"));
-  out["pace"] = Json::array();
-  TRY_ASSIGN(const bool timed, has_table(database, "pace"));
-  if (timed) {
-    TRY_ASSIGN(out["pace"], rows(database, "SELECT at_s, runs, events, virtual_ms FROM pace ORDER BY at_s"));
-  }
+  TRY_ASSIGN(out["speed"], speed_data(database));
   return out;
 }
 

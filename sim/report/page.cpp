@@ -93,7 +93,9 @@ Result<std::string> run_page(Database& database, const RunPage& page) {
 
 Result<std::string> campaign_page(Database& database, const CampaignPage& page) {
   TRY_ASSIGN(const nlohmann::ordered_json data, campaign_data(database, page));
-  return whole_page(page.file + " · ksim", k_campaign_html, k_campaign_js, data);
+  std::string script;
+  script.append(k_speed_js).append(k_campaign_js);
+  return whole_page(page.file + " · ksim", k_campaign_html, script, data);
 }
 
 }  // namespace ksim::sim

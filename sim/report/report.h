@@ -31,6 +31,7 @@ struct CampaignPage {
   std::string file;
   std::vector<std::string> marks;  // all there are, so that what was never reached can be named
   std::vector<std::string> fault_kinds;
+  std::vector<std::pair<std::string, std::string>> checkers;  // code and invariant
 };
 Result<std::string> campaign_page(Database& database, const CampaignPage& page);
 

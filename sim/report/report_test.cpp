@@ -8,6 +8,7 @@
 #include "sim/history/recorder.h"
 #include "sim/report/availability.h"
 #include "sim/report/page.h"
+#include "sim/report/speed.h"
 
 namespace ksim::sim {
 namespace {
@@ -176,15 +177,77 @@ TEST(CampaignPage, IsWholeAndNamesWhatWasNeverMet) {
                "INSERT INTO mark VALUES ('a','isr.shrunk',2,5);")
           .ok());
   EXPECT_EQ(what_recorded(database).value(), Recorded::campaign);
-  const Result<std::string> html =
-      campaign_page(database, {"swarm.sqlite", {"isr.shrunk", "log.rolled"}, {"crash"}});
+  const Result<std::string> html = campaign_page(
+      database, {"swarm.sqlite", {"isr.shrunk", "log.rolled"}, {"crash"}, {{"R1", "it stays"}}});
   ASSERT_TRUE(html.ok()) << html.error().message;
   expect_whole(*html);
   const Json data = data_of(*html);
   EXPECT_EQ(data["marks"], Json::parse(R"([["isr.shrunk",2],["log.rolled",0]])"));
   EXPECT_EQ(data["faults"], Json::parse(R"([["crash",0]])"));
   EXPECT_EQ(data["causes"][0][3], "R1 </script>");
+  EXPECT_EQ(data["failed_scenarios"], Json::parse(R"([[0,"a",1]])"));
+  EXPECT_EQ(data["checkers"]["R1"], "it stays");
   EXPECT_EQ(data["totals"][0][0], 2);
+  EXPECT_TRUE(data["speed"].is_null()) << "it is of a build that kept no real times";
+}
+
+TEST(CampaignPage, TellsHowFastItWas) {
+  Database database = Database::create().value();
+  ASSERT_TRUE(database
+                  .run("CREATE TABLE swarm (name, value); INSERT INTO swarm VALUES ('real_ms', '4000'); "
+                       "CREATE TABLE run (number, scenario, seed, events, virtual_ms); "
+                       "CREATE TABLE run_time (number, real_us, cpu_us, ended_ms);")
+                  .ok());
+  EXPECT_TRUE(speed_data(database).value().is_null());
+  ASSERT_TRUE(database
+                  .run("INSERT INTO run VALUES (0,'a','1',1000,2000), (1,'b','1',500,100), "
+                       "(2,'a','2+3f',3000,2000), (3,'b','2',500,100); "
+                       "INSERT INTO run_time VALUES (0,120000,100000,130), (1,40000,40000,170), "
+                       "(2,300000,200000,3990);")  // the worker of the last one died
+                  .ok());
+  const Json speed = speed_data(database).value();
+  EXPECT_EQ(speed["runs"], 3);
+  EXPECT_EQ(speed["real_ms"], 4000);
+  EXPECT_EQ(speed["cpu_us"], 340'000);
+  EXPECT_EQ(speed["events"], 4500);
+  EXPECT_EQ(speed["piece_ms"], 20'000);
+  EXPECT_EQ(speed["pieces"], Json::parse("[[3,4500,4100]]"));
+  EXPECT_EQ(speed["scenarios"]["a"]["cpu_parts"], Json::parse("[100000,200000,200000,200000]"));
+  EXPECT_EQ(speed["scenarios"]["b"]["runs"], 1);
+  EXPECT_EQ(speed["slowest"][0], Json::parse(R"(["a","2+3f",300000,200000,3000,2000])"));
+  EXPECT_EQ(speed["slowest"].size(), 3U);
+  int64_t counted = 0;
+  for (const Json& step : speed["steps"]) {
+    EXPECT_LT(step[0], step[1]);
+    counted += step[2].get<int64_t>();
+  }
+  EXPECT_EQ(counted, 3);
+  EXPECT_LE(speed["steps"].front()[0], 40'000);
+  EXPECT_GT(speed["steps"].back()[1], 300'000);
+}
+
+TEST(Speed, AFileOfNonsenseIsDrawnAsWell) {
+  Database database = Database::create().value();
+  ASSERT_TRUE(
+      database
+          .run("CREATE TABLE swarm (name, value); INSERT INTO swarm VALUES ('real_ms', 'soon'); "
+               "CREATE TABLE run (number, scenario, seed, events, virtual_ms); "
+               "CREATE TABLE run_time (number, real_us, cpu_us, ended_ms);"
+               "INSERT INTO run VALUES (0,'a','1',1,1), (1,'a','2',1,1); "
+               "INSERT INTO run_time VALUES (0,-5,0,-7), (1,9223372036854775807,0,9223372036854775807);")
+          .ok());
+  EXPECT_EQ(speed_data(database).value()["runs"], 2);
+}
+
+TEST(Speed, PiecesAndStepsAreRoundAndFew) {
+  EXPECT_EQ(piece_ms(60'000, 1200), 500);
+  EXPECT_EQ(piece_ms(60'000, 100), 5000);
+  EXPECT_EQ(piece_ms(30 * 60'000, 30'000), 20'000);
+  EXPECT_EQ(piece_ms(1, 1), 100);
+  for (const int64_t us : {16, 1000, 123'456, 60'000'000}) {
+    EXPECT_LE(step_us(time_step(us)), us);
+    EXPECT_GT(step_us(time_step(us) + 1), us);
+  }
 }
 
 TEST(Report, SaysWhatCanBeReported) {

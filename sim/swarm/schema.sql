@@ -1,7 +1,7 @@
 -- What a swarm has run so far, and what it found. `ksim swarm` goes on from such a file; `ksim coverage` reads it.
 
 -- What it was asked for: scenarios (one a line), first_seed, last_seed (missing: no end), settings, build, guided (1),
--- favoured (the scenario that has every second turn).
+-- favoured (the scenario that has three turns of four). And real_ms, how long all its sessions took.
 CREATE TABLE swarm (
   name TEXT PRIMARY KEY,
   value TEXT NOT NULL
@@ -67,12 +67,13 @@ CREATE TABLE fault_mark (
   PRIMARY KEY (kind, mark)
 );
 
--- How fast it went: what had been run after so many seconds of real time, those of earlier sessions included.
-CREATE TABLE pace (
-  at_s INTEGER PRIMARY KEY,
-  runs INTEGER NOT NULL,
-  events INTEGER NOT NULL,
-  virtual_ms INTEGER NOT NULL
+-- How long runs took in reality: all that differs when the same campaign is run again, and so kept apart. Not of those
+-- whose worker died, and not in files of earlier builds.
+CREATE TABLE run_time (
+  number INTEGER PRIMARY KEY REFERENCES run(number),
+  real_us INTEGER NOT NULL,    -- from beginning to end, in its worker,
+  cpu_us INTEGER NOT NULL,     -- which had a processor for so long of it
+  ended_ms INTEGER NOT NULL    -- since the campaign began, the time between its sessions left out
 );
 
 CREATE VIEW cause AS

@@ -92,6 +92,7 @@ Result<std::string> Swarm::image() const {
     put("build", plan_.build);
     if (plan_.guided) put("guided", "1");
     if (!plan_.favoured.empty()) put("favoured", plan_.favoured);
+    put("real_ms", std::to_string(real_ms));
     failed = failed || rows.failed();
   }
   {
@@ -147,9 +148,10 @@ Result<std::string> Swarm::image() const {
     failed = failed || marks.failed() || kinds.failed() || pairs.failed();
   }
   {
-    Insert rows(database, "pace", 4);
-    for (const SwarmPace& pace : pace_) {
-      for (const uint64_t value : {pace.at_s, pace.runs, pace.events, pace.virtual_ms})
+    Insert rows(database, "run_time", 4);
+    for (const auto& [n, run] : runs_) {
+      if (!run.times) continue;
+      for (const uint64_t value : {n, run.times->real_us, run.times->cpu_us, run.times->ended_ms})
         rows.number(number(value));
       rows.row();
     }
@@ -173,6 +175,7 @@ Result<Swarm> Swarm::load(const std::string& image) {
        std::find(plan.scenarios.begin(), plan.scenarios.end(), plan.favoured) == plan.scenarios.end()))
     return damaged("it favours a scenario that is not one of several");
   Swarm swarm(std::move(plan));
+  swarm.real_ms = parse(values["real_ms"], 10).value_or(0);
   TRY(swarm.load_rows(database));
   return swarm;
 }
@@ -237,17 +240,19 @@ Result<void> Swarm::load_rows(Database& database) {
       pairs_[{pairs.text(0), *mark}] = static_cast<uint64_t>(pairs.number(2));
   }
   TRY(pairs.end());
-  Query timed(database, "SELECT count(*) FROM sqlite_master WHERE name = 'pace'");
-  bool has_pace = false;  // files of earlier builds have none
-  while (timed.next()) has_pace = timed.number(0) > 0;
-  TRY(timed.end());
-  if (!has_pace) return {};
-  Query paces(database, "SELECT at_s, runs, events, virtual_ms FROM pace ORDER BY at_s");
-  while (paces.next()) {
-    const auto value = [&](int column) { return static_cast<uint64_t>(paces.number(column)); };
-    pace_.push_back({value(0), value(1), value(2), value(3)});
+  Query tables(database, "SELECT count(*) FROM sqlite_master WHERE name = 'run_time'");
+  bool timed = false;  // files of earlier builds are not
+  while (tables.next()) timed = tables.number(0) > 0;
+  TRY(tables.end());
+  if (!timed) return {};
+  Query times(database, "SELECT number, real_us, cpu_us, ended_ms FROM run_time");
+  while (times.next()) {
+    const auto value = [&](int column) { return static_cast<uint64_t>(times.number(column)); };
+    const auto run = runs_.find(value(0));
+    if (run == runs_.end()) return damaged(fmt::format("it has no run {}, which took time", value(0)));
+    run->second.times = SwarmTimes{value(1), value(2), value(3)};
   }
-  return paces.end();
+  return times.end();
 }
 
 }  // namespace ksim::sim

@@ -93,7 +93,8 @@ Lineage Swarm::lineage_of(uint64_t number) {
   return lineages_[number] = guide_.next(plan_.turn_of(number), number, plan_.seed_of(number));
 }
 
-void Swarm::add(uint64_t number, const SeedResult& result, std::string recording) {
+void Swarm::add(uint64_t number, const SeedResult& result, std::string recording,
+                std::optional<SwarmTimes> times) {
   if (has(number)) return;
   SwarmRun run;
   run.lineage = lineage_of(number);
@@ -105,6 +106,7 @@ void Swarm::add(uint64_t number, const SeedResult& result, std::string recording
   run.events = result.events;
   run.virtual_ms = result.virtual_ns / 1'000'000;
   run.counts = result.counts;
+  run.times = times;
   runs_[number] = run;
   ++outcomes_[static_cast<size_t>(run.outcome)];
   events_ += run.events;
@@ -178,12 +180,6 @@ uint64_t Swarm::fault_runs(const std::string& scenario, const std::string& kind)
 uint64_t Swarm::pair_runs(const std::string& kind, size_t mark) const {
   const auto found = pairs_.find({kind, mark});
   return found == pairs_.end() ? 0 : found->second;
-}
-
-void Swarm::note_pace(uint64_t at_s) {
-  constexpr uint64_t kPoints = 600;  // of a line, after which they come further apart
-  if (!pace_.empty() && at_s < pace_.back().at_s + std::max<uint64_t>(at_s / kPoints, 1)) return;
-  pace_.push_back({at_s, runs(), events_, virtual_ms_});
 }
 
 }  // namespace ksim::sim

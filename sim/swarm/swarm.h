@@ -58,6 +58,12 @@ struct SwarmPlan {
 enum class SwarmOutcome : uint8_t { held, violated, simulator_fault, died, hung };
 std::string_view to_string(SwarmOutcome outcome);
 
+// Real times of a run. Nothing depends on them and nothing is compared by them.
+struct SwarmTimes {
+  uint64_t real_us = 0;   // how long its worker took,
+  uint64_t cpu_us = 0;    // and how much of that it had a processor
+  uint64_t ended_ms = 0;  // since the campaign began, the time between its sessions left out
+};
 struct SwarmRun {
   Lineage lineage;
   bool kept = false;  // it brought something new
@@ -66,19 +72,12 @@ struct SwarmRun {
   uint64_t events = 0;
   uint64_t virtual_ms = 0;
   RunCounts counts;
+  std::optional<SwarmTimes> times;  // none: its worker did not come to its end
 };
 struct SwarmFailure {
   size_t cause = 0;
   std::string complaint;
   std::string recording;  // empty: there is none
-};
-
-// After so many seconds of real time, those of earlier sessions included.
-struct SwarmPace {
-  uint64_t at_s = 0;
-  uint64_t runs = 0;
-  uint64_t events = 0;
-  uint64_t virtual_ms = 0;
 };
 
 // The words of a complaint with its numbers taken out: runs that fail alike have the same.
@@ -99,16 +98,15 @@ class Swarm {
   // What run `number` is. Asked again it says the same, also before its result is known.
   Lineage lineage_of(uint64_t number);
 
-  void add(uint64_t number, const SeedResult& result, std::string recording);
+  void add(uint64_t number, const SeedResult& result, std::string recording,
+           std::optional<SwarmTimes> times = std::nullopt);
   void add_dead(uint64_t number, SwarmOutcome outcome, std::string complaint);
   // The run of that number has been repeated, perhaps before its first time is known.
   void add_recheck(uint64_t number, uint64_t digest);
   // Why the repetition differed, found later.
   void explain(uint64_t number, std::string difference) { differences_[number] = std::move(difference); }
 
-  // It has come to this after `at_s`. Kept once a second while it is short, and more seldom later.
-  void note_pace(uint64_t at_s);
-  const std::vector<SwarmPace>& pace() const { return pace_; }
+  uint64_t real_ms = 0;  // of all sessions
 
   uint64_t runs() const { return runs_.size(); }
   size_t kept() const { return guide_.kept(); }
@@ -153,7 +151,6 @@ class Swarm {
   std::map<std::string, std::vector<MarkCount>> marks_;            // by scenario
   std::map<std::pair<std::string, std::string>, uint64_t> kinds_;  // (scenario, kind)
   std::map<std::pair<std::string, size_t>, uint64_t> pairs_;       // (kind, mark)
-  std::vector<SwarmPace> pace_;
   uint64_t outcomes_[5] = {};
   uint64_t events_ = 0;
   uint64_t virtual_ms_ = 0;

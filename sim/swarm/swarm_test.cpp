@@ -117,13 +117,11 @@ TEST(Swarm, GoesOnFromItsFile) {
   plan.last_seed = ~0ULL;
   Swarm swarm(plan);
   swarm.add(0, result_of(0xffffffffffffffffULL), "");
-  swarm.add(1, result_of(2, "R1 in x-0: it's gone", 300), "one.sqlite");
+  swarm.add(1, result_of(2, "R1 in x-0: it's gone", 300), "one.sqlite", SwarmTimes{1500, 1400, 77'000});
   swarm.add_dead(7, SwarmOutcome::hung, "hung");
   swarm.add_recheck(0, 3);
   swarm.explain(0, "event 5 differs");
-  swarm.note_pace(1);
-  swarm.note_pace(1);  // is known
-  swarm.note_pace(3);
+  swarm.real_ms = 78'000;
   const Result<std::string> image = swarm.image();
   ASSERT_TRUE(image.ok()) << image.error().message;
   const Result<Swarm> back = Swarm::load(*image);
@@ -145,9 +143,39 @@ TEST(Swarm, GoesOnFromItsFile) {
   EXPECT_EQ(back->pair_runs("crash", 2), 2U);
   EXPECT_EQ(back->pair_runs("crash", 1), 0U);
   EXPECT_EQ(*back->image(), *image);
-  ASSERT_EQ(back->pace().size(), 2U);
-  EXPECT_EQ(back->pace()[1].at_s, 3U);
-  EXPECT_EQ(back->pace()[1].runs, back->runs());
+  EXPECT_EQ(back->real_ms, 78'000U);
+  EXPECT_FALSE(back->run(0).times.has_value());
+  ASSERT_TRUE(back->run(1).times.has_value());
+  EXPECT_EQ(back->run(1).times->real_us, 1500U);
+  EXPECT_EQ(back->run(1).times->cpu_us, 1400U);
+  EXPECT_EQ(back->run(1).times->ended_ms, 77'000U);
+}
+
+TEST(Swarm, AFileOfAnEarlierBuildHasNoRealTimes) {
+  Swarm swarm(plan_of({"a"}));
+  swarm.add(0, result_of(1), "", SwarmTimes{1500, 1400, 77'000});
+  swarm.real_ms = 78'000;
+  std::string image = swarm.image().value();
+  for (const std::string name : {"run_time", "real_ms"}) {
+    for (size_t at = image.find(name); at != std::string::npos; at = image.find(name)) image[at] = 'x';
+  }
+  const Result<Swarm> back = Swarm::load(image);
+  ASSERT_TRUE(back.ok()) << back.error().message;
+  EXPECT_EQ(back->runs(), 1U);
+  EXPECT_FALSE(back->run(0).times.has_value());
+  EXPECT_EQ(back->real_ms, 0U);
+}
+
+TEST(Swarm, RealTimesChangeNothingElse) {
+  Swarm swarms[] = {Swarm(plan_of({"a"})), Swarm(plan_of({"a"}))};
+  for (const uint64_t i : {0U, 1U}) {
+    swarms[i].add(0, result_of(1), "", SwarmTimes{i, i, i});
+    swarms[i].add(1, result_of(2, "R1 in x-0: gone"), "", SwarmTimes{5 * i, i, 7 * i});
+    swarms[i].add_recheck(0, 1);
+  }
+  for (uint64_t number : {0U, 1U}) EXPECT_EQ(swarms[0].run(number).digest, swarms[1].run(number).digest);
+  EXPECT_EQ(swarms[0].exit_code(), swarms[1].exit_code());
+  EXPECT_TRUE(swarms[1].differences().empty());
 }
 
 TEST(Swarm, OtherFilesAreRefused) {

@@ -4,75 +4,78 @@ const [runs, events, virtualMs, acknowledged, lost, permitted, faultsStruck, ele
 const failed = d3.sum(data.scenarios, (row) => row[2]);
 let word = "";
 const wanted = (...texts) => !word || texts.join(" ").toLowerCase().includes(word);
+const settings = (data.swarm.settings ?? "").split("\n").filter((line) => line);
+// The command that does a run again, explains it, ...
+const repeating = (command, scenario, seed) => ["scripts/ksim " + command, scenario, ...settings.map((one) => `--set '${one}'`), "--seed " + seed].join(" ");
 const hours = (ms) => (ms >= 3.6e6 ? (ms / 3.6e6).toFixed(1) + " h" : ms >= 6e4 ? (ms / 6e4).toFixed(1) + " min" : (ms / 1e3).toFixed(1) + " s");
 
 function showHead() {
   byId("title").textContent = "Campaign " + data.file;
-  fill(byId("verdict"), failed ? badge(plural(failed, "failed run"), "bad") : badge("all runs held", "good"));
+  fill(byId("verdict"), failed || data.differences.length ? badge(failed ? plural(failed, "failed run") : "not the same twice", "bad") : badge("all runs held", "good"));
   const { swarm } = data;
-  const facts = [["build", swarm.build], ["seeds from", swarm.first_seed], ["guided", swarm.guided === "1" ? "yes" : "no"], ["every second run", swarm.favoured], ["settings", (swarm.settings ?? "").trim()]];
+  const facts = [["build", swarm.build], ["seeds from", swarm.first_seed], ["guided", swarm.guided === "1" ? "yes" : "no"], ["three runs of four", swarm.favoured], ["settings", settings.join(", ")]];
   fill(byId("facts"), ...facts.filter(([, text]) => text).map(([name, text]) => element("div", element("dt", name), element("dd.mono", text))));
   const [rechecked, differed] = data.rechecks[0];
   fill(byId("tiles"), tile("runs", number(runs)), tile("failed", number(failed), failed ? "bad" : ""), tile("causes", number(new Set(data.causes.map((row) => row[0])).size)),
-    tile("scenarios", number(data.scenarios.length)), tile("virtual time", hours(virtualMs)), tile("events of the simulator", number(events)), tile("records acknowledged", number(acknowledged)),
+    tile("scenarios", number(data.scenarios.length)), data.speed ? tile("real time", hours(data.speed.real_ms)) : null, data.speed ? tile("runs a second", (data.speed.runs * 1e3 / data.speed.real_ms).toFixed(1)) : null, tile("virtual time", hours(virtualMs)), tile("events of the simulator", short(events)), tile("records acknowledged", number(acknowledged)),
     tile("lost, permitted", number(permitted)), tile("lost, not permitted", number(lost - permitted), lost > permitted ? "bad" : ""), tile("faults that took effect", number(faultsStruck)), tile("elections of leaders", number(elections)),
     tile("run a second time", number(rechecked)), tile("of these different", number(differed), differed ? "bad" : ""), kept ? tile("plans kept for being new", number(kept)) : null);
 }
 
 function showFailures() {
   const body = byId("failures-body");
-  const causes = data.causes.filter((row) => wanted(row[1], row[3], ...data.failures.filter((one) => one[0] === row[0]).map((one) => one[2])));
-  byId("failures-note").textContent = data.causes.length ? plural(failed, "run") + " of " + plural(data.causes.length, "cause") : "none";
-  if (!data.causes.length) return fill(body, element("p", "No run has failed."));
+  const scenariosOf = (cause) => data.failed_scenarios.filter((row) => row[0] === cause).map((row) => row[1]);
+  const causes = data.causes.filter((row) => wanted(row[1], row[3], ...scenariosOf(row[0])));
+  byId("failures-note").textContent = data.causes.length ? plural(failed, "run") + " of " + plural(data.causes.length, "cause") + (causes.length < data.causes.length ? ", " + causes.length + " shown" : "") : "none";
+  const differences = data.differences.map(([scenario, seed, difference]) => element("div.violation", element("h3", "Not the same when it was run a second time"),
+    element("p", badge("simulator", "bad"), " " + difference), copyable(repeating("scenario", scenario, seed) + " --verify")));
+  if (!data.causes.length && !differences.length) return fill(body, element("p", "No run has failed."));
   const most = d3.max(data.causes, (row) => row[2]);
-  fill(body, ...causes.map(([cause, outcome, count, complaint]) => {
+  fill(body, ...differences, ...causes.map(([cause, outcome, count, complaint]) => {
     const examples = data.failures.filter((one) => one[0] === cause);
+    const [, , scenario, seed, said] = examples[0] ?? [cause, 0, "", "", complaint];
     const bar = element("i");
-    bar.style.cssText = `display:block;height:4px;border-radius:2px;background:var(--bad);margin:4px 0;width:${100 * count / most}%`;
-    const commands = examples.map(([, , scenario, seed, , recording, ms]) => element("div",
-      copyable("scripts/ksim scenario " + scenario + " --seed " + seed), element("span.small.quiet", hours(ms) + " of virtual time" + (recording ? "; scripts/ksim report " + recording + " -o report.html" : ""))));
-    return element("div.violation", element("h3", complaint), element("p", badge(outcome.replace("_", " "), "bad"), " " + plural(count, "run")), bar,
-      element("details", element("summary", "The shortest " + (examples.length > 1 ? examples.length + " of them" : "one")), ...commands));
+    bar.style.cssText = `display:block;height:4px;border-radius:2px;background:var(--bad);margin:4px 0 8px;width:${100 * count / most}%`;
+    const rule = data.checkers[said.split(" ")[0]];
+    const where = data.failed_scenarios.filter((row) => row[0] === cause).map(([, name, times]) => name + (times > 1 ? " " + times + " times" : "")).join(", ");
+    const box = element("div.violation", element("h3", said), element("p", badge(outcome.replace("_", " "), "bad"), " " + plural(count, "run") + ": " + where), bar,
+      rule ? element("p.small", element("b", said.split(" ")[0]), " is the rule: ", rule + ".") : null);
+    const commands = [["The shortest run again", repeating("scenario", scenario, seed)]];
+    const recording = examples.find((one) => one[5])?.[5];
+    // Of one whose process has ended there is nothing to be told.
+    if (outcome === "violated") {
+      box.append(element("span.small.quiet", "What became of it, and what would have helped: the shortest run"), copyable(repeating("explain", scenario, seed)));
+      commands.push(["As small as it goes", repeating("shrink", scenario, seed) + " -o small.toml"]);
+      if (recording) commands.push(["Drawn, as it was recorded", "scripts/ksim report " + recording + " -o report.html"]);
+    }
+    const others = table(["Run", "Virtual time", "Events", "Recording"], examples.map(([, , name, its, , file, ms, count_]) =>
+      row(element("code", name + " --seed " + its), ms ? hours(ms) : "no end", number(count_), file ?? "none")));
+    box.append(element("details", element("summary", "More commands" + (examples.length > 1 ? ", and the " + (count > examples.length ? examples.length + " shortest runs" : plural(count, "run")) : "")),
+      ...commands.flatMap(([what, command]) => [element("span.small.quiet", what), copyable(command)]), examples.length > 1 ? element("div.scroll", others) : null));
+    return box;
   }));
 }
 
-// One line chart: values by x.
-function lineChart(title, points, format, xLabel) {
-  const room = byId("pace-body").clientWidth;
-  const width = room > 700 ? room / 2 - 8 : room, height = 150;
-  const x = d3.scaleLinear(d3.extent(points, (point) => point[0]), [46, width - 12]);
-  const y = d3.scaleLinear([0, d3.max(points, (point) => point[1]) || 1], [height - 22, 8]).nice(4);
-  const svg = d3.create("svg").attr("width", width).attr("height", height).attr("role", "img").attr("aria-label", title);
-  svg.append("g").attr("class", "grid").attr("transform", "translate(46,0)").call(d3.axisLeft(y).ticks(4).tickSize(-(width - 58)).tickFormat(format)).select(".domain").remove();
-  svg.append("g").attr("transform", `translate(0,${height - 22})`).call(d3.axisBottom(x).ticks(Math.max(width / 110, 2)).tickFormat((value) => number(value) + xLabel));
-  svg.append("path").attr("fill", "none").attr("stroke", "var(--c0)").attr("stroke-width", 1.6).attr("d", d3.line().x((point) => x(point[0])).y((point) => y(point[1]))(points));
-  return element("div", element("h3", title), svg.node());
-}
-const short = (value) => d3.format(value < 10 ? ".2~g" : ".3~s")(value);
-
-function showPace() {
-  const { along, pace } = data;
+function showAlong() {
+  const { along } = data;
+  const body = byId("along-body");
   const charts = [];
-  if (pace.length > 1) {
-    const rate = (column) => pace.slice(1).map((row, i) => [row[0], (row[column] - pace[i][column]) / Math.max(row[0] - pace[i][0], 1)]);
-    charts.push(lineChart("Runs a second, over real time", rate(1), short, " s"), lineChart("Simulator events a second, over real time", rate(2), short, " s"),
-      lineChart("Virtual seconds in a real second", rate(3).map(([at, ms]) => [at, ms / 1e3]), short, " s"));
-  }
   let sum = 0, new_ = 0;
-  charts.push(lineChart("Failed runs so far", along.map((row) => [row[0], (sum += row[2])]), short, ""));
-  if (kept) charts.push(lineChart("Plans kept for something new, so far", along.map((row) => [row[0], (new_ += row[3])]), short, ""));
-  charts.push(lineChart("Events of a run", along.map((row) => [row[0], row[4] / row[1]]), short, ""), lineChart("Virtual seconds of a run", along.map((row) => [row[0], row[5] / row[1] / 1e3]), short, ""));
-  byId("pace-note").textContent = pace.length > 1 ? "" : "This file keeps no real times; below, by the number of the run";
-  const grid = element("div.two", ...charts);
-  grid.style.gridTemplateColumns = byId("pace-body").clientWidth > 700 ? "1fr 1fr" : "1fr";
-  fill(byId("pace-body"), grid);
+  if (failed) {
+    charts.push(lineChart(body, "Failed runs so far", along.map((row) => [row[0], (sum += row[2])]), short, ""));
+    const first = d3.rollups(data.causes, (rows) => d3.min(rows, (row) => row[4]), (row) => row[0]).map(([, run]) => run);
+    charts.push(lineChart(body, "Causes so far", along.map((row, i) => [row[0], first.filter((run) => run < (along[i + 1]?.[0] ?? Infinity)).length]), short, ""));
+  }
+  if (kept) charts.push(lineChart(body, "Plans kept for something new, so far", along.map((row) => [row[0], (new_ += row[3])]), short, ""));
+  charts.push(lineChart(body, "Events of a run", along.map((row) => [row[0], row[4] / row[1]]), short, ""), lineChart(body, "Virtual seconds of a run", along.map((row) => [row[0], row[5] / row[1] / 1e3]), short, ""));
+  fill(body, ...charts);
 }
 
 function showScenarios() {
   const heads = ["Scenario", "Runs", "Failed", "Events a run", "Virtual time a run", "Lost, permitted", "Lost, not permitted", "Elections a run"];
-  const rows = data.scenarios.filter((row) => wanted(row[0])).map(([name, count, bad, eventCount, ms, lostCount, permittedCount, electionCount]) =>
-    element("tr", element("td", name), ...[number(count), bad ? badge(number(bad), "bad") : "0", number(Math.round(eventCount / count)), hours(ms / count), number(permittedCount), number(lostCount - permittedCount), (electionCount / count).toFixed(1)].map((text) => element("td.num", text))));
-  fill(byId("scenarios-body"), element("table", element("thead", element("tr", ...heads.map((name, i) => element(i ? "th.num" : "th", name)))), element("tbody", ...rows)));
+  const rows = data.scenarios.filter(([name]) => wanted(name)).map(([name, count, bad, eventCount, ms, lostCount, permittedCount, electionCount]) =>
+    row(name, number(count), bad ? badge(number(bad), "bad") : "0", number(Math.round(eventCount / count)), hours(ms / count), number(permittedCount), number(lostCount - permittedCount), (electionCount / count).toFixed(1)));
+  fill(byId("scenarios-body"), table(heads, rows));
 }
 
 function showCoverage() {
@@ -105,13 +108,14 @@ function showPairs() {
   fill(byId("pairs-body"), svg.node());
 }
 
-function showAll() { showFailures(); showScenarios(); showCoverage(); }
+function showAll() { showFailures(); showScenarios(); showCoverage(); showSpeedTables(); }
 showHead();
-showAll();
-showPace();
 showPairs();
+showAlong();
+showSpeed();
+showAll();
 byId("filter").addEventListener("submit", (event) => event.preventDefault());
 byId("search").addEventListener("input", () => { word = byId("search").value.trim().toLowerCase(); showAll(); });
 let widthBefore = innerWidth;
-addEventListener("resize", () => { if (innerWidth !== widthBefore) { widthBefore = innerWidth; showPace(); } });
+addEventListener("resize", () => { if (innerWidth !== widthBefore) { widthBefore = innerWidth; showAlong(); showSpeed(); } });
 fill(byId("footer"), "Made by ksim. Drawn with D3, whose licence stands in this file.");
