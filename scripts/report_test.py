@@ -4,7 +4,10 @@
 Each loads without a complaint and asks for nothing, in light and dark, narrow and wide; the filters, the zoom and the
 keys work. Screenshots stay in DIRECTORY (build/test/report)."""
 
+import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 import unittest
@@ -25,6 +28,8 @@ FAILURES = """insert into failure values (0, 0, 'R1 in orders-0: record 0001 is 
     (2, 0, 'R1 in orders-3: record 0002 is gone </script>', null), (3, 1, 'the process died (code 139)', null);
   update run set outcome = 'violated' where number in (0, 2); update run set outcome = 'died', virtual_ms = 0, events = 0 where number = 3;
   delete from run_time where number = 3; insert into recheck values (1, '00', 'event 17 differs');"""
+# A cell that is safe by the contract, and a run in it that is not.
+CONTRADICTION = """update run set outcome = 'violated', complaint = 'R1 in orders-0: record 0001 is gone <b>' where cell = 3 and seed = 2"""
 EXPLANATION = """{subject: "record " + recordId(0), headline: "It was on one disk only", steps: [
   {at_ns: 4e9, kind: "sent", node: -1, text: "producer-1 sent it"}, {at_ns: 5e9, kind: "fault", node: 1, text: "broker-1 lost power"}],
   copies: [{node: 1, from_ns: 4e9, synced_ns: null, until_ns: 5e9, gone_by: "a power loss"}, {node: 2, from_ns: 4.1e9, synced_ns: 4.5e9, until_ns: null}],
@@ -56,6 +61,12 @@ class Pages(unittest.TestCase):
         cls.pages["campaign"] = os.path.join(SHOTS, "campaign.html")
         subprocess.run(["sqlite3", campaign, FAILURES], check=True)
         ksim("report", campaign, "-o", cls.pages["campaign"])
+        matrix = os.path.join(SHOTS, "matrix")
+        ksim("matrix", "--acks", "1,all", "--min-insync", "2", "--faults", "leader_crash,power_loss_all,slow_disk", "--seeds", "3",
+             "--out", matrix, "--fresh")
+        subprocess.run(["sqlite3", matrix + ".sqlite", CONTRADICTION], check=True)
+        cls.pages["matrix"] = matrix + ".html"
+        ksim("report", matrix + ".sqlite", "-o", cls.pages["matrix"])
         cls.browser = browser.Browser()
 
     @classmethod
@@ -81,7 +92,8 @@ class Pages(unittest.TestCase):
                     self.browser.screenshot(os.path.join(SHOTS, f"{name}-{shape}.png"), whole=True)
                     self.assertEqual(self.browser.complaints(), [])
                     self.assertLessEqual(self.ask("document.documentElement.scrollWidth"), width)
-                    self.assertGreater(self.ask("document.querySelectorAll('.tiles div').length"), 5)
+                    if name != "matrix":
+                        self.assertGreater(self.ask("document.querySelectorAll('.tiles div').length"), 5)
                     self.assertEqual(self.ask("[...document.querySelectorAll('section')].filter(one => !one.textContent.trim()).length"), 0)
 
     def test_a_window_without_a_size_is_waited_for(self):
@@ -196,6 +208,52 @@ class Pages(unittest.TestCase):
         self.do("delete data.speed; showSpeed()")
         self.assertIn("keeps no real times", self.ask("byId('speed-body').textContent"))
         self.assertEqual(self.browser.complaints(), [])
+
+    def seen(self, what):
+        """How many of them a person sees."""
+        return self.ask(f"[...document.querySelectorAll({what!r})].filter(one => one.checkVisibility({{visibilityProperty: true}})).length")
+
+    def test_a_matrix_is_filtered_by_settings_faults_and_outcomes(self):
+        for shape, width, dark in SHAPES:
+            with self.subTest(shape=shape):
+                self.open("matrix", width, dark)
+                self.assertEqual((self.seen("tbody tr"), self.seen("td > a"), self.seen("thead th")), (2, 6, 4))
+                box = "[...document.querySelectorAll('label')].find(one => one.textContent === {!r}).click()".format
+                self.do(box("1"))
+                self.assertEqual((self.seen("tbody tr"), self.seen("td > a")), (1, 3))
+                self.do(box("slow disk"))
+                self.assertEqual((self.seen("td > a"), self.seen("thead th")), (2, 3))
+                self.do(box("lost only beyond the fault budget of the settings"))
+                self.assertEqual((self.seen("td > a"), self.seen("td.within > a")), (1, 1))
+                self.browser.screenshot(os.path.join(SHOTS, f"matrix-filtered-{shape}.png"))
+                self.do("document.querySelector('button[type=reset]').click()")
+                self.assertEqual(self.seen("td > a"), 6)
+                self.assertEqual(self.browser.complaints(), [])
+
+    def test_a_cell_of_a_matrix_opens_its_witness(self):
+        for shape, width, dark in SHAPES:
+            with self.subTest(shape=shape):
+                self.open("matrix", width, dark)
+                self.assertIn("seed 2: R1 in orders-0", self.ask("document.querySelector('.against').textContent"))
+                self.assertEqual(self.ask("document.querySelector('td.within > a').textContent"), "violated")
+                self.assertEqual(self.seen("section"), 0)
+                self.do("document.querySelector('td.permitted > a').click()")
+                self.assertEqual(self.seen("section"), 1)
+                self.browser.screenshot(os.path.join(SHOTS, f"matrix-cell-{shape}.png"))
+                told = "document.querySelector('section:target')"
+                self.assertLessEqual(self.ask(f"{told}.getBoundingClientRect().right"), width)
+                again, why = self.ask(f"[...{told}.querySelectorAll('pre.command')].map(one => one.textContent)")
+                story = self.ask(f"{told}.lastElementChild.textContent")
+                self.do(f"{told}.querySelector('.close').click()")
+                self.assertEqual(self.seen("section"), 0)
+                self.assertEqual(self.ask("location.hash"), "#k0")
+                self.assertEqual(self.browser.complaints(), [])
+        # What stands there is so: the command does that run again.
+        lost = re.search(r"(\d+) acknowledged, (\d+) lost", story)
+        self.assertRegex(why, r"^scripts/ksim explain matrix/leader_crash --set .* --seed \d+$")
+        run = subprocess.run([KSIM, *shlex.split(again)[1:], "--json"], capture_output=True, text=True, timeout=600, check=True)
+        counts = json.loads(run.stdout)["counts"]
+        self.assertEqual((counts["acknowledged"], counts["lost"] + counts["permitted_lost"]), (int(lost[1]), int(lost[2])))
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ std::string brief(const Matrix& matrix, size_t cell) {
   if (result.runs.empty()) return "?";
   if (verdict == Verdict::unavailable) return "no writes";
   if (verdict == Verdict::never) return "-" + (waited(result) == "0.0 s" ? "" : " " + waited(result));
+  if (result.lossy == 0) return "!! violated";
   const Interval interval = result.loss_rate();
   const std::string text =
       fmt::format("{} {:.0f}-{:.0f}", percent(rate_of(result)), 100 * interval.from, 100 * interval.to);
@@ -203,7 +204,7 @@ std::string render_matrix(const Matrix& matrix, const MatrixFiles& files, bool c
   out += fmt::format(
       "  {}  nothing acknowledged was lost (seconds: how long writes to a partition waited in a run)\n"
       "  {}  of the runs lost records, the fault being beyond the budget of the settings (and 95% interval)\n"
-      "  {}  lost within the budget: it contradicts the contract (sim/checkers/CONTRACT.md)\n",
+      "  {}  lost within the budget, or a check cried: against the contract (sim/checkers/CONTRACT.md)\n",
       colours.of(Verdict::never, "-       "), colours.of(Verdict::permitted, "% of-to "),
       colours.of(Verdict::within, "!!      "));
   const std::vector<std::string> wrong = contradictions(matrix);
