@@ -24,9 +24,12 @@ std::string size_of(const Plan& plan) {
   for (const TopicPlan& topic : plan.topics) settings += topic.config.size();
   for (const ProducerPlan& producer : plan.producers) settings += producer.config.size();
   for (const ConsumerPlan& consumer : plan.consumers) settings += consumer.config.size();
-  return fmt::format("{} faults, {} clients, {} nodes, {} topics, {} settings, {}", plan.faults.size(),
-                     clients, plan.cluster.nodes.size(), plan.topics.size(), settings,
-                     format_duration(plan.duration));
+  const auto counted = [](size_t count, const char* word) {
+    return fmt::format("{} {}{}, ", count, word, count == 1 ? "" : "s");
+  };
+  return counted(plan.faults.size(), "fault") + counted(clients, "client") +
+         counted(plan.cluster.nodes.size(), "node") + counted(plan.topics.size(), "topic") +
+         counted(settings, "setting") + format_duration(plan.duration);
 }
 
 // Which marks were reached when, and which faults began that have a time.

@@ -14,8 +14,8 @@ function element(kind, ...children) {
 function fill(target, ...children) { target.replaceChildren(...children.filter((child) => child)); }
 
 const number = (value) => Number(value).toLocaleString("en-US");
-// Microseconds as a moment, "12.345 s", and as a span, "250 ms".
-const moment = (us, digits = 3) => (us / 1e6).toFixed(digits) + " s";
+// Microseconds as a moment, "12.345 s", cut off there as ksim's own words are, and as a span, "250 ms".
+const moment = (us, digits = 3) => (Math.floor(us / 10 ** (6 - digits)) / 10 ** digits).toFixed(digits) + " s";
 function span(us) {
   if (us >= 1e6) return (us / 1e6).toFixed(us >= 1e8 ? 0 : us >= 1e7 ? 1 : 2) + " s";
   return us >= 1e4 ? Math.round(us / 1e3) + " ms" : (us / 1e3).toFixed(us >= 1e3 ? 1 : 3) + " ms";
@@ -47,6 +47,8 @@ function copyable(command) {
   });
   return element("div.copy", element("code", command), button);
 }
+// Long names with dots in them may be broken there.
+const breakable = (text) => element("span", ...text.split(/(?<=\.)/).flatMap((part, i) => (i ? [element("wbr"), part] : [part])));
 function bars(rows, longest) {
   const list = element("div.bars");
   for (const [name, count] of rows) {

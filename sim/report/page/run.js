@@ -196,7 +196,7 @@ function showHead() {
     tile("of these unclean", number(turns.filter((one) => one.what === "unclean").length), turns.some((one) => one.what === "unclean") ? "warn" : ""),
     tile("changes of an ISR", number(turns.filter((one) => one.what === "ISR").length)),
     tile("truncations", number(turns.filter((one) => one.what === "truncation").length)),
-    tile("longest away, a partition", away.length ? span(d3.max(away)) : "0 ms"));
+    tile("longest outage of a partition", away.length ? span(d3.max(away)) : "0 ms"));
 }
 
 function violationBox(violation) {
@@ -220,42 +220,58 @@ function violationBox(violation) {
     element("p.quiet", violation.invariant ? "What does not hold: " + violation.invariant : ""), buttons, violation.story ? element("pre.story", violation.story) : null);
 }
 
-function copiesChart(copies) {
-  const width = Math.max(byId("why-body").clientWidth / 2 - 30, 260), row = 22;
+// A row a node, since a copy that was taken away may come again.
+function copiesChart(copies, width) {
+  const row = 22, nodes = [...new Set(copies.map((copy) => copy.node))];
   const from = d3.min(copies, (copy) => copy.from_ns) / 1e3, to = d3.max(copies, (copy) => copy.until_ns ?? end * 1e3) / 1e3;
-  const at = d3.scaleLinear([from, Math.max(to, from + 1)], [80, width - 10]);
-  const svg = d3.create("svg").attr("width", width).attr("height", copies.length * row + 22).attr("role", "img").attr("aria-label", "Copies of the record by node");
-  copies.forEach((copy, i) => {
-    const until = (copy.until_ns ?? end * 1e3) / 1e3;
+  const at = d3.scaleLinear([from, Math.max(to, from + 1)], [80, width - 14]);
+  const svg = d3.create("svg").attr("width", width).attr("height", nodes.length * row + 22).attr("role", "img").attr("aria-label", "Copies of the record by node");
+  nodes.forEach((node, i) => svg.append("text").attr("x", 0).attr("y", i * row + 14).text(ofId(node)));
+  for (const copy of copies) {
+    const until = (copy.until_ns ?? end * 1e3) / 1e3, y = nodes.indexOf(copy.node) * row;
     const shade = nodeOfId.has(copy.node) ? `var(--c${nodeOfId.get(copy.node) % 8})` : "var(--ink-3)";
-    svg.append("text").attr("x", 0).attr("y", i * row + 14).text(ofId(copy.node));
-    const bar = svg.append("rect").attr("x", at(copy.from_ns / 1e3)).attr("y", i * row + 4).attr("height", 13).attr("width", Math.max(at(until) - at(copy.from_ns / 1e3), 2)).attr("fill", shade).attr("opacity", 0.35);
+    const bar = svg.append("rect").attr("x", at(copy.from_ns / 1e3)).attr("y", y + 4).attr("height", 13).attr("width", Math.max(at(until) - at(copy.from_ns / 1e3), 2)).attr("fill", shade).attr("opacity", 0.35);
     bar.append("title").text("from " + moment(copy.from_ns / 1e3) + " to " + moment(until) + (copy.gone_by ? ": " + copy.gone_by : ""));
-    if (copy.synced_ns !== null && copy.synced_ns !== undefined) svg.append("rect").attr("x", at(copy.synced_ns / 1e3)).attr("y", i * row + 4).attr("height", 13).attr("width", Math.max(at(until) - at(copy.synced_ns / 1e3), 1)).attr("fill", shade);
-    if (copy.gone_by) svg.append("text").attr("x", Math.min(at(until) + 3, width - 12)).attr("y", i * row + 14).attr("style", "fill: var(--bad)").text("×");
-  });
-  svg.append("g").attr("transform", `translate(0,${copies.length * row})`).call(d3.axisBottom(d3.scaleLinear(at.domain().map((t) => t / 1e6), at.range())).ticks(Math.max(width / 110, 2)).tickSize(3).tickFormat((t) => t + " s"));
+    if (copy.synced_ns !== null && copy.synced_ns !== undefined) svg.append("rect").attr("x", at(copy.synced_ns / 1e3)).attr("y", y + 4).attr("height", 13).attr("width", Math.max(at(until) - at(copy.synced_ns / 1e3), 1)).attr("fill", shade);
+    if (copy.gone_by) svg.append("text").attr("x", Math.min(at(until) + 2, width - 10)).attr("y", y + 15).attr("style", "fill: var(--bad); font-weight: 700").text("×").append("title").text(copy.gone_by);
+  }
+  svg.append("g").attr("transform", `translate(0,${nodes.length * row})`).call(d3.axisBottom(d3.scaleLinear(at.domain().map((t) => t / 1e6), at.range())).ticks(Math.max(width / 110, 2)).tickSize(3).tickFormat((t) => t + " s"));
   return svg.node();
 }
 
-function showExplanation(told) {
-  const isStep = (step, other) => other && step.at_ns === other.at_ns && (step.text === other.text || step.kind === other.kind);
+// "What did it, at 2.762 s", which leads there.
+function headAt(title, at_ns) {
+  const button = jump(at_ns / 1e3);
+  button.className = "link";
+  return element("h3", title + ", at ", button);
+}
+
+function remediesTable(remedies) {
+  const inForce = remedies.filter((one) => one.outcome === "in force").map((one) => one.setting);
+  const rows = remedies.filter((one) => one.outcome !== "in force").map((one) => element("tr", element("td.mono", breakable(one.setting)),
+    element("td", one.outcome ? badge(one.outcome, /^(saved|sooner)$/.test(one.outcome) ? "good" : "plain") : ""), element("td", one.text)));
+  const already = element("p.small", "In force already: ");
+  inForce.forEach((setting, i) => already.append(i ? ", " : "", element("code", breakable(setting))));
+  return element("div", element("table.remedies", element("tbody", ...rows)), inForce.length ? already : null);
+}
+
+function showExplanation(told, width) {
+  // As ksim explain marks them.
+  const isCulprit = (step, { at_ns, kind, node, text }) => step.at_ns === at_ns && (step.text === text ||
+    (kind === "acknowledgement" ? step.kind === "told" : step.node === node && !/^(fault|back|.*fenced)$/.test(step.kind ?? "")));
   const steps = element("ol.steps", ...(told.steps ?? []).map((step) => {
     const line = element("li", jump(step.at_ns / 1e3), element("span.quiet", step.kind ?? ""), element("span", step.text));
-    if (isStep(step, told.culprit)) line.classList.add("culprit");
-    if (isStep(step, told.last_chance)) line.classList.add("chance");
+    if (told.culprit && isCulprit(step, told.culprit)) line.classList.add("culprit");
+    else if (step.at_ns === told.last_chance?.at_ns) line.classList.add("chance");
     return line;
   }));
   const side = element("div");
-  if (told.culprit) side.append(element("h3", "What did it"), element("p", told.culprit.text + " (" + moment(told.culprit.at_ns / 1e3) + ")"));
-  if (told.last_chance) side.append(element("h3", "Until when it could have been saved"), element("p", told.last_chance.text + " (" + moment(told.last_chance.at_ns / 1e3) + ")"));
-  if (told.rule) side.append(element("h3", "The rule"), element("p", element("b", told.rule.name), " ", told.rule.text));
-  if (told.copies?.length) side.append(element("h3", "Copies (full colour: synced)"), copiesChart(told.copies));
-  if (told.remedies?.length) {
-    side.append(element("h3", "What would have helped"), element("table", element("tbody", ...told.remedies.map((remedy) =>
-      element("tr", element("td.mono", remedy.setting), element("td", badge(remedy.outcome, remedy.outcome === "saved" ? "good" : "plain")), element("td", remedy.text))))));
-  }
-  return element("div", element("p", element("b", told.headline ?? told.subject ?? "")), element("div.two", steps, side));
+  if (told.culprit) side.append(headAt("What did it", told.culprit.at_ns), element("p", told.culprit.text));
+  if (told.last_chance) side.append(headAt("The last chance", told.last_chance.at_ns), element("p", told.last_chance.text));
+  if (told.rule) side.append(element("h3", "The rule: " + told.rule.name), element("p", told.rule.text));
+  if (told.copies?.length) side.append(element("h3", "Copies of it on disks (full colour: synced, ×: taken away)"), copiesChart(told.copies, width));
+  if (told.remedies?.length) side.append(element("h3", "The same run again, with one thing changed"), remediesTable(told.remedies));
+  return element("div", element("p", element("b", [told.subject, told.headline].filter((text) => text).join(": "))), element("div.two", steps, side));
 }
 
 function showWhy() {
@@ -263,10 +279,9 @@ function showWhy() {
   const told = data.explanation;
   const boxes = data.violations.map(violationBox);
   if (told) {
-    fill(body, showExplanation(told));
-    const record = /[0-9a-f]{16}/.exec(told.subject ?? "");
-    byId("why-note").textContent = told.subject ?? "";
-    if (record) byId("why-note").textContent = "record " + record[0];
+    const room = body.clientWidth;
+    fill(body, showExplanation(told, Math.max(room > 660 ? room / 2 - 10 : room, 260)));
+    byId("why-note").textContent = body.querySelector("li.culprit") ? "Marked: what did it" : body.querySelector("li.chance") ? "Marked: the last chance" : "";
   }
   if (boxes.length && told) body.append(element("details", element("summary", "The stories that the checks tell"), ...boxes));
   else if (boxes.length) fill(body, ...boxes);
