@@ -18,7 +18,7 @@ constexpr int64_t kRunPatienceNs = 60'000'000'000;  // for one run, which takes 
 // What a person chose (RunChoice), as a plan that can be run. Errors: INVALID_REQUEST.
 Result<Plan> chosen_plan(const host::RunChoice& choice);
 
-// "R1 in orders-#: record # was ...", of each violation, the first one first.
+// "R1 in #: record # was ...", of each violation, the first one first.
 std::vector<std::string> causes_of(const RunSummary& summary);
 
 class Trials {

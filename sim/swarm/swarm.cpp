@@ -49,12 +49,21 @@ std::pair<size_t, uint64_t> SwarmPlan::turn(uint64_t number) const {
 
 std::string_view to_string(SwarmOutcome outcome) { return kOutcomes[static_cast<size_t>(outcome)]; }
 
-// "R1 in orders-0: record 00ab was ..." -> "R1 in orders-#: record # was ...". The name of a checker has its
-// number, and a word that is one keeps it.
+// "R1 in orders-0: record 00ab was ..." -> "R1 in #: record # was ...". The name of a checker has its number,
+// and a word that is one keeps it. Of what partition, group or client it was is no matter, whatever they are
+// called.
 std::string cause_of(const std::string& complaint) {
-  const size_t checker = complaint.find(' ');
+  constexpr std::string_view kIn = " in ";
+  const size_t checker = std::min(complaint.find(' '), complaint.size());
   std::string out = complaint.substr(0, checker);
-  for (size_t i = out.size(); i < complaint.size();) {
+  size_t begin = checker;
+  if (const size_t colon = complaint.find(": ", checker);
+      colon != std::string::npos && complaint.compare(checker, kIn.size(), kIn) == 0 &&
+      complaint.find(' ', checker + kIn.size()) > colon && is_digit(complaint[colon - 1])) {
+    out.append(kIn).append("#");
+    begin = colon;
+  }
+  for (size_t i = begin; i < complaint.size();) {
     if (!is_digit(complaint[i]) && !is_letter(complaint[i])) {
       out += complaint[i++];
       continue;

@@ -70,6 +70,10 @@ TEST(Swarm, AFavouredScenarioHasThreeTurnsOfFour) {
 TEST(Swarm, NumbersDoNotMakeAnotherCause) {
   EXPECT_EQ(cause_of("R1 in orders-0: record 00ab at offset 17, ISR [1,2,3]"),
             cause_of("R1 in orders-5: record ff01 at offset 4, ISR [2,3]"));
+  EXPECT_EQ(cause_of("R1 in orders-0: ISR [1,2] of 3"), cause_of("R1 in bills-12: ISR [4] of 4"));
+  EXPECT_EQ(cause_of("R1 in orders-0: ISR [1] of 3"), "R1 in #: ISR [#] of #");
+  EXPECT_EQ(cause_of("M1 in quorum: two lead: 1 and 2"), "M1 in quorum: two lead: # and #");
+  EXPECT_EQ(cause_of("no event in 5 s: it hangs"), "no event in # s: it hangs");
   EXPECT_NE(cause_of("R1 in orders-0: gone"), cause_of("R2 in orders-0: gone"));
   EXPECT_NE(cause_of("R1 in orders-0: gone"), cause_of("R1 in orders-0: changed"));
   EXPECT_EQ(cause_of("R1"), "R1");
