@@ -77,7 +77,7 @@ Result<Json> campaign_data(Database& database, const CampaignPage& page) {
              rows(database,
                   "SELECT cause, number, scenario, seed, complaint, recording, virtual_ms, events FROM "
                   "(SELECT f.*, r.scenario, r.seed, r.virtual_ms, r.events, row_number() OVER "
-                  "(PARTITION BY f.cause ORDER BY r.virtual_ms, f.number) AS place "
+                  "(PARTITION BY f.cause ORDER BY r.events, f.number) AS place "
                   "FROM failure f JOIN run r USING (number)) WHERE place <= " +
                       std::to_string(kMostExamples)));
   TRY_ASSIGN(out["failed_scenarios"],

@@ -40,17 +40,17 @@ function showFailures() {
     const where = data.failed_scenarios.filter((row) => row[0] === cause).map(([, name, times]) => name + (times > 1 ? " " + times + " times" : "")).join(", ");
     const box = element("div.violation", element("h3", said), element("p", badge(outcome.replace("_", " "), "bad"), " " + plural(count, "run") + ": " + where), bar,
       rule ? element("p.small", element("b", said.split(" ")[0]), " is the rule: ", rule + ".") : null);
-    const commands = [["The shortest run again", repeating("scenario", scenario, seed)]];
+    const commands = [["The smallest run again", repeating("scenario", scenario, seed)]];
     const recording = examples.find((one) => one[5])?.[5];
     // Of one whose process has ended there is nothing to be told.
     if (outcome === "violated") {
-      box.append(element("span.small.quiet", "What became of it, and what would have helped: the shortest run"), copyable(repeating("explain", scenario, seed)));
+      box.append(element("span.small.quiet", "What became of the smallest run, and what would have helped"), copyable(repeating("explain", scenario, seed)));
       commands.push(["As small as it goes", repeating("shrink", scenario, seed) + " -o small.toml"]);
       if (recording) commands.push(["Drawn, as it was recorded", "scripts/ksim report " + recording + " -o report.html"]);
     }
     const others = table(["Run", "Virtual time", "Events", "Recording"], examples.map(([, , name, its, , file, ms, count_]) =>
       row(element("code", name + " --seed " + its), ms ? hours(ms) : "no end", number(count_), file ?? "none")));
-    box.append(element("details", element("summary", "More commands" + (examples.length > 1 ? ", and the " + (count > examples.length ? examples.length + " shortest runs" : plural(count, "run")) : "")),
+    box.append(element("details", element("summary", "More commands" + (examples.length > 1 ? ", and the " + (count > examples.length ? examples.length + " smallest runs" : plural(count, "run")) : "")),
       ...commands.flatMap(([what, command]) => [element("span.small.quiet", what), copyable(command)]), examples.length > 1 ? element("div.scroll", others) : null));
     return box;
   }));
