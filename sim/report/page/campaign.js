@@ -73,7 +73,7 @@ function showAlong() {
 
 function showScenarios() {
   const heads = ["Scenario", "Runs", "Failed", "Events a run", "Virtual time a run", "Lost, permitted", "Lost, not permitted", "Elections a run"];
-  const rows = data.scenarios.filter(([name]) => wanted(name)).map(([name, count, bad, eventCount, ms, lostCount, permittedCount, electionCount]) =>
+  const rows = data.scenarios.filter(([name]) => wanted(name)).sort((a, b) => b[2] - a[2] || d3.ascending(a[0], b[0])).map(([name, count, bad, eventCount, ms, lostCount, permittedCount, electionCount]) =>
     row(name, number(count), bad ? badge(number(bad), "bad") : "0", number(Math.round(eventCount / count)), hours(ms / count), number(permittedCount), number(lostCount - permittedCount), (electionCount / count).toFixed(1)));
   fill(byId("scenarios-body"), table(heads, rows));
 }

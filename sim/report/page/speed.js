@@ -78,7 +78,7 @@ function showSpeed() {
     tile("events a second of a processor", short(speed.events / cpuSeconds)), tile("virtual seconds in one of a processor", short(speed.virtual_ms / 1e3 / cpuSeconds)),
     tile("processor time of a run, the median", span(median)), tile("9 of 10 take at most", span(most9)), tile("99 of 100", span(most99)), tile("the slowest", span(most)));
   const charts = element("div.charts");
-  fill(byId("speed-body"), tiles, charts, element("h3", "By scenario, the slowest first"), scrolling("speed-scenarios", "Speed by scenario"), element("h3", "The slowest runs"), scrolling("speed-slowest", "The slowest runs"));
+  fill(byId("speed-body"), tiles, charts, element("h3", "By scenario, the slowest first"), scrolling("speed-scenarios", "Speed by scenario", "wide-table"), element("h3", "The slowest runs"), scrolling("speed-slowest", "The slowest runs"));
   const histogram = { scale: (range) => d3.scaleLog([speed.steps[0][0], speed.steps[speed.steps.length - 1][1]], range),
     axis: (axis, ticks) => axis.ticks(ticks).tickFormat((us) => ((ticks > 3 ? /^[125]/ : /^1/).test(us) ? (us < 1e6 ? us / 1e3 + " ms" : us / 1e6 + " s") : "")) };
   fill(charts, overTime(charts, "Runs a second, over real time", 0, (count) => count, "runs a second"), overTime(charts, "Events of the simulator a second, over real time", 1, (count) => count, "events a second"),
@@ -86,8 +86,8 @@ function showSpeed() {
     overTime(charts, "Virtual seconds in a real second", 2, (ms) => ms / 1e3, "virtual seconds in one"));
   showSpeedTables();
 }
-function scrolling(id, label) {
-  const made = element("div.scroll");
+function scrolling(id, label, look = "") {
+  const made = element("div.scroll" + (look && "." + look));
   made.id = id;
   made.tabIndex = 0;
   made.setAttribute("aria-label", label);
