@@ -172,6 +172,8 @@ class Pages(unittest.TestCase):
         self.assertEqual(self.ask("byId('verdict').textContent"), "1 violation")
         self.assertIn("</script>", self.ask("byId('why-body').textContent"))
         self.assertIn("then <b>", self.ask("document.querySelector('#why-body pre').textContent"))
+        shown = self.ask("plot.scale.domain()")
+        self.assertTrue(shown[0] < 9e6 < shown[1] and shown[1] - shown[0] < 0.7 * self.ask("end"), shown)
         self.do("[...document.querySelectorAll('#why-body button')].find(one => one.textContent.startsWith('Follow')).click()")
         self.assertEqual(self.ask("filter.record"), 0)
         self.do(f"data.explanation = {EXPLANATION}; showWhy(); showRepeat()")

@@ -521,7 +521,8 @@ function nearest(event) {
   return null;
 }
 
-function setUpDiagram() {
+// `sized` is asked once, when it is known how wide it is.
+function setUpDiagram(sized) {
   readColours();
   d3.select(canvas).call(zoom).on("dblclick.zoom", null);
   canvas.addEventListener("wheel", (event) => {
@@ -566,6 +567,12 @@ function setUpDiagram() {
     element("span", "thin lines below a leader: its ISR (dashed: ELR), then the high watermark"));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { readColours(); drawStrip(); schedule(); });
   let known = 0;
-  new ResizeObserver(() => { if (canvas.clientWidth > 20 && canvas.clientWidth !== known) { known = canvas.clientWidth; resize(); } }).observe(canvas);
+  new ResizeObserver(() => {
+    if (canvas.clientWidth <= 20 || canvas.clientWidth === known) return;
+    const first = known === 0;
+    known = canvas.clientWidth;
+    resize();
+    if (first) sized();
+  }).observe(canvas);
   filter.listeners.push(() => { layLanes(); schedule(); });
 }

@@ -329,8 +329,17 @@ function showSettings() {
   fill(byId("footer"), "Made by ksim " + data.run.version + ". Drawn with D3, whose licence stands in this file.");
 }
 
+// A run that failed is shown first where that came about, unless this is most of it; All shows all.
+function showWhereItFailed() {
+  const steps = data.explanation?.steps ?? [];
+  if (!data.violations.length || !steps.length) return;
+  const [from, to] = d3.extent([...steps.map((step) => step.at_ns / 1e3), data.violations[0].at]);
+  const room = Math.max((to - from) * 0.15, 1e5);
+  if (to - from + 2 * room < end * 0.7) show(Math.max(from - room, 0), Math.min(to + room, end));
+}
+
 setUpFilter();
-setUpDiagram();
+setUpDiagram(showWhereItFailed);
 showHead();
 showWhy();
 showChecks();
