@@ -445,7 +445,10 @@ TEST_F(Story, P2CriesWhenAStayingLeaderLosesWhatItAcknowledged) {
   acknowledge(a, 0);
   acknowledge(b, 1);
   end();
-  EXPECT_TRUE(cried("P2"));
+  ASSERT_EQ(cries(), "P2");
+  const Violation& found = verdicts.violations().front();
+  EXPECT_EQ(found.record, b) << "or nobody can tell what became of it";
+  EXPECT_EQ(found.offset, 1);
 }
 
 // Broker 1 was fenced, and goes on until it hears of it; then nobody leads.

@@ -54,10 +54,10 @@ class SuccessIsInTheLog final : public Checker {
       if (view_.loss_permitted(op.partition, op.offset, 1, op.invoked)) continue;
       if (truth != nullptr && op.offset < truth->first_kept()) continue;
       cry(at, to_string(view_.names().name(op.partition)),
-          fmt::format(
-              "record {:x} was acknowledged by the leader alone at offset {}, and is not there though that "
-              "leader stayed and its copy was not destroyed",
-              op.record, op.offset));
+          fmt::format("record {:016x} was acknowledged by the leader alone at offset {}, and is not there "
+                      "though that leader stayed and its copy was not destroyed",
+                      op.record, op.offset),
+          op.record, op.offset);
     }
     for (const SendOp& op : unplaced_) {
       if (found.contains(op.record) || view_.loss_permitted(op.partition, 0, -1, op.invoked)) continue;
