@@ -6,6 +6,7 @@
 
 #include "sim/explain/loss.h"
 #include "sim/explain/outage.h"
+#include "sim/explain/told_page.h"
 #include "sim/explain/violation.h"
 #include "sim/explain/words.h"
 #include "sim/history/sqlite.h"
@@ -65,43 +66,13 @@ Explanation loss_page(const LossCase& about) {
   return page;
 }
 
-// Acknowledged, and in no log, ever.
-Explanation nowhere_page(const Past& past, const SentRecord& sent) {
-  Explanation page;
-  page.partition = sent.partition;
-  page.record = sent.id;
-  page.acks = sent.acks;
-  page.subject = "record " + sent.id;
-  const PastState* state = past.state_at(sent.told_ns.value_or(sent.sent_ns));
-  const int32_t leader = state == nullptr ? -1 : state->leader;
-  page.steps.push_back(
-      {sent.sent_ns, "sent", -1,
-       fmt::format("{} sends it to {} ({})", sent.client, sent.partition, acks_words(sent.acks))});
-  if (sent.told_ns)
-    page.steps.push_back({*sent.told_ns, "told", leader,
-                          fmt::format("{} is told: {}; leader {}", sent.client, sent.outcome, leader)});
-  const bool acknowledged = sent.outcome == "ok" && sent.acks != 0;
-  page.headline = fmt::format("of {} stood in no log at any time{}", sent.partition,
-                              acknowledged ? ", and yet it was acknowledged" : "");
-  page.culprit = Explanation::Culprit{
-      sent.told_ns.value_or(sent.sent_ns), sent.acks == 0 ? "nothing_promised" : "acknowledgement", leader,
-      sent.acks == 0
-          ? std::string(
-                "With acks=0 the client hears of nothing: the request did not arrive, or was refused.")
-      : acknowledged
-          ? fmt::format("{} was told that it is written, and no disk has ever held it.", sent.client)
-          : fmt::format("It was never written, and {} was told so: {} {}.", sent.client, sent.outcome,
-                        sent.error)};
-  page.rule = rule_of(page.culprit->kind);
-  return page;
-}
-
 Result<Explanation> explain_record(Database& database, const SentRecord& sent,
                                    const PastViolation* violation) {
   TRY_ASSIGN(const Past past, read_past(database, sent.partition));
   TRY_ASSIGN(const std::vector<PastBatch> batches, read_batches(database, sent.partition, sent.id, -1));
   const PastBatch* batch = chosen(batches, sent.offset);
-  if (batch == nullptr) return nowhere_page(past, sent);
+  TRY_ASSIGN(std::optional<Explanation> elsewhere, told_page(database, past, sent, batches));
+  if (elsewhere) return std::move(*elsewhere);
   LossCase about{past, *batch, sent.offset.value_or(batch->base_offset), sent, -1, past.ended_ns};
   if (violation != nullptr) {
     about.horizon_ns = violation->at_ns;

@@ -401,7 +401,7 @@ TEST(Explain, WhoStandsStillIsWaitedFor) {
   appended(1, 40, 500), appended(2, 40, 500), appended(3, 12, 80), made.told(10);
   made.state(20, 1, 0, {1, 2}, {});
   made.violation("L", 55, "healed, and given all the time that healing may take, yet its ISR is [1,2]");
-  expect_culprit(made.page({}, false), "standstill", 12, 3);
+  expect_culprit(made.page({}, false), "silent_follower", 12, 3);
 }
 
 TEST(Explain, EveryFamilyHasAPage) {

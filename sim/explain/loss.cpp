@@ -109,7 +109,8 @@ class Finder {
         "Leader {} acknowledged it under acks=all at {}, {}{}.", about_.appender(), seconds_text(told),
         committed_ == nullptr
             ? std::string("and no high watermark ever passed it")
-            : fmt::format("before the high watermark passed it at {}", seconds_text(committed_->at_ns)),
+            : fmt::format("{} before the high watermark passed it at {}",
+                          lasting_text(committed_->at_ns - told), seconds_text(committed_->at_ns)),
         lacking.empty() ? std::string()
                         : fmt::format("; of the ISR {} {} did not have it", set_text(isr), brokers(lacking)));
     return loss;

@@ -12,13 +12,13 @@ namespace {
 int32_t small(const Query& query, int column) { return static_cast<int32_t>(query.number(column)); }
 
 Result<void> read_states(Database& database, Past& past) {
-  Query query(
-      database,
-      "SELECT at_ns, leader, leader_epoch, isr, elr, unclean FROM partition_state WHERE partition = " +
-          sql_text(past.partition) + " ORDER BY at_ns, partition_epoch");
+  Query query(database,
+              "SELECT at_ns, leader, leader_epoch, isr, elr, unclean, partition_epoch FROM partition_state "
+              "WHERE partition = " +
+                  sql_text(past.partition) + " ORDER BY at_ns, partition_epoch");
   while (query.next()) {
     past.states.push_back({query.number(0), small(query, 1), small(query, 2), parse_nodes(query.text(3)),
-                           parse_nodes(query.text(4)), query.number(5) != 0});
+                           parse_nodes(query.text(4)), query.number(5) != 0, small(query, 6)});
   }
   return query.end();
 }

@@ -71,6 +71,7 @@ struct PastState {
   Nodes isr;
   Nodes elr;
   bool unclean = false;
+  int32_t partition_epoch = -1;
 
   bool names(int32_t node) const;  // in ISR or ELR
 };

@@ -11,6 +11,7 @@ std::string seconds_text(int64_t ns) {
 }
 
 std::string lasting_text(int64_t ns) {
+  if (ns < 1'000'000) return fmt::format("{} us", ns / 1'000);
   return ns < 1'000'000'000 ? fmt::format("{} ms", ns / 1'000'000) : seconds_text(ns);
 }
 
@@ -43,40 +44,6 @@ std::string_view node_words(std::string_view what) {
   if (what == "fenced") return "the controller fences it";
   if (what == "unfenced") return "the controller unfences it";
   return what;
-}
-
-std::string_view rule_name_of(std::string_view checker) {
-  struct Name {
-    std::string_view checker;
-    std::string_view rule;
-  };
-  static constexpr Name kNames[] = {
-      {"R1", "durability of what is committed"},
-      {"R2", "KIP-101, KIP-279: logs are cut where they part"},
-      {"R3", "one leader an epoch"},
-      {"R4", "KIP-207: the latest offset never steps back"},
-      {"R5", "readers see nothing above the high watermark"},
-      {"R6", "KIP-497, KIP-966: ISR and ELR"},
-      {"P1", "KIP-98: idempotent producers"},
-      {"P2", "KIP-98, acks: what a producer is told"},
-      {"K1", "KIP-320, auto.offset.reset: positions of consumers"},
-      {"K2", "KIP-320, KIP-951: leader epochs of clients"},
-      {"S1", "KIP-107: log start offsets"},
-      {"S2", "KIP-101, KIP-98: state rebuilt from the log"},
-      {"S3", "recovery points and checkpoints"},
-      {"S4", "CRC of record batches"},
-      {"M1", "KIP-595: votes and epochs of the quorum"},
-      {"M2", "KIP-595: one log of the quorum"},
-      {"M3", "KIP-595: what a majority holds stays"},
-      {"M4", "KIP-500, KIP-630: one image of the metadata"},
-      {"M5", "KIP-500: topics change in the order of the metadata log"},
-      {"Q1", "what servers answer to requests against the rules"},
-      {"L", "progress after faults have ended"},
-  };
-  for (const Name& name : kNames) {
-    if (name.checker == checker) return name.rule;
-  }
-  return {};
 }
 
 Explanation::Rule rule_of(std::string_view culprit) {
