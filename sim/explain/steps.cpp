@@ -96,7 +96,15 @@ std::vector<Explanation::Step> Steps::take(size_t most) {
   };
   std::stable_sort(steps_.begin(), steps_.end(), earlier);
   std::stable_sort(steps_.begin(), steps_.end(), heavier);
-  if (steps_.size() > most) steps_.resize(most);
+  // What two families have told alike stands there once.
+  std::vector<Weighted> once;
+  for (Weighted& one : steps_) {
+    const bool told = std::any_of(once.begin(), once.end(), [&](const Weighted& other) {
+      return other.step.at_ns == one.step.at_ns && other.step.text == one.step.text;
+    });
+    if (!told && once.size() < most) once.push_back(std::move(one));
+  }
+  steps_ = std::move(once);
   std::stable_sort(steps_.begin(), steps_.end(), earlier);
   std::vector<Explanation::Step> out;
   for (Weighted& one : steps_) out.push_back(std::move(one.step));

@@ -67,8 +67,8 @@ Result<void> StuckClients::deletion(const std::string& client) {
   Query query(tale_.database,
               fmt::format("SELECT invoked_ns, completed_ns, coalesce(error, ''), offset FROM op WHERE "
                           "client = {} AND partition = {} AND kind = 'delete_records' AND outcome <> "
-                          "'ok' AND completed_ns IS NOT NULL ORDER BY id DESC LIMIT 1",
-                          sql_text(client), sql_text(partition_)));
+                          "'ok' AND completed_ns <= {} ORDER BY id DESC LIMIT 1",
+                          sql_text(client), sql_text(partition_), tale_.at_ns()));
   int64_t asked = 0;
   int64_t told = 0;
   std::string text;

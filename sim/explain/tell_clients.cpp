@@ -61,6 +61,8 @@ Result<int64_t> judged_move(const Tale& tale, int32_t reader) {
   if (kind == "needless_reset")
     which += fmt::format(" AND kind = 'reset' AND offset = {}", number_behind(message, {"was reset to "}));
   if (kind == "wrong_beginning") which += " AND kind = 'assign'";
+  if (kind == "wrong_position")
+    which += fmt::format(" AND kind = 'read' AND offset = {}", number_behind(message, {"handed offset "}));
   if (kind == "skipped") {
     // Something else may have stood there before, which it was handed.
     TRY_ASSIGN(const std::vector<PastBatch> batches,

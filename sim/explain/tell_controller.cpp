@@ -399,7 +399,7 @@ Result<void> tell_controller(Tale& tale) {
 // An answer of a controller, or what a broker took over from one.
 Result<void> tell_answer(Tale& tale) {
   TRY(tell_reigns(tale, 6));
-  if (tale.wrong.kind != "early_answer") return tell_taken(tale);
+  if (!tale.says("rests on offset")) return tell_taken(tale);
   const int32_t node = number_behind(tale.violation.subject, {"controller "});
   const int64_t epoch = number_behind(tale.violation.message, {"decided in epoch "});
   const int64_t offset = number_behind(tale.violation.message, {"rests on offset "});

@@ -78,6 +78,11 @@ class StuckReplicas : public Scene {
                               seconds_text(fact.at_ns), lasting_text(fact.at_ns - since),
                               begun_in(tale_.at_ns() - kMinute, tale_.at_ns()), begun_in(0, tale_.at_ns())),
                   "no_lasting_controller");
+      tale_.page.rule =
+          Explanation::Rule{"KIP-595: who leads the quorum",
+                            "A leader stays until another one is elected, or until a majority has not "
+                            "fetched from it for 1.5 times the "
+                            "fetch timeout: every fetch of a voter moves the end of that time."};
       return true;
     }
     return false;

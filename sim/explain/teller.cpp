@@ -1,6 +1,7 @@
 #include "sim/explain/teller.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include <fmt/format.h>
 
@@ -51,7 +52,13 @@ Nodes Tale::replicas() const {
 
 int64_t Tale::about() const {
   if (violation.offset >= 0) return violation.offset;
-  return violation.message.find("..") == std::string::npos ? -1 : number_behind(violation.message, {"["});
+  const std::string& text = violation.message;
+  for (size_t at = text.find('['); at != std::string::npos; at = text.find('[', at + 1)) {
+    const size_t end = text.find_first_not_of("0123456789", at + 1);
+    if (end != std::string::npos && end > at + 1 && text.compare(end, 2, "..") == 0)
+      return std::atoll(text.c_str() + at + 1);
+  }
+  return -1;
 }
 
 void Tale::found(int64_t at, int32_t node, std::string text, std::string_view kind) {

@@ -260,6 +260,7 @@ constexpr Wrong kWrongs[] = {
     {"M7", "preferred leader", "not_rebalanced", "auto.leader.rebalance.enable",
      "With it the first replica, if it is in sync, leads again by the next look, every "
      "leader.imbalance.check.interval.seconds."},
+    {"M8", "that record is of epoch", "answer_of_an_earlier_epoch", kAnswers, kAnswersText},
     {"M8", "rests on offset", "early_answer", kAnswers, kAnswersText},
     {"M8", "has taken over the ISR", "isr_never_committed", kAnswers,
      "A leader goes by an ISR that the controller has committed, of the partition epoch that it says."},
