@@ -39,6 +39,10 @@ struct Loss {
 };
 
 Loss find_loss(const LossCase& about);
+// What broke a rule, and was told or done before that: an answer or a high watermark too early, a cut with
+// nothing to follow, a sync that was promised. `committed`: the event that told first that it is committed;
+// null: none did.
+std::vector<Loss> broken_rules(const LossCase& about, const PastEvent* committed, const Loss& decisive);
 std::vector<Explanation::Step> loss_steps(const LossCase& about, const Loss& loss);
 std::optional<Explanation::LastChance> last_chance(const LossCase& about, const Loss& loss);
 

@@ -431,7 +431,7 @@ Result<void> tell_answer(Tale& tale) {
   }
   if (stands_epoch >= 0) {
     text += fmt::format(
-        " {}what stands there is of epoch {}: another controller has decided since, and the answer had to be "
+        " {}what stands there is of epoch {}: that was decided anew since, and the answer had to be "
         "NOT_CONTROLLER.",
         written ? "and " : "But ", stands_epoch);
   } else {
