@@ -2,11 +2,12 @@
 // Why a record is lost, a partition was unavailable, or a run violates a promise: one page in plain words,
 // made from a recorded run (sim/history/schema.sql) and nothing else.
 //
-// The culprit is the event that turned "still somewhere on a replica that may lead, now or when it is back"
-// into "nowhere". Where something before it breaks a rule of Kafka, that comes first: a record that was
-// acknowledged before the ISR had it is lost by the acknowledgement, not by the crash that showed it. What
-// made the culprit possible (a setting, an ISR of one, an administrator) stands behind it, in its text and as
-// a step of its own.
+// The culprit of a violation is the step at which something did what it must not, or left undone what it had
+// to (wrongs.h says which kind of step). That of a loss is the event that turned "still somewhere on a
+// replica that may lead, now or when it is back" into "nowhere". Where something before it breaks a rule of
+// Kafka, that comes first: a record that was acknowledged before the ISR had it is lost by the
+// acknowledgement, not by the crash that showed it. What made the culprit possible (a setting, an ISR of one,
+// an administrator) stands behind it, in its text and as a step of its own.
 
 #include <cstdint>
 #include <optional>
@@ -50,8 +51,9 @@ struct Explanation {
   };
   struct Culprit {
     int64_t at_ns = 0;
-    std::string kind;  // one of kCulprits, or the code of the checker that found it
-    int32_t node = -1;
+    std::string
+        kind;  // one that rule_of() (words.h) or wrong_of() (wrongs.h) knows, or the code of a checker
+    int32_t node = -1;  // who did it; -1: a client, or nobody
     std::string text;
   };
   struct LastChance {

@@ -225,38 +225,46 @@ Result<void> tell_moves(Tale& tale, int32_t reader) {
   return {};
 }
 
+// Whose beliefs they are: senders are numbered by their sessions, readers from a million on.
+Result<std::string> believer(const Tale& tale, int32_t number) {
+  constexpr int32_t kReaders = 1'000'000;
+  const bool reads = number >= kReaders;
+  Query query(tale.database,
+              fmt::format("SELECT client FROM op WHERE session = {} AND kind {} LIMIT 1",
+                          reads ? number - kReaders : number, reads ? "IN ('read', 'assign')" : "= 'send'"));
+  std::string client;
+  while (query.next()) client = query.text(0);
+  TRY(query.end());
+  return client;
+}
+
 // A client that went back to an earlier leader.
 Result<void> tell_belief(Tale& tale, int32_t number) {
-  // Readers and senders are counted apart: whoever of them heard something at that moment.
-  TRY_ASSIGN(
-      const std::vector<Asked> all,
-      tale.asked(fmt::format("done_ns BETWEEN {} AND {} AND (client LIKE '%-{}' OR client LIKE 'admin%')",
-                             tale.at_ns() - 1'000'000'000, tale.at_ns(), number),
-                 40));
-  const Asked* last = nullptr;
-  for (const Asked& one : all) {
-    if (one.api != "ApiVersions") last = &one;
-  }
-  std::string text =
-      fmt::format("Client {} at {}: {}.", number, seconds_text(tale.at_ns()), tale.violation.message);
-  if (last != nullptr && *last->done_ns == tale.at_ns()) {
-    text += fmt::format(" At that moment {} had the answer of {} to its {}", last->client, last->server,
-                        last->api);
+  TRY_ASSIGN(const std::string client, believer(tale, number));
+  TRY_ASSIGN(const std::vector<Asked> heard,
+             tale.asked(fmt::format("client = {} AND api IN ('Metadata', 'Produce', 'Fetch', 'ListOffsets', "
+                                    "'OffsetForLeaderEpoch') AND done_ns BETWEEN {} AND {}",
+                                    sql_text(client), tale.since(kLookBackNs), tale.at_ns()),
+                        3));
+  std::string text = fmt::format("{} at {}: {}.", client, seconds_text(tale.at_ns()), tale.violation.message);
+  std::string answers;
+  for (const Asked& one : heard) {
     TRY_ASSIGN(const std::optional<Fact> known,
                tale.last_fact(
                    "'replica.became_leader', 'replica.became_follower'",
                    fmt::format("subject = {} AND node = {} AND at_ns <= {}", sql_text(tale.page.partition),
-                               last->node(), last->answered_ns.value_or(tale.at_ns()))));
-    text += known ? fmt::format(
-                        ", a broker that was in epoch {} of the partition by its own last word (since {}).",
-                        known->number("leader_epoch"), seconds_text(known->at_ns))
-                  : std::string(".");
-    tale.spine(tale.at_ns(), "answered", last->node(), last->words());
+                               one.node(), one.answered_ns.value_or(tale.at_ns()))));
+    answers +=
+        fmt::format("{}that of {} to its {}, at {}{}", answers.empty() ? "" : ", ", one.server, one.api,
+                    seconds_text(*one.done_ns),
+                    known ? fmt::format(" (epoch {} by its own word)", known->number("leader_epoch")) : "");
+    tale.spine(*one.done_ns, "answered", one.node(), one.words());
   }
+  if (!answers.empty()) text += fmt::format(" The last answers that it had: {}.", answers);
   if (const PastState* state = tale.past.state_at(tale.at_ns()))
     text += fmt::format(" The controller had come to leader {} of epoch {} at {}.", state->leader,
                         state->leader_epoch, seconds_text(state->at_ns));
-  tale.found(tale.at_ns(), -1, text);
+  tale.found(heard.empty() ? tale.at_ns() : *heard.back().done_ns, -1, text);
   return {};
 }
 

@@ -151,11 +151,12 @@ Result<void> tell_unfit(Tale& tale) {
   TRY_ASSIGN(
       const std::optional<Fact> own,
       tale.last_fact("'broker.state_changed'", fmt::format("node = {} AND at_ns <= {}", node, told_ns)));
-  const bool stops = own && own->text("state").ends_with("SHUTDOWN") && said->what == "unfenced";
+  const bool stops = own && own->text("state").ends_with("SHUTDOWN") && own->at_ns < now->at_ns;
   const std::string stands =
       stops ? fmt::format("it had begun to stop at {}", seconds_text(own->at_ns)) : standing_words(*said);
-  const bool put_in = said->at_ns < now->at_ns;
   const PastState* before = tale.past.state_before(now->at_ns);
+  const bool put_in = said->at_ns < now->at_ns ||
+                      (before != nullptr && contains(now->isr, node) && !contains(before->isr, node));
   const int32_t decided_by = controller ? controller->node : -1;
   const std::string as = tale.wrong.kind == "unfit_leader" ? "as its leader" : "in its ISR";
   std::string text;

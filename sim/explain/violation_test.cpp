@@ -334,6 +334,18 @@ TEST(Violation, APollThatHandsOutTooMany) {
   expect_words(page, {"2 of orders-0, 1 of orders-1"});
 }
 
+TEST(Violation, AClientThatTakesAnOlderAnswer) {
+  Made made;
+  made.copy(1, 11), made.told(12), made.state(14, 2, 5, {2, 3}, {}), made.follows(3, 10, 1, 4);
+  made.asked("producer-1", "broker-3", "Metadata", 15, 16);
+  made.violation("K2", 20, "client 1 believed epoch 5 and went back to 4");
+  const Explanation page = made.page({}, false);
+  expect_culprit(page, "older_epoch_believed", 16, -1);
+  expect_words(page, {"producer-1 at 20.000 s",
+                      "that of broker-3 to its Metadata, at 16.000 s (epoch 4 by its own word)",
+                      "leader 2 of epoch 5 at 14.000 s"});
+}
+
 TEST(Violation, AnErrorThatIsTakenForAnEnd) {
   Made made;
   made.asked("consumer-1", "broker-2", "ListOffsets", 20, 20);
