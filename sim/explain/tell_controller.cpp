@@ -70,29 +70,57 @@ Nodes sorted(Nodes nodes) {
   return nodes;
 }
 
+// The proposal that a change follows: the last one of that very ISR, of who leads if there is one.
+const Proposed* followed(const std::vector<Proposed>& proposals, const PastState& before,
+                         const PastState& now) {
+  const Proposed* found = nullptr;
+  for (const Proposed& one : proposals) {
+    if (sorted(one.isr) != sorted(now.isr)) continue;
+    if (found == nullptr || one.node == before.leader || found->node != before.leader) found = &one;
+  }
+  return found;
+}
+
+// It was of an older state, and of which.
+Result<std::string> stale_words(Tale& tale, const Proposed& taken, const PastState& before) {
+  TRY_ASSIGN(const std::vector<Asked> sent,
+             tale.asked(fmt::format("api = 'AlterPartition' AND client IN ('broker-{0}', 'controller-{0}') "
+                                    "AND arrived_ns BETWEEN {1} AND {2}",
+                                    taken.node, taken.at_ns, tale.at_ns()),
+                        1));
+  std::string text = fmt::format(
+      " Broker {} had proposed that ISR at {}, as leader of epoch {} and on top of partition epoch {}",
+      taken.node, seconds_text(taken.at_ns), taken.leader_epoch, taken.partition_epoch);
+  if (!sent.empty())
+    text += fmt::format(", and asked the controller for it last at {}", seconds_text(sent.back().asked_ns));
+  return text +
+         (taken.node != before.leader ? fmt::format(". It leads no more (broker {} does)", before.leader)
+          : taken.leader_epoch < before.leader_epoch
+              ? fmt::format(". But leader epoch {} had begun since", before.leader_epoch)
+              : fmt::format(". But the partition had come to partition epoch {} since",
+                            before.partition_epoch)) +
+         ": the controller had to refuse it.";
+}
+
 // A change of leader, ISR or ELR that nobody had asked for so, or that is none.
 Result<void> tell_change(Tale& tale, const PastState& before, const PastState& now) {
-  TRY_ASSIGN(const std::optional<Fact> told,
-             tale.last_fact("'partition.changed'", fmt::format("subject = {} AND at_ns <= {}",
-                                                               sql_text(tale.page.partition), now.at_ns)));
+  const std::string of_partition =
+      fmt::format("subject = {} AND at_ns <= {}", sql_text(tale.page.partition), now.at_ns);
+  TRY_ASSIGN(const std::optional<Fact> told, tale.last_fact("'partition.changed'", of_partition));
   const int32_t controller = told ? told->node : -1;
-  TRY_ASSIGN(
-      const std::vector<Fact> facts,
-      tale.facts("'isr.proposed'",
-                 fmt::format("subject = {} AND at_ns <= {}", sql_text(tale.page.partition), now.at_ns), 6));
+  TRY_ASSIGN(const std::vector<Fact> facts, tale.facts("'isr.proposed'", of_partition, 60));
   std::vector<Proposed> proposals;
-  for (const Fact& fact : facts) {
+  for (const Fact& fact : facts)
     proposals.push_back({fact.at_ns, fact.node, fact.number("leader_epoch"), fact.number("partition_epoch"),
                          fact.nodes("isr")});
+  const Proposed* taken = followed(proposals, before, now);
+  for (size_t i = 0; i < proposals.size(); ++i) {
+    const Proposed& one = proposals[i];
+    if (&one != taken && i + 6 < proposals.size()) continue;
     tale.steps.add(
-        Weight::cause, fact.at_ns, "proposed", fact.node,
+        &one == taken ? Weight::spine : Weight::cause, one.at_ns, "proposed", one.node,
         fmt::format("broker {} proposes the ISR {}, as leader of epoch {} and on top of partition epoch {}",
-                    fact.node, set_text(proposals.back().isr), proposals.back().leader_epoch,
-                    proposals.back().partition_epoch));
-  }
-  const Proposed* taken = nullptr;
-  for (const Proposed& one : proposals) {
-    if (sorted(one.isr) == sorted(now.isr)) taken = &one;
+                    one.node, set_text(one.isr), one.leader_epoch, one.partition_epoch));
   }
   std::string text =
       fmt::format("Controller {} changed {} at {}: {}. It stood at: {}.", controller, tale.page.partition,
@@ -105,17 +133,8 @@ Result<void> tell_change(Tale& tale, const PastState& before, const PastState& n
         member, taken == nullptr ? "" : fmt::format("at {} ", seconds_text(taken->at_ns)));
     tell_life(tale, member, kLookBackNs);
   } else if (tale.wrong.kind == "stale_proposal" && taken != nullptr) {
-    const bool older_epoch = taken->leader_epoch < before.leader_epoch;
-    const bool another = taken->node != before.leader;
-    text += fmt::format(
-        " Broker {} had proposed that ISR at {}, {} on top of partition epoch {}: {}, and the controller had "
-        "to refuse it.",
-        taken->node, seconds_text(taken->at_ns),
-        fmt::format("as leader of epoch {}, and", taken->leader_epoch), taken->partition_epoch,
-        another ? std::string("it leads no more")
-        : older_epoch
-            ? fmt::format("leader epoch {} had begun since", before.leader_epoch)
-            : fmt::format("the partition had come to partition epoch {} since", before.partition_epoch));
+    TRY_ASSIGN(const std::string stale, stale_words(tale, *taken, before));
+    text += stale;
   } else if (tale.wrong.kind == "stale_proposal") {
     text += fmt::format(" No leader had proposed that set: the last that broker {} had proposed {}.",
                         before.leader,

@@ -42,6 +42,14 @@ Differing differing(const std::string& message) {
   return found;
 }
 
+// Since when the process runs whose images are told: it has loaded its metadata log then.
+Result<int64_t> started(const Tale& tale, int32_t node, int64_t by_ns) {
+  TRY_ASSIGN(const std::optional<Fact> loaded,
+             tale.last_fact("'log.loaded'", fmt::format("subject = '{}' AND node = {} AND at_ns <= {}",
+                                                        kMetadataPartition, node, by_ns)));
+  return loaded ? loaded->at_ns : int64_t{0};
+}
+
 // Where its log ended and what it had replayed when a controller began to decide.
 Result<bool> tell_early_start(Tale& tale, const Differing& is) {
   TRY_ASSIGN(const std::optional<Fact> active,
@@ -49,7 +57,9 @@ Result<bool> tell_early_start(Tale& tale, const Differing& is) {
                             fmt::format("node = {} AND at_ns <= {}", is.node, tale.at_ns())));
   if (!active) return false;
   const std::string before = fmt::format("node = {} AND at_ns <= {}", is.node, active->at_ns);
-  TRY_ASSIGN(const std::optional<Fact> replayed, tale.last_fact("'controller.replayed'", before));
+  TRY_ASSIGN(const int64_t started_ns, started(tale, is.node, active->at_ns));
+  TRY_ASSIGN(const std::optional<Fact> replayed,
+             tale.last_fact("'controller.replayed'", before + fmt::format(" AND at_ns >= {}", started_ns)));
   TRY_ASSIGN(const std::optional<Fact> end,
              tale.last_fact("'log.appended', 'log.loaded'",
                             before + fmt::format(" AND subject = '{}'", kMetadataPartition)));
@@ -102,8 +112,11 @@ Result<void> tell_image(Tale& tale) {
   const Differing is = differing(tale.violation.message);
   const int32_t node = is.node >= 0 ? is.node : tale.violation.suspect();
   const char* const told = is.controller ? "'controller.replayed'" : "'metadata.published'";
-  TRY_ASSIGN(const std::vector<Fact> images,
-             tale.facts(told, fmt::format("node = {} AND at_ns <= {}", node, tale.at_ns()), 5));
+  TRY_ASSIGN(const int64_t started_ns, started(tale, node, tale.at_ns()));
+  TRY_ASSIGN(
+      const std::vector<Fact> images,
+      tale.facts(told, fmt::format("node = {} AND at_ns BETWEEN {} AND {}", node, started_ns, tale.at_ns()),
+                 5));
   for (const Fact& fact : images)
     tale.steps.add(
         Weight::cause, fact.at_ns, "metadata", node,
@@ -198,6 +211,11 @@ Result<void> tell_image(Tale& tale) {
 Result<void> tell_topics(Tale& tale) {
   const PastViolation& violation = tale.violation;
   const int64_t at = tale.at_ns();
+  // What stands in the log was asked for before; what was answered, a while ago at most.
+  const bool answered = tale.says("was acknowledged") || tale.says("was answered with");
+  const int64_t offset = answered ? -1 : number_behind(violation.message, {"at offset "});
+  TRY_ASSIGN(const std::optional<Fact> written, written_at(tale, offset));
+  const int64_t until_ns = written ? written->at_ns : at;
   // Calls of administrators about the topic.
   Query query(tale.database,
               fmt::format("SELECT client, kind, invoked_ns, completed_ns, outcome, coalesce(error, '') FROM "
@@ -205,7 +223,8 @@ Result<void> tell_topics(Tale& tale) {
                           "('create_topics', 'delete_topics', 'create_partitions', 'alter_configs') AND "
                           "invoked_ns <= {} AND coalesce(completed_ns, {}) >= {} "
                           "ORDER BY id DESC LIMIT 8",
-                          sql_text(violation.subject), at, at, tale.since(kLookBackNs)));
+                          sql_text(violation.subject), until_ns, until_ns,
+                          std::max<int64_t>(0, until_ns - kLookBackNs)));
   struct Call {
     std::string client, kind;
     int64_t invoked_ns = 0;
@@ -267,9 +286,29 @@ Result<void> tell_topics(Tale& tale) {
                fmt::format("Broker {} answered at {}: {}.", broker, seconds_text(at), violation.message));
     return {};
   }
-  const int64_t offset = number_behind(violation.message, {"at offset "});
-  TRY_ASSIGN(const std::optional<Fact> written, written_at(tale, offset));
   if (!written) return {};
+  // Somebody had asked, and was told that it is certainly not done.
+  for (const Call& call : calls) {
+    const std::string_view does = tale.says("it is created")   ? "create_topics"
+                                  : tale.says("it is deleted") ? "delete_topics"
+                                  : tale.says(" partitions")   ? "create_partitions"
+                                                               : "alter_configs";
+    if (wrong != "change_unasked" || call.kind != does || !call.outcome.starts_with("failed") ||
+        call.invoked_ns > written->at_ns || !call.completed_ns)
+      continue;
+    tale.spine(written->at_ns, "decided", written->node,
+               fmt::format("controller {} writes it, offsets {} to {} of the metadata log", written->node,
+                           written->number("base_offset"), written->number("end_offset") - 1));
+    tale.found(
+        *call.completed_ns, -1,
+        fmt::format("{} had asked for {} of {} at {}, and was told {} at {}: that it certainly is not done. "
+                    "Controller {} wrote it at {} all the "
+                    "same: an attempt before, which was not answered, was under way or had done it.",
+                    call.client, call.kind, violation.subject, seconds_text(call.invoked_ns), call.outcome,
+                    seconds_text(*call.completed_ns), written->node, seconds_text(written->at_ns)),
+        "told_not_done");
+    return {};
+  }
   tale.spine(written->at_ns, "decided", written->node,
              fmt::format("controller {} writes offsets {} to {} of the metadata log", written->node,
                          written->number("base_offset"), written->number("end_offset") - 1));

@@ -15,8 +15,10 @@ namespace {
 std::string sentence(const Tale& tale, int32_t node) {
   std::string text = tale.violation.message;
   const size_t begin = std::min(text.find(fmt::format("{} ", node)), text.size());
-  return fmt::format("At {} broker {}: {}.", seconds_text(tale.at_ns()), node,
-                     begin < 10 ? text.substr(begin + fmt::format("{} ", node).size()) : text);
+  const std::string name = fmt::format("{} ", node);
+  if (begin > 10) return fmt::format("At {}: {}.", seconds_text(tale.at_ns()), text);
+  return fmt::format("At {} broker {} {}.", seconds_text(tale.at_ns()), node,
+                     text.substr(begin + name.size()));
 }
 
 // Since when it leads, or follows whom.

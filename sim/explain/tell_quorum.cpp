@@ -104,7 +104,7 @@ void tell_votes(Tale& tale, const std::vector<RaftState>& states) {
         vote == nullptr
             ? "had voted"
             : fmt::format("voted for {} in epoch {} by {}", vote->voted, epoch, seconds_text(vote->at_ns)),
-        again.empty() || (vote != nullptr && started->at_ns < vote->at_ns) ? "" : ", " + again,
+        again.empty() || (vote != nullptr && started->at_ns < vote->at_ns) ? "" : ", and " + again,
         fmt::format("At {} {}", seconds_text(at), violation.message), epoch);
   } else if (kind == "not_resigned") {
     const RaftState* own =
@@ -213,6 +213,29 @@ Result<void> tell_parted(Tale& tale) {
                    fmt::format("node {} {} offsets {} to {} of epoch {}", fact.node,
                                own ? "writes, as the leader," : "copies", fact.number("base_offset"),
                                fact.number("end_offset") - 1, epoch));
+  }
+  if (tale.says("another batch before it")) {
+    const Fact* copied = nullptr;
+    for (const Fact& fact : appends) {
+      if (fact.number("fetched_epoch") >= 0) copied = &fact;
+    }
+    if (copied != nullptr) {
+      TRY_ASSIGN(const std::optional<Fact> told,
+                 tale.last_fact("'log.epoch_end_told'",
+                                fmt::format("subject = '{}' AND at_ns <= {} AND node <> {}",
+                                            kMetadataPartition, copied->at_ns, copied->node)));
+      tale.found(
+          copied->at_ns, copied->node,
+          fmt::format("Node {} copied offset {} of epoch {} at {}, though another batch stands before it in "
+                      "its log than in its leader's: it had not cut what differs.{}",
+                      copied->node, offset, epoch, seconds_text(copied->at_ns),
+                      told ? fmt::format(" The last that was asked where an epoch ends was node {}, at {}: "
+                                         "of epoch {} it told the end of epoch {}, {}.",
+                                         told->node, seconds_text(told->at_ns), told->number("asked_epoch"),
+                                         told->number("epoch"), told->number("end_offset"))
+                           : ""));
+      return {};
+    }
   }
   const int32_t node = written.empty() ? number_behind(message, {"nodes "}) : written.back()->node;
   const int64_t at = written.empty() ? tale.at_ns() : written.back()->at_ns;

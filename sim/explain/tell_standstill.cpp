@@ -256,6 +256,11 @@ class StuckReplicas : public Scene {
                                          seconds_text(role->at_ns), role->leader_epoch)
                            : fmt::format(" It follows broker {} since {}, in epoch {}", role->leader,
                                          seconds_text(role->at_ns), role->leader_epoch);
+    for (const PastEvent& event : past_.events) {
+      if (event.name == "replica.became_leader" && event.node == role->leader &&
+          event.leader_epoch == role->leader_epoch)
+        text += fmt::format(" (which leads in it since {})", seconds_text(event.at_ns));
+    }
     return text + (role->leader_epoch == state_->leader_epoch
                        ? ", which is that of the controller."
                        : fmt::format("; the controller has come to epoch {} at {}.", state_->leader_epoch,

@@ -31,6 +31,20 @@ TEST(Violation, AProposalOfAnOlderStateIsTaken) {
                       "partition epoch 1 since"});
 }
 
+// What a broker proposed when it led before, and another one since as well: who leads now sent it.
+TEST(Violation, AProposalOfAnEarlierTermIsTaken) {
+  Made made;
+  made.proposed(1, 5, 0, 0, {1, 3}), made.proposed(2, 7, 1, 1, {3, 1});
+  made.state(8, 1, 2, {1, 2, 3}, {}), made.asked("broker-1", "controller-101", "AlterPartition", 9, 10),
+      made.state(10, 1, 2, {1, 3}, {});
+  made.violation("M6", 10,
+                 "active broker 2 left the ISR, which the leader has not proposed on top of partition epoch "
+                 "1 (leader 1 to 1)");
+  expect_words(made.page(),
+               {"Broker 1 had proposed that ISR at 5.000 s", "asked the controller for it last at 9.000 s",
+                "leader epoch 2 had begun since"});
+}
+
 TEST(Violation, AProposalOfAnOlderLeaderIsTaken) {
   Made made;
   made.proposed(1, 10, 0, 0, {1, 2});
@@ -151,6 +165,19 @@ TEST(Violation, ASuccessThatIsNotInTheLog) {
   expect_words(page, {"clerk-1 asked for create_topics", "answer is of controller 102", "nobody creates it"});
 }
 
+// An attempt whose answer was lost is done, and the one behind it is refused.
+TEST(Violation, AFailureThatWasDoneAllTheSame) {
+  Made made;
+  made.recorder().op({"clerk-1", 3, "create_topics", "bills", 0, std::nullopt, Made::at(5), Made::at(8),
+                      Outcome::failed, ErrorCode::TOPIC_ALREADY_EXISTS, -1});
+  made.decided(102, 10, 40, 44, 2);
+  made.violation("M5", 50, "it is created as X at offset 41, and nobody had asked", -1, "bills");
+  const Explanation page = made.page();
+  expect_culprit(page, "told_not_done", 8, -1);
+  expect_words(page,
+               {"was told failed TOPIC_ALREADY_EXISTS at 8.000 s", "Controller 102 wrote it at 10.000 s"});
+}
+
 TEST(Violation, AnIdComesBack) {
   Made made;
   made.decided(102, 9, 40, 44, 2);
@@ -183,6 +210,18 @@ TEST(Violation, AHighWatermarkWithoutAMajority) {
   const Explanation page = made.page();
   expect_culprit(page, "quorum_watermark", 12, 103);
   expect_words(page, {"leader of epoch 4 since 9.000 s", "node 103 at 42", "of epoch 3, before its own"});
+}
+
+TEST(Violation, AVoterThatCopiesBehindWhatItHadToCut) {
+  Made made;
+  made.decided(103, 10, 36, 37, 3), made.decided(101, 11, 36, 37, 3, 3);
+  made.tell(9, 103, EpochEndTold{"__cluster_metadata-0", Uuid{}, 0, 2, 2, 36});
+  made.violation("M2", 11,
+                 "nodes 103 and 101 both hold offset 36 of epoch 3, but with another batch before it", -1,
+                 "__cluster_metadata-0");
+  const Explanation page = made.page();
+  expect_culprit(page, "quorum_logs_part", 11, 101);
+  expect_words(page, {"it had not cut what differs", "of epoch 2 it told the end of epoch 2, 36"});
 }
 
 TEST(Violation, AVoterLeadsAgainInItsEpoch) {
