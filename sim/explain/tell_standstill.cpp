@@ -389,6 +389,43 @@ Result<void> tell_waiting(Tale& tale) {
   return {};
 }
 
+// Nobody decides any more: what each voter was last, and whom it took for the leader.
+Result<void> tell_no_controller(Tale& tale) {
+  TRY_ASSIGN(const std::optional<Fact> last,
+             tale.last_fact("'controller.deactivated'", fmt::format("at_ns <= {}", tale.at_ns())));
+  Query query(
+      tale.database,
+      fmt::format("SELECT node, state, epoch, leader, max(at_ns) FROM raft_state WHERE at_ns <= {} AND node "
+                  "IN (SELECT node FROM raft_state WHERE voted >= 0 OR state = 'leader') GROUP BY node "
+                  "ORDER BY node",
+                  tale.at_ns()));
+  std::string voters;
+  int32_t leader = -1;
+  int64_t since = tale.at_ns();
+  while (query.next()) {
+    const auto node = static_cast<int32_t>(query.number(0));
+    const std::string whom = query.number(3) < 0       ? "nobody"
+                             : query.number(3) == node ? "itself"
+                                                       : fmt::format("node {}", query.number(3));
+    voters += fmt::format("{}node {} is {} in epoch {} since {} and takes {} for the leader",
+                          voters.empty() ? "" : ", ", node, query.text(1), query.number(2),
+                          seconds_text(query.number(4)), whom);
+    tale.spine(
+        query.number(4), "quorum", node,
+        fmt::format("node {} is {} in epoch {}: the last that it was", node, query.text(1), query.number(2)));
+    if (query.text(1) == "resigned" || query.text(1) == "leader") leader = node, since = query.number(4);
+  }
+  TRY(query.end());
+  if (leader < 0 && last) leader = last->node, since = last->at_ns;
+  tale.found(since, leader,
+             fmt::format("No controller is active. Of the quorum {}.{}", voters,
+                         last ? fmt::format(" The last that was active was node {}, until {}.", last->node,
+                                            seconds_text(last->at_ns))
+                              : ""),
+             "no_controller");
+  return {};
+}
+
 // "producer-4 gets no record into orders-0: REQUEST_TIMED_OUT"
 std::string partition_in(const std::string& message) {
   for (const std::string_view words : {"gets no record into ", "gets no record deleted from "}) {
@@ -415,6 +452,7 @@ Result<void> tell_standstill(Tale& tale) {
     if (message.find(" deleted from ") != std::string::npos) return clients.deletion(who);
     return clients.sender(who, -1, fmt::format("{}.", amiss), "stuck_sender");
   }
+  if (tale.says("no controller is active")) return tell_no_controller(tale);
   if (tale.page.partition.empty()) return {};
   TRY(tell_partition(tale, kLookBackNs / 3));
   StuckReplicas replicas(tale, tale.past, tale.page.partition);

@@ -497,6 +497,17 @@ TEST(Violation, ControllersThatComeAndGo) {
   expect_words(page, {"8 in all"});
 }
 
+TEST(Violation, NobodyDecidesAnyMore) {
+  Made made;
+  made.raft(101, 20, "resigned", 4, 101, 101), made.raft(102, 21, "follower", 4, 101, 101);
+  made.tell(20, 101, ControllerDeactivated{4});
+  made.violation("L", 55, "healed, and given all the time that healing may take, yet no controller is active",
+                 -1, "controller");
+  const Explanation page = made.page({}, false);
+  expect_culprit(page, "no_controller", 20, 101);
+  expect_words(page, {"node 102 is follower in epoch 4 since 21.000 s and takes node 101 for the leader"});
+}
+
 TEST(Violation, AProducerThatSendsNothing) {
   Made made;
   made.asked("producer-1", "broker-1", "Produce", 12, 12), made.told(50, Outcome::failed);
