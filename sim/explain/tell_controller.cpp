@@ -263,12 +263,14 @@ Result<void> tell_session_of(Tale& tale, int32_t controller, int32_t node) {
                        seconds_text(tale.at_ns()), node);
   }
   if (heard) {
-    text += fmt::format(" It had last heard from it at {}, {} before{}", seconds_text(heard->at_ns),
-                        lasting_text(tale.at_ns() - heard->at_ns),
-                        heard->number("wants_fence") == 0
-                            ? fmt::format(": ready for work, with the metadata up to offset {}",
-                                          heard->number("metadata_offset"))
-                            : "");
+    text += fmt::format(
+        " It had last heard from it at {}, {} before{}", seconds_text(heard->at_ns),
+        lasting_text(tale.at_ns() - heard->at_ns),
+        heard->number("wants_fence") == 0
+            ? fmt::format(
+                  ": ready for work, with the metadata up to offset {}; it is registered at offset {}",
+                  heard->number("metadata_offset"), heard->number("broker_epoch"))
+            : "");
     text += ".";
     tale.steps.add(Weight::spine, heard->at_ns, "heard", controller,
                    fmt::format("controller {} hears from broker {}{}", controller, node,
@@ -285,7 +287,7 @@ Result<void> tell_session_of(Tale& tale, int32_t controller, int32_t node) {
   if (active)
     text += fmt::format(" It is active since {} (epoch {}){}.", seconds_text(active->at_ns),
                         active->number("epoch"),
-                        tale.wrong.kind == "fenced_too_early"
+                        tale.wrong.kind == "fenced_too_early" && (!heard || heard->at_ns < active->at_ns)
                             ? fmt::format(", for {}: a new controller gives everybody that time anew",
                                           lasting_text(tale.at_ns() - active->at_ns))
                             : "");
@@ -395,13 +397,16 @@ Result<void> tell_partition_state(Tale& tale) {
   if (tale.wrong.kind == "unfit_member" || tale.wrong.kind == "unfit_leader") return tell_unfit(tale);
   if (tale.wrong.kind == "placement" && now != nullptr) {
     TRY_ASSIGN(const std::optional<Fact> controller, tale.active_controller(tale.at_ns()));
-    const PastState& first = tale.past.states.front();
-    tale.spine(first.at_ns, "decided", controller ? controller->node : -1,
-               "the controller places it: " + state_words(first));
-    tale.found(first.at_ns, controller ? controller->node : -1,
-               fmt::format("Controller {} placed {} at {} ({}): {}.", controller ? controller->node : -1,
-                           tale.page.partition, seconds_text(first.at_ns), state_words(first),
-                           tale.violation.message));
+    // Of the last topic of that name; the controller tells of it a little after it has published it.
+    const PastState* made = now;
+    for (const PastState& state : tale.past.states) {
+      if (state.partition_epoch == 0 && state.at_ns <= tale.at_ns() + 1'000'000) made = &state;
+    }
+    const int32_t node = controller ? controller->node : -1;
+    tale.spine(made->at_ns, "decided", node, "the controller places it: " + state_words(*made));
+    tale.found(made->at_ns, node,
+               fmt::format("Controller {} placed {} at {} ({}): {}.", node, tale.page.partition,
+                           seconds_text(made->at_ns), state_words(*made), tale.violation.message));
     tale.steps.add_troubles(tale.past, tale.replicas(), from, tale.at_ns());
     return {};
   }

@@ -199,9 +199,11 @@ Result<void> tell_logs(Tale& tale) {
   for (const std::string_view when : {"it log loaded: ", "it log truncated: "}) {
     if (wrong.starts_with(when)) wrong = wrong.substr(when.size());
   }
-  const std::string of = log.empty() ? "" : fmt::format(", of {}", log);
+  const std::string of = log.empty() ? "" : fmt::format(", in {}", log);
   int64_t at = tale.at_ns();
-  std::string text = fmt::format("At {} {}{}: {}.", seconds_text(at), name, of, wrong);
+  std::string text = wrong.starts_with("it ")
+                         ? fmt::format("At {} {} {}{}.", seconds_text(at), name, wrong.substr(3), of)
+                         : fmt::format("At {} {}{}: {}.", seconds_text(at), name, of, wrong);
   if (step != nullptr) {
     at = step->at_ns;
     text = fmt::format("At {} {} {}.", seconds_text(at), name, log_words(*step));
