@@ -259,7 +259,7 @@ class StuckReplicas : public Scene {
     for (const PastEvent& event : past_.events) {
       if (event.name == "replica.became_leader" && event.node == role->leader &&
           event.leader_epoch == role->leader_epoch)
-        text += fmt::format(" (which leads in it since {})", seconds_text(event.at_ns));
+        text += fmt::format(" (broker {} leads in it since {})", event.node, seconds_text(event.at_ns));
     }
     return text + (role->leader_epoch == state_->leader_epoch
                        ? ", which is that of the controller."
@@ -370,10 +370,12 @@ class StuckReplicas : public Scene {
 Result<void> tell_waiting(Tale& tale) {
   const std::string which =
       tale.page.partition.empty() ? "" : " AND partition = " + sql_text(tale.page.partition);
-  Query query(tale.database,
-              fmt::format("SELECT client, kind, min(invoked_ns), count(*), coalesce(partition, '') FROM op "
-                          "WHERE completed_ns IS NULL{} GROUP BY client, kind ORDER BY 3 LIMIT 4",
-                          which));
+  Query query(
+      tale.database,
+      fmt::format(
+          "SELECT client, kind, min(invoked_ns), count(*), coalesce(partition, '') FROM op "
+          "WHERE completed_ns IS NULL AND invoked_ns <= {}{} GROUP BY client, kind ORDER BY 3 LIMIT 4",
+          tale.at_ns(), which));
   while (query.next())
     tale.spine(query.number(2), "waits", -1,
                fmt::format("{} calls {} of {} and waits to the end ({} such calls)", query.text(0),
