@@ -276,6 +276,10 @@ class PositionIsContinuous final : public Checker {
     const PartitionTruth* truth = view_.partition(id);
     if (truth == nullptr) return;
     const int64_t from = std::max(reader.from, truth->first_kept());
+    // Where nobody leads, nobody tells it how far the epoch of its last record is good. It would go back
+    // there.
+    const int64_t to =
+        view_.offline_permitted(id) ? std::min(reader.next, truth->end_of_epoch(reader.epoch)) : reader.next;
     const auto in_skipped = [&](int64_t offset, int32_t epoch) {
       return std::any_of(reader.skipped.begin(), reader.skipped.end(),
                          [&](const Skipped& range) { return range.has(offset) && epoch <= range.epoch; });
@@ -285,7 +289,7 @@ class PositionIsContinuous final : public Checker {
       if (records == nullptr) continue;
       for (const TruthRecord& record : *records) {
         // What is beyond its position, L misses.
-        if (record.id == 0 || record.offset < from || record.offset >= reader.next) continue;
+        if (record.id == 0 || record.offset < from || record.offset >= to) continue;
         const Handed wanted{record.offset, record.id, std::numeric_limits<int32_t>::min()};
         const auto handed = std::lower_bound(reader.handed.begin(), reader.handed.end(), wanted);
         if (handed != reader.handed.end() && handed->offset == record.offset && handed->record == record.id)

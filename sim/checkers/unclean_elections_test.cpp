@@ -517,6 +517,20 @@ TEST_F(AReaderThatSeeks, HearsOnceItWasHandedARecord) {
   EXPECT_TRUE(cried("K1"));
 }
 
+TEST_F(AReaderThatSeeks, IsToldNothingWhereNobodyLeads) {
+  seeks();
+  consume(2, b, 1, 1);
+  log_of_1_comes();
+  emit(1, PartitionChanged{"orders", kTopic, 0, -1, 3, 3, {}, {}, false});
+  EXPECT_TRUE(misses_b()) << "somebody could lead";
+  verdicts = {};
+  log_file(1).bytes.clear();
+  fault(1, NodeFault::power_lost);
+  EXPECT_FALSE(misses_b());
+  consume(3, c, 1, 2);
+  EXPECT_TRUE(misses_b()) << "it has been told of the later epoch";
+}
+
 // One that begins may have been told by it, too.
 TEST_F(AReaderThatWentOverTheDeleted, MayBeginAboveWhatIsBack) {
   const auto begins = [this](uint32_t consumer) {
