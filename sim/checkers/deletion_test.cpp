@@ -1,6 +1,7 @@
 // S6, what a deletion leaves behind that nobody was told of, or that a power loss finds, and K1 where one is
 // undone.
 
+#include "core/metadata/image.h"
 #include "sim/checkers/test_story.h"
 
 namespace ksim::sim {
@@ -31,8 +32,22 @@ class Deletion : public Story {
     emit(node, LogStartMoved{kLog, kTopic, 0, start,
                              node == 1 ? "client delete records request" : "leader offset increment"});
   }
+  // The leader's metadata, in which `fenced` is so.
+  void publish(int32_t fenced = -1) {
+    MetadataImage image;
+    for (const int32_t id : {1, 2, 3}) {
+      auto broker = std::make_shared<BrokerRegistration>();
+      broker->id = id;
+      broker->fenced = id == fenced;
+      image.cluster.brokers.set(id, broker);
+    }
+    image.provenance = {++published_, 1, 1000};
+    const auto shared = std::make_shared<const MetadataImage>(image);
+    emit(1, MetadataPublished{published_, 1, false, &shared});
+  }
 
  private:
+  int64_t published_ = -1;
   DeletionCall call_;
 };
 
@@ -72,8 +87,47 @@ TEST_F(Deletion, WaitsForTheWholeIsr) {
 TEST_F(Deletion, WaitsForNobodyWhoLeftIt) {
   ask(1);
   move(1, 1);
-  emit(1, BrokerFenced{2, 1, "session"});
-  emit(1, IsrChanged{"orders", kTopic, 0, 0, 1, std::vector<int32_t>{1, 2}});
+  emit(1, PartitionChanged{"orders", kTopic, 0, 1, 0, 1, std::vector<int32_t>{1, 3}, {}, false});
+  emit(1, IsrChanged{"orders", kTopic, 0, 0, 2, std::vector<int32_t>{1}});
+  tell(Outcome::ok, 1);
+  EXPECT_FALSE(cried("S6"));
+}
+
+// Of that the leader's partition may hear when it has long answered.
+TEST_F(Deletion, WaitsForNobodyWhomTheControllerHadTakenOut) {
+  emit(1, PartitionChanged{"orders", kTopic, 0, 1, 0, 1, std::vector<int32_t>{1, 2}, {}, false});
+  ask(1);
+  for (const int32_t node : {1, 2}) move(node, 1);
+  tell(Outcome::ok, 1);
+  EXPECT_FALSE(cried("S6"));
+  ask(2);
+  move(1, 2);
+  tell(Outcome::ok, 2);
+  EXPECT_TRUE(cried("S6")) << "replica 2 is in the ISR";
+}
+
+TEST_F(Deletion, WaitsForNobodyWhomTheLeaderHasAsFenced) {
+  publish(3);
+  ask(1);
+  for (const int32_t node : {1, 2}) move(node, 1);
+  tell(Outcome::ok, 1);
+  publish();  // not all of its shards may have heard of that
+  ask(1);
+  tell(Outcome::ok, 1);
+  EXPECT_FALSE(cried("S6"));
+  publish();
+  ask(1);
+  tell(Outcome::ok, 1);
+  EXPECT_TRUE(cried("S6"));
+}
+
+TEST_F(Deletion, WaitsForNobodyWhoIsFencedMeanwhile) {
+  publish();
+  ask(1);
+  for (const int32_t node : {1, 2}) move(node, 1);
+  publish(3);
+  publish();
+  publish();
   tell(Outcome::ok, 1);
   EXPECT_FALSE(cried("S6"));
 }

@@ -1,12 +1,14 @@
 // S6: DeleteRecords that was acknowledged is done (rule D59): the leader's log begins where it was asked to,
-// or behind, and so does every replica's that was in its ISR all the while. From there no log start goes back
-// (S1).
+// or behind, and so does every replica's that was in the ISR all the while, by the leader's word and by the
+// controller's, and that no metadata of the leader's had as fenced. From there no log start goes back (S1).
 
 #include <algorithm>
 #include <set>
 
 #include <fmt/format.h>
 
+#include "core/base/contains.h"
+#include "core/metadata/image.h"
 #include "sim/checkers/all.h"
 #include "sim/truth/cluster_view.h"
 
@@ -36,15 +38,19 @@ class DeletionIsDone final : public Checker {
       std::set<int32_t>& isr = isr_[{note.node, c->topic_id, c->partition}];
       isr = {c->isr.begin(), c->isr.end()};
       for (auto& [number, open] : open_) {
-        if (open.leader != note.node || open.topic_id != c->topic_id || open.index != c->partition) continue;
-        std::erase_if(open.members, [&](int32_t member) { return !isr.contains(member); });
+        if (open.leader == note.node && open.topic_id == c->topic_id && open.index == c->partition)
+          stay(open);
       }
-    } else if (const auto* u = std::get_if<BrokerUnfenced>(note.event)) {
-      fenced_.erase(u->broker_id);
-    } else if (const auto* f = std::get_if<BrokerFenced>(note.event)) {
-      fenced(f->broker_id);
-    } else if (const auto* r = std::get_if<BrokerRegistered>(note.event)) {
-      fenced(r->broker_id);
+    } else if (const auto* p = std::get_if<PartitionChanged>(note.event)) {
+      for (auto& [number, open] : open_) {
+        if (open.topic_id == p->topic_id && open.index == p->partition) stay(open);
+      }
+    } else if (const auto* i = std::get_if<MetadataPublished>(note.event)) {
+      Images& images = images_[note.node];
+      images = {std::move(images.now), *i->image};
+      for (auto& [number, open] : open_) {
+        if (open.leader == note.node) stay(open);
+      }
     } else if (const auto* m = std::get_if<LogStartMoved>(note.event)) {
       begins_at(*note.event, m->start_offset);
     } else if (const auto* o = std::get_if<LogLoaded>(note.event)) {
@@ -59,6 +65,7 @@ class DeletionIsDone final : public Checker {
   }
   void on_node(int32_t node, NodeFault, Instant) override {
     std::erase_if(isr_, [node](const auto& entry) { return std::get<0>(entry.first) == node; });
+    images_.erase(node);
     for (auto& [number, open] : open_) {
       open.members.erase(node);
       if (open.leader == node) open.leader = -1;
@@ -74,7 +81,16 @@ class DeletionIsDone final : public Checker {
     int32_t leader = -1;   // the only one, when it was asked; -1: there are several, or it is gone
     int32_t leader_epoch = -1;
     int64_t committed = -1;     // as that leader knew when it was asked
-    std::set<int32_t> members;  // of its ISR, all the while
+    std::set<int32_t> members;  // of the ISR, all the while; and itself
+  };
+  // What a node has published. Its shards are told one after the other, and have all heard of one before the
+  // next one is published: they go by either of these.
+  struct Images {
+    MetadataImageRef before;
+    MetadataImageRef now;
+    bool fenced(int32_t broker) const {
+      return (before && !before->broker_alive(broker)) || (now && !now->broker_alive(broker));
+    }
   };
 
   // The broker that leads, as it says itself, if it is one.
@@ -88,10 +104,18 @@ class DeletionIsDone final : public Checker {
     return only;
   }
 
-  // The leader need not wait for it any more, whatever it still has in its ISR.
-  void fenced(int32_t broker) {
-    fenced_.insert(broker);
-    for (auto& [number, open] : open_) open.members.erase(broker);
+  // Whom the leader has to wait for yet. It waits for nobody whom its metadata has as fenced. That may be
+  // old, and so may the ISR that it goes by: it has the metadata before its partitions are told of their new
+  // ISR, and meanwhile the controller may have unfenced who left it so.
+  void stay(Open& open) {
+    const PartitionTruth* truth = view_.partition(open.partition);
+    const std::set<int32_t>& isr = isr_[{open.leader, open.topic_id, open.index}];
+    const Images& images = images_[open.leader];
+    std::erase_if(open.members, [&](int32_t member) {
+      if (member == open.leader) return false;
+      return !isr.contains(member) || images.fenced(member) ||
+             (truth != nullptr && truth->topic_id == open.topic_id && !contains(truth->claim.isr, member));
+    });
   }
 
   void begins_at(const Event& event, int64_t start) {
@@ -117,8 +141,8 @@ class DeletionIsDone final : public Checker {
       if (mark != truth->high_watermark.end()) open.committed = mark->second;
       const auto isr = isr_.find({reign->leader, truth->topic_id, open.index});
       if (isr != isr_.end()) open.members = isr->second;
-      std::erase_if(open.members, [&](int32_t member) { return fenced_.contains(member); });
       open.members.insert(reign->leader);
+      stay(open);
     }
     open_[call.number] = std::move(open);
   }
@@ -152,7 +176,7 @@ class DeletionIsDone final : public Checker {
     }
   }
 
-  std::set<int32_t> fenced_;
+  std::map<int32_t, Images> images_;
   std::map<uint64_t, Open> open_;
   std::map<std::tuple<int32_t, Uuid, int32_t>, std::set<int32_t>> isr_;  // as the leader knows it
 };
