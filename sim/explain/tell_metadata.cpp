@@ -106,6 +106,28 @@ Result<std::optional<Fact>> written_at(const Tale& tale, int64_t offset) {
                   kMetadataPartition, tale.at_ns(), offset, offset));
 }
 
+// Which leaders wrote something at an offset of the metadata log.
+Result<std::string> writers_words(Tale& tale, int64_t offset) {
+  TRY_ASSIGN(
+      const std::vector<Fact> written,
+      tale.facts(
+          "'log.appended'",
+          fmt::format(
+              "subject = '{}' AND at_ns <= {} AND json_extract(detail, '$.fetched_epoch') < 0 AND "
+              "json_extract(detail, '$.base_offset') <= {} AND json_extract(detail, '$.end_offset') > {}",
+              kMetadataPartition, tale.at_ns(), offset, offset),
+          4));
+  std::string text;
+  for (const Fact& fact : written) {
+    text += fmt::format("{}node {} in epoch {} at {}", text.empty() ? "" : ", ", fact.node,
+                        fact.number("leader_epoch"), seconds_text(fact.at_ns));
+    tale.spine(
+        fact.at_ns, "written", fact.node,
+        fmt::format("node {} writes offset {} in epoch {}", fact.node, offset, fact.number("leader_epoch")));
+  }
+  return text.empty() ? text : fmt::format(" What stands at offset {} was written by {}.", offset, text);
+}
+
 }  // namespace
 
 Result<void> tell_image(Tale& tale) {
@@ -199,6 +221,10 @@ Result<void> tell_image(Tale& tale) {
         "not have them all.",
         seconds_text(before->at_ns), before->number("offset"),
         before->number("snapshot") == 1 ? ", from a snapshot" : "");
+  }
+  if (is.parts.find("epoch") != std::string::npos) {
+    TRY_ASSIGN(const std::string writers, writers_words(tale, is.offset));
+    text += writers;
   }
   text += snapshots;
   tale.spine(at, "metadata", node,

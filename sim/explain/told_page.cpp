@@ -120,6 +120,11 @@ Explanation nowhere_page(const Past& past, const SentRecord& sent, const std::op
                      : fmt::format("It was never written, and {} was told so: {} {}.", sent.client,
                                    sent.outcome, sent.error)};
   page.rule = rule_of(page.culprit->kind);
+  if (acknowledged && instead)
+    page.rule = Explanation::Rule{"KIP-98: idempotent producers",
+                                  "A leader answers a batch as a copy of one that it has only where "
+                                  "producer, epoch and sequences are those of that "
+                                  "one; a client gives each batch sequences of its own."};
   return page;
 }
 

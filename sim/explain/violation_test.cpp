@@ -249,6 +249,20 @@ TEST(Violation, AControllerThatBeginsTooEarly) {
   expect_words(page, {"replayed the metadata log up to 59", "ended at 64"});
 }
 
+TEST(Violation, AMetadataLogThatPartedFromTheOthers) {
+  Made made;
+  const std::shared_ptr<const MetadataImage> none;
+  made.decided(103, 8, 20, 21, 2), made.decided(102, 9, 20, 21, 1),
+      made.tell(10, 102, ControllerReplayed{20, 1, false, &none});
+  made.violation("M4", 10,
+                 "at offset 20 the log itself and the controller of node 102 (start 1) have different "
+                 "metadata: the epoch",
+                 -1, "__cluster_metadata-0");
+  const Explanation page = made.page();
+  expect_culprit(page, "image_differs", 10, 102);
+  expect_words(page, {"written by node 103 in epoch 2 at 8.000 s, node 102 in epoch 1 at 9.000 s"});
+}
+
 TEST(Violation, ASnapshotThatDoesNotSayAll) {
   Made made;
   const std::shared_ptr<const MetadataImage> none;
