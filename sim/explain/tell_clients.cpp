@@ -180,6 +180,36 @@ Result<std::string> epochs_words(const Tale& tale, const Move& move) {
   return text;
 }
 
+// The last answers that it had from who led the partition by its own word; from nobody who did: the last of
+// all.
+Result<std::string> last_heard_words(const Tale& tale, const std::vector<Asked>& heard, int64_t at_ns) {
+  std::string whose;
+  std::string role_words;
+  for (auto one = heard.rbegin(); one != heard.rend(); ++one) {
+    TRY_ASSIGN(const std::optional<Fact> role,
+               tale.last_fact(
+                   "'replica.became_leader', 'replica.became_follower'",
+                   fmt::format("subject = {} AND node = {} AND at_ns <= {}", sql_text(tale.page.partition),
+                               one->node(), one->answered_ns.value_or(at_ns))));
+    const bool led = role && role->name == "replica.became_leader";
+    if (!led && !whose.empty()) continue;
+    whose = one->server;
+    role_words = !role ? ""
+                       : fmt::format(", which {} in epoch {} since {},", led ? "led" : "followed",
+                                     role->number("leader_epoch"), seconds_text(role->at_ns));
+    if (led) break;
+  }
+  std::string text;
+  for (const Asked& one : heard) {
+    if (one.server == whose)
+      text += fmt::format("{}to its {} of {} at {}", text.empty() ? "" : ", ", one.api,
+                          seconds_text(one.asked_ns), seconds_text(*one.done_ns));
+  }
+  return text.empty()
+             ? text
+             : fmt::format(" The last answers that it had from {}{} were {}.", whose, role_words, text);
+}
+
 Result<void> tell_moves(Tale& tale, int32_t reader) {
   TRY_ASSIGN(const int64_t judged, judged_move(tale, reader));
   TRY_ASSIGN(const std::vector<Move> moves, moves_of(tale, reader, judged));
@@ -197,20 +227,8 @@ Result<void> tell_moves(Tale& tale, int32_t reader) {
   if (wrong != &moves.back())
     text += fmt::format(" Other than to read on, the last it had done was at {}: {}.",
                         seconds_text((wrong + 1)->at_ns), (wrong + 1)->words());
-  if (!heard.empty()) {
-    const Asked& last = heard.back();
-    TRY_ASSIGN(const std::optional<Fact> role,
-               tale.last_fact(
-                   "'replica.became_leader', 'replica.became_follower'",
-                   fmt::format("subject = {} AND node = {} AND at_ns <= {}", sql_text(tale.page.partition),
-                               last.node(), last.answered_ns.value_or(wrong->at_ns))));
-    text += fmt::format(" The last answer that it had was that of {} to its {} of {}, at {}", last.server,
-                        last.api, seconds_text(last.asked_ns), seconds_text(*last.done_ns));
-    text += !role ? std::string(".")
-                  : fmt::format(", a broker that {} in epoch {} since {}.",
-                                role->name == "replica.became_leader" ? "led" : "followed",
-                                role->number("leader_epoch"), seconds_text(role->at_ns));
-  }
+  TRY_ASSIGN(const std::string answer, last_heard_words(tale, heard, wrong->at_ns));
+  text += answer;
   const int64_t offset = kind == "skipped" ? never : number_behind(message, {" was at "});
   if (offset >= 0) {
     TRY_ASSIGN(const std::string holders, holders_words(tale, offset));

@@ -357,7 +357,8 @@ TEST(Violation, AResetThatAnAnswerAboutEpochsMade) {
   made.violation("K1", 16, "consumer 1 was at 101 and was reset to 0, though no record is gone");
   const Explanation page = made.page({}, false);
   expect_culprit(page, "needless_reset", 16, -1);
-  expect_words(page, {"answer that it had was that of broker-1 to its OffsetForLeaderEpoch of 14.000 s",
+  expect_words(page, {"from broker-1, which led in epoch 0 since 2.000 s, were to its OffsetForLeaderEpoch "
+                      "of 14.000 s at 15.000 s",
                       "Broker 1 was asked at 15.000 s where epoch 0 ends, and told the end of epoch 0, 50",
                       "on broker 1 in a batch of epoch 0"});
 }
