@@ -69,7 +69,7 @@ Explanation elsewhere_page(const SentRecord& sent, const Place& place) {
                                    : fmt::format(
                                          "{} was told at {} that it is written at {}. Broker {} had written "
                                          "it at {}, at offset {}: it was given the "
-                                         "answer to another batch.",
+                                         "answer to another batch, or was taken for a copy of it.",
                                          sent.client, seconds_text(told_ns), told, place.node,
                                          seconds_text(place.at_ns), place.offset);
   page.culprit = Explanation::Culprit{another ? sent.sent_ns : told_ns,
