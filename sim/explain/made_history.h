@@ -2,6 +2,7 @@
 // Histories made by hand, for tests.
 
 #include <deque>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -173,6 +174,15 @@ inline void expect_culprit(const Explanation& page, const std::string& kind, int
   EXPECT_EQ(page.culprit->node, node);
   ASSERT_TRUE(page.rule);
   EXPECT_NE(page.rule->text, "");
+}
+
+// Its culprit says all of this.
+inline void expect_words(const Explanation& page, std::initializer_list<std::string_view> words,
+                         int line = __builtin_LINE()) {
+  const testing::ScopedTrace trace(__FILE__, line, to_text(page, 100));
+  ASSERT_TRUE(page.culprit);
+  for (const std::string_view word : words)
+    EXPECT_NE(page.culprit->text.find(word), std::string::npos) << word;
 }
 
 }  // namespace ksim::sim

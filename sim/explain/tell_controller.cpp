@@ -395,13 +395,14 @@ Result<void> tell_partition_state(Tale& tale) {
   }
   TRY(tell_reigns(tale, 2));
   if (tale.wrong.kind == "unfit_member" || tale.wrong.kind == "unfit_leader") return tell_unfit(tale);
-  if (tale.wrong.kind == "placement" && now != nullptr) {
+  if (tale.wrong.kind == "placement") {
     TRY_ASSIGN(const std::optional<Fact> controller, tale.active_controller(tale.at_ns()));
     // Of the last topic of that name; the controller tells of it a little after it has published it.
-    const PastState* made = now;
+    const PastState* made = nullptr;
     for (const PastState& state : tale.past.states) {
       if (state.partition_epoch == 0 && state.at_ns <= tale.at_ns() + 1'000'000) made = &state;
     }
+    if (made == nullptr) return {};
     const int32_t node = controller ? controller->node : -1;
     tale.spine(made->at_ns, "decided", node, "the controller places it: " + state_words(*made));
     tale.found(made->at_ns, node,
