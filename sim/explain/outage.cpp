@@ -24,8 +24,9 @@ struct Spell {
 };
 
 bool cuts_off(const PastFault& fault) {
-  static constexpr std::string_view kKinds[] = {"partition", "bridge",     "clog",   "flap",    "pause",
-                                                "suspend",   "stall_disk", "refuse", "latency", "slow_cpu"};
+  static constexpr std::string_view kKinds[] = {"partition",      "bridge",  "clog",       "flap",
+                                                "pause",          "suspend", "stall_disk", "refuse",
+                                                "no_descriptors", "latency", "slow_cpu"};
   return std::find(std::begin(kKinds), std::end(kKinds), fault.kind) != std::end(kKinds);
 }
 

@@ -7,15 +7,24 @@
 
 namespace ksim::sim {
 std::vector<FaultKind> fault_kinds() {
-  return {crash_fault(),          power_loss_fault(),       pause_fault(),       stop_fault(),
-          restart_fault(),        rolling_restart_fault(),  partition_fault(),   partition_one_way_fault(),
-          latency_fault(),        jitter_fault(),           bandwidth_fault(),   clog_fault(),
-          flap_fault(),           bridge_fault(),           reset_fault(),       refuse_fault(),
-          slow_reader_fault(),    slow_cpu_fault(),         slow_timer_fault(),  slow_disk_fault(),
-          disk_bandwidth_fault(), stall_disk_fault(),       full_disk_fault(),   disk_error_fault(),
-          wipe_disk_fault(),      clock_step_fault(),       clock_drift_fault(), restore_disk_fault(),
-          latent_sector_fault(),  new_address_fault(),      late_bytes_fault(),  suspend_fault(),
-          bit_rot_fault(),        misdirected_write_fault()};
+  return {crash_fault(),          power_loss_fault(),
+          pause_fault(),          stop_fault(),
+          restart_fault(),        rolling_restart_fault(),
+          partition_fault(),      partition_one_way_fault(),
+          latency_fault(),        jitter_fault(),
+          bandwidth_fault(),      clog_fault(),
+          flap_fault(),           bridge_fault(),
+          reset_fault(),          refuse_fault(),
+          slow_reader_fault(),    slow_cpu_fault(),
+          slow_timer_fault(),     slow_disk_fault(),
+          disk_bandwidth_fault(), stall_disk_fault(),
+          full_disk_fault(),      disk_error_fault(),
+          wipe_disk_fault(),      clock_step_fault(),
+          clock_drift_fault(),    restore_disk_fault(),
+          latent_sector_fault(),  new_address_fault(),
+          late_bytes_fault(),     suspend_fault(),
+          bit_rot_fault(),        misdirected_write_fault(),
+          no_descriptors_fault()};
 }
 
 std::optional<FaultKind> find_fault(std::string_view name) {

@@ -30,6 +30,7 @@ FaultKind bridge_fault();
 FaultKind reset_fault();
 FaultKind refuse_fault();
 FaultKind slow_reader_fault();
+FaultKind no_descriptors_fault();
 FaultKind slow_cpu_fault();
 FaultKind slow_timer_fault();
 FaultKind slow_disk_fault();

@@ -4,10 +4,10 @@
 
 namespace ksim::sim {
 
-HostsTroubled::HostsTroubled(const std::vector<SimNode*>& nodes, const HostTrouble& trouble,
-                             uint64_t Host::*toll)
+HostsTroubled::HostsTroubled(const std::vector<SimNode*>& nodes,
+                             const std::function<HostTrouble(SimNode&)>& trouble, uint64_t Host::*toll)
     : toll_(toll) {
-  for (SimNode* node : nodes) nodes_.push_back({node, node->host().troubles.add(trouble)});
+  for (SimNode* node : nodes) nodes_.push_back({node, node->host().troubles.add(trouble(*node))});
   before_ = felt();
 }
 

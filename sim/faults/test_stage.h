@@ -40,7 +40,8 @@ class FaultsTest : public testing::Test, public FaultStage, public FaultTeller {
     Instant local{0};
     uint64_t dialled = 0;  // connections
     uint64_t refused = 0;
-    Duration slowest{0};  // round
+    uint64_t short_of = 0;  // descriptors
+    Duration slowest{0};    // round
   };
 
   FaultsTest() {

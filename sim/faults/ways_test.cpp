@@ -109,7 +109,9 @@ class FaultsOfWaysTest : public FaultsTest {
       if (connection == nullptr) {
         auto dialled = env.network.connect({"c", kPort}, "ask", env.after(seconds(30)));
         if (!dialled.ok()) {
-          ++(dialled.error() == IoError::refused ? life.refused : life.errors);
+          ++(dialled.error() == IoError::refused          ? life.refused
+             : dialled.error() == IoError::too_many_files ? life.short_of
+                                                          : life.errors);
           continue;
         }
         ++life.dialled;
@@ -128,7 +130,11 @@ class FaultsOfWaysTest : public FaultsTest {
     Scope scope(env);
     for (uint64_t n = 0;; ++n) {
       auto accepted = listener->accept(Instant::never());
-      if (!accepted.ok()) return;
+      if (!accepted.ok()) {
+        if (accepted.error() == IoError::closed) return;
+        env.sleep(milliseconds(10));
+        continue;
+      }
       const std::shared_ptr<Connection> connection = std::move(*accepted);
       scope.spawn(
           "answer",
@@ -212,6 +218,49 @@ TEST_F(FaultsOfWaysTest, ConnectionsAreResetAndRefused) {
   EXPECT_EQ(lives["b"].dialled, 1U);  // what is there goes on
   EXPECT_FALSE(row_with("no connection to reset").took_effect);
   EXPECT_TRUE(says(rows.at(1), "felt ")) << rows.at(1).effect;
+}
+
+// Who dials "c" stands in its queue until it can be accepted.
+TEST_F(FaultsOfWaysTest, WithoutDescriptorsNothingIsAcceptedAndNothingOpened) {
+  begin({fault("no_descriptors", "c", seconds(1), seconds(2)),
+         fault("reset", "a", milliseconds(1500), std::nullopt),
+         fault("no_descriptors", "a", seconds(4), seconds(2)),
+         fault("reset", "c", milliseconds(4500), std::nullopt)});
+  until(milliseconds(1400));
+  EXPECT_GT(rounds("a"), 50U);
+  until(milliseconds(1600));
+  const uint64_t before = rounds("a");
+  EXPECT_EQ(lives["a"].dialled, 2U);
+  until(milliseconds(2900));
+  EXPECT_EQ(rounds("a"), before);
+  EXPECT_EQ(lives["a"].errors, 1U);
+  EXPECT_EQ(lives["b"].dialled, 1U);  // what is open goes on
+  EXPECT_GT(rounds("b"), 150U);
+  until(milliseconds(3900));
+  EXPECT_GT(rounds("a"), before + 50);
+  EXPECT_EQ(lives["a"].dialled, 2U);
+  until(milliseconds(5900));
+  EXPECT_EQ(lives["a"].dialled, 2U);
+  EXPECT_GT(lives["a"].short_of, 50U);
+  EXPECT_EQ(lives["b"].short_of, 0U);
+  EXPECT_EQ(lives["b"].dialled, 2U);
+  until(seconds(7));
+  EXPECT_EQ(lives["a"].dialled, 3U);
+  EXPECT_TRUE(says(rows.at(0), "no descriptor is left")) << rows.at(0).effect;
+  EXPECT_TRUE(says(rows.at(0), "felt ")) << rows.at(0).effect;
+}
+
+TEST_F(FaultsOfWaysTest, AnotherProcessHasDescriptorsOfItsOwn) {
+  begin({fault("no_descriptors", "a", seconds(1), seconds(8)),
+         fault("crash", "a", seconds(2), milliseconds(500)), fault("crash", "b", seconds(4), seconds(2)),
+         fault("no_descriptors", "b", seconds(5), seconds(1))});
+  until(milliseconds(1900));
+  EXPECT_EQ(lives["a"].dialled, 1U);
+  until(seconds(3));
+  EXPECT_EQ(lives["a"].dialled, 2U);
+  EXPECT_EQ(rows.at(0).ended, at(seconds(2)));
+  until(seconds(7));
+  EXPECT_FALSE(row_with("no process that could want").took_effect);
 }
 
 TEST_F(FaultsOfWaysTest, WhoReadsOrComputesSlowlyIsWaitedFor) {

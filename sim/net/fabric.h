@@ -61,10 +61,13 @@ struct LinkTrouble {
 struct HostTrouble {
   bool refuses = false;       // every new connection, as a firewall does that rejects
   int64_t read_pause_ns = 0;  // the process is so slow to take what has arrived
+  // The life, by its number, that has no file descriptor left for a connection. The next one has its own.
+  uint32_t no_descriptors_in = 0;
 
   void worsen(const HostTrouble& other) {
     refuses = refuses || other.refuses;
     read_pause_ns = std::max(read_pause_ns, other.read_pause_ns);
+    no_descriptors_in = std::max(no_descriptors_in, other.no_descriptors_in);
   }
 };
 
@@ -102,6 +105,7 @@ class Host {
   Troubles<HostTrouble> troubles;
   uint64_t refusals = 0;    // of new connections, by trouble
   uint64_t slow_reads = 0;  // by trouble
+  uint64_t shortages = 0;   // of descriptors, by trouble
 
  private:
   friend class Fabric;

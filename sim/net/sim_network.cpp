@@ -204,6 +204,11 @@ IoResult<ConnectionRef> SimListener::accept(Deadline deadline) {
   for (bool last_try = false;;) {
     if (!network_.life().enter()) return fail(IoError::closed);
     if (closed_) return fail(IoError::closed);
+    // As accept() does, which wants a descriptor before it looks at what waits: that goes on to wait.
+    if (network_.lacks_descriptors()) {
+      fold(ground, Fold::net_accept, mix64(network_.host().key, port_), outcome(IoError::too_many_files));
+      return fail(IoError::too_many_files);
+    }
     if (!queue_.empty()) {
       Conn& conn = *queue_.front();
       queue_.pop_front();
@@ -255,6 +260,12 @@ void SimListener::vanish() {
 
 // ---- the network ----
 
+bool SimNetwork::lacks_descriptors() {
+  const bool lacks = host_.troubles.felt().no_descriptors_in == life_.number();
+  if (lacks) ++host_.shortages;
+  return lacks;
+}
+
 IoResult<std::unique_ptr<Listener>> SimNetwork::listen(const Endpoint& at) {
   if (!life_.enter()) return fail(IoError::closed);
   if (!at.host.empty() && at.host != "0.0.0.0" && at.host != host_.name && at.host != "localhost") {
@@ -276,6 +287,10 @@ IoResult<ConnectionRef> SimNetwork::connect(const Endpoint& to, std::string_view
   Fiber* fiber = ground.scheduler.current();
   ENSURE(fiber != nullptr, "only a fiber can connect");
   if (deadline <= static_cast<Cpu*>(fiber->group().world)->local_now()) return fail(IoError::timed_out);
+  if (lacks_descriptors()) {
+    fold(ground, Fold::net_connect, mix64(host_.key, to.port), outcome(IoError::too_many_files));
+    return fail(IoError::too_many_files);
+  }
   Host* server = to.host == "localhost" || to.host == "127.0.0.1" ? &host_ : fabric_.find(to.host);
   if (server == nullptr) return fail(IoError::unreachable);
   Conn& conn = *fabric_.make(host_, *server, to.port, purpose, life_.key());

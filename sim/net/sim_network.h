@@ -25,6 +25,8 @@ class SimNetwork final : public Network {
   Host& host() { return host_; }
   Life& life() { return life_; }
   size_t shard() const { return shard_; }
+  // The process can have no connection more, which the host counts.
+  bool lacks_descriptors();
 
  private:
   Fabric& fabric_;

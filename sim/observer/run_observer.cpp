@@ -157,6 +157,7 @@ constexpr std::string_view kLeavesMachinesAlone[] = {"crash",
                                                      "bridge",
                                                      "reset",
                                                      "refuse",
+                                                     "no_descriptors",
                                                      "slow_reader",
                                                      "new_address",
                                                      "late_bytes"};

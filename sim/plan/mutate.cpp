@@ -16,9 +16,9 @@ namespace {
 constexpr size_t kMostFaults = 24;
 // Kinds that say all they need with a target and a time.
 constexpr std::string_view kPlainKinds[] = {
-    "crash",     "crash",     "power_loss",        "power_loss", "pause", "pause",
-    "partition", "partition", "partition_one_way", "reset",      "stop",  "stall_disk",
-    "clog",      "refuse",    "rolling_restart",   "suspend"};
+    "crash",     "crash",     "power_loss",        "power_loss", "pause",         "pause",
+    "partition", "partition", "partition_one_way", "reset",      "stop",          "stall_disk",
+    "clog",      "refuse",    "rolling_restart",   "suspend",    "no_descriptors"};
 // A voter whose disk is replaced breaks what the quorum is promised: where disks go, the scenario says.
 constexpr std::string_view kWipe = "wipe_disk";
 

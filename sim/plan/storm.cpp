@@ -366,6 +366,7 @@ class Storm {
         {"bridge", 1, nodes, {}},
         {"reset", 5, nodes_and_clients, {}},
         {"refuse", 2, nodes, {}},
+        {"no_descriptors", 3, nodes_and_clients, {}},
         {"slow_reader", 1, nodes_and_clients, {{"pause", {"50ms", "400ms"}}}},
         {"slow_cpu", 1, nodes_and_clients, {{"factor", {"10", "200"}}}},
         {"slow_timer", 1, nodes_and_clients, {{"up_to", {"50ms", "900ms"}}}},
