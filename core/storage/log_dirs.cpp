@@ -154,7 +154,9 @@ Result<int64_t> LogDirs::previous_broker_epoch() {
 
 Result<FoundLogs> LogDirs::begin_load() {
   FoundLogs found;
-  std::map<TopicPartition, std::string> seen;
+  // Of two topics of one name one at least is gone: its log is stray, and whoever knows the topics sets it
+  // aside. It may have been deleted, and made again, while this directory was lost.
+  std::map<std::pair<TopicPartition, Uuid>, std::string> seen;
   for (size_t i = 0; i < infos_.size(); ++i) {
     if (!states_[i].online) continue;
     const size_t before = found.logs.size();
@@ -169,7 +171,9 @@ Result<FoundLogs> LogDirs::begin_load() {
     }
     for (size_t k = before; k < found.logs.size(); ++k) {
       const FoundLog& log = found.logs[k];
-      if (const auto [at, fresh] = seen.try_emplace(log.topic_partition, log.path); !fresh) {
+      if (log.topic_id.is_zero()) continue;
+      const auto [at, fresh] = seen.try_emplace({log.topic_partition, log.topic_id}, log.path);
+      if (!fresh) {
         return fail(ErrorCode::INVALID_CONFIG,
                     log.topic_partition.to_string() + " stands in both " + at->second + " and " + log.path);
       }

@@ -2,6 +2,7 @@
 
 #include "core/storage/clean_shutdown.h"
 #include "core/storage/partition_directory.h"
+#include "core/storage/partition_metadata.h"
 #include "core/storage/test_log.h"
 
 namespace ksim::storage {
@@ -232,6 +233,40 @@ TEST(LogManager, StraysAreSetAside) {
     EXPECT_EQ(s.dirs.begin_load()->logs.size(), 0U);
     EXPECT_EQ(s.dirs.begin_load()->doomed.size(), 1U);
     s.kill();
+  });
+}
+
+// A topic is deleted and made again while one directory is lost: that one comes back with the log of the old.
+TEST(LogManager, ANamesakeInAnotherDirectoryIsNoOtherCopy) {
+  on_node(5, [](Env& env) {
+    const auto make = [&env](Uuid topic_id) {
+      ManagedStorage s(env);
+      ASSERT_TRUE(s.start().ok());
+      ManagedStorage::append(*s.open(0, topic_id), 1);
+      s.stop(1);
+    };
+    make(kOrders);
+    const std::string home = env.disk.stat("data/a/orders-0").ok() ? "data/a" : "data/b";
+    const std::string other = home == "data/a" ? "data/b" : "data/a";
+    ASSERT_TRUE(env.disk.rename(home + "/orders-0", "data/old").ok());
+    make(Uuid{9, 9});
+    ASSERT_TRUE(env.disk.stat(home + "/orders-0").ok());
+    ASSERT_TRUE(env.disk.rename("data/old", other + "/orders-0").ok());
+    {
+      ManagedStorage s(env);
+      ASSERT_TRUE(s.dirs.open().ok());
+      const auto found = s.dirs.begin_load();
+      ASSERT_TRUE(found.ok()) << found.error().message;
+      ASSERT_EQ(found->logs.size(), 2U);
+      EXPECT_NE(found->logs[0].topic_id, found->logs[1].topic_id);
+      s.dirs.release();
+    }
+    // Two of one topic are: nobody could say which one is good.
+    ASSERT_TRUE(write_partition_metadata(env.disk, home + "/orders-0", kOrders).ok());
+    ManagedStorage s(env);
+    ASSERT_TRUE(s.dirs.open().ok());
+    EXPECT_EQ(s.dirs.begin_load().error().code, ErrorCode::INVALID_CONFIG);
+    s.dirs.release();
   });
 }
 
