@@ -88,8 +88,11 @@ Result<void> Controller::check_alter_partition(const MetadataImage& image, int32
   }
   for (const wire::BrokerState& member : members) {
     const BrokerRegistration* registered = image.broker(member.broker_id);
+    // A fetch from before it lost the directory may have come later than the word of that, and may look as if
+    // the replica had caught up: Apache Kafka takes it in again.
     const bool eligible = registered != nullptr && registered->active() &&
-                          (member.broker_epoch == -1 || member.broker_epoch == registered->epoch);
+                          (member.broker_epoch == -1 || member.broker_epoch == registered->epoch) &&
+                          registered->has_online_directory(partition.directory_of(member.broker_id));
     if (!eligible) {
       return fail(api_version > 1 ? ErrorCode::INELIGIBLE_REPLICA : ErrorCode::OPERATION_NOT_ATTEMPTED);
     }

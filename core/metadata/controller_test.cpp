@@ -311,6 +311,8 @@ TEST(Controller, RuleC20OfflineDirectories) {
   EXPECT_EQ(t.image().broker(0)->directories, std::vector<Uuid>{b});
   EXPECT_EQ(t.image().partition("x", 0)->leader, 1);
   EXPECT_EQ(t.image().partition("x", 0)->isr, Ids{1});
+  // Whoever took a late fetch for its catching up.
+  EXPECT_EQ(t.alter_isr("x", 0, {0, 1}).code, ErrorCode::INELIGIBLE_REPLICA);
   EXPECT_EQ(t.image().partition("x", 1)->leader, 0);
   // Rule C21: to an offline directory.
   t.append(t->assign_directories(0, t.epoch_of(0), {{topic, 1, a}}, codes));

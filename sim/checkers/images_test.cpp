@@ -58,6 +58,17 @@ TEST_F(Leaders, NobodyElseStaysInSyncWhenItIsFenced) {
   decide();
   EXPECT_TRUE(cried("M6"));
 }
+TEST_F(Leaders, NobodyElseIsInSyncWithoutTheDirectoryOfItsReplica) {
+  PartitionRegistration placed = partition(1, {1, 2});
+  placed.directories = {kDirectoryMigrating, kDirectoryUnassigned, Uuid{8, 800}};
+  set_partitions({placed});
+  decide();
+  EXPECT_EQ(cries(), "");
+  placed.isr = {1, 2, 3};
+  set_partitions({placed});
+  decide();
+  EXPECT_TRUE(cried("M6"));
+}
 TEST_F(Leaders, WhatIsNotNewSaysNothing) {
   set_broker(1, true);
   publish();

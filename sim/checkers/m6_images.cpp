@@ -62,22 +62,23 @@ std::vector<ImageRules::Wrong> ImageRules::take(int32_t node, const MetadataImag
 
 // What takes a broker away and what elects another one is one batch (rules C15, C17).
 void ImageRules::leads(const TopicImage& topic, int32_t index, const PartitionRegistration& partition) {
+  const auto may_lead = [&](int32_t id) {
+    return now_->broker_active(id) && now_->broker(id)->has_online_directory(partition.directory_of(id));
+  };
   // Rule C28: the last member stays, and leads nothing.
   for (const int32_t member : partition.isr) {
-    if (now_->broker_active(member) || (partition.isr.size() == 1 && !partition.has_leader())) continue;
+    if (may_lead(member) || (partition.isr.size() == 1 && !partition.has_leader())) continue;
     wrong_.push_back(
         {name_of(topic, index), fmt::format("broker {} is in its ISR [{}] at offset {}, and is {}", member,
                                             fmt::join(partition.isr, ","), now_->provenance.last_offset,
                                             what_is(now_->broker(member)))});
   }
   if (!partition.has_leader()) return;
-  const BrokerRegistration* broker = now_->broker(partition.leader);
-  if (broker != nullptr && broker->active() &&
-      broker->has_online_directory(partition.directory_of(partition.leader)))
-    return;
+  if (may_lead(partition.leader)) return;
   wrong_.push_back({name_of(topic, index),
                     fmt::format("broker {} leads it in epoch {} at offset {}, and is {}", partition.leader,
-                                partition.leader_epoch, now_->provenance.last_offset, what_is(broker))});
+                                partition.leader_epoch, now_->provenance.last_offset,
+                                what_is(now_->broker(partition.leader)))});
 }
 
 bool ImageRules::one_decision(int32_t node) const {
