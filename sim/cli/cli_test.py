@@ -124,7 +124,7 @@ class CommandLine(unittest.TestCase):
                 (ONE_BROKER + FAULT.replace("crash", "partition") + 'peer = "broker-99"\n', "10:8", "no target"),
                 (ONE_BROKER + producer + FAULT.replace("crash", "slow_disk").replace("broker-1", "producer"), "10:10",
                  "is a client"),
-                (ONE_BROKER + FAULT.replace("crash", "disk_error") + 'what = "wipe"\n', "10:8", "read, write, sync"),
+                (ONE_BROKER + FAULT.replace("crash", "disk_error") + 'what = "wipe"\n', "10:8", "read, write, sync, all"),
                 (ONE_BROKER + FAULT.replace("crash", "clock_drift") + "ppm = 60000\n", "10:7", "50000"),
                 (ONE_BROKER + '[[raw_driver]]\ntopic = "t"\nname = "broker-1"\n', "8:8", "two machines"),
                 (ONE_BROKER + producer + "record_bytes = 2000000000\n", "8:16", "from 8 to 67108864"),

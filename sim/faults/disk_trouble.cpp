@@ -33,9 +33,13 @@ std::string DiskTroubled::end(FaultStage& stage) {
   for (const Troubled& troubled : nodes_) {
     troubled.node->device().remove_trouble(troubled.number);
     const bool well = !troubled.node->device().in_trouble() && !troubled.node->kept_down();
-    if (troubled.node->running() || !well) continue;
-    stage.start(*troubled.node);
-    what += fmt::format("; started {}, which had stopped", troubled.node->name());
+    if (!well) continue;
+    if (!troubled.node->running()) {
+      stage.start(*troubled.node);
+      what += fmt::format("; started {}, which had stopped", troubled.node->name());
+    } else if (stage.take_back(*troubled.node)) {
+      what += fmt::format("; {} starts anew, with the directory that it had given up", troubled.node->name());
+    }
   }
   return what;
 }

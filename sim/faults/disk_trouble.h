@@ -11,7 +11,8 @@ class DiskTroubled final : public ActiveFault {
  public:
   // `trouble` is asked for each machine.
   DiskTroubled(const std::vector<SimNode*>& nodes, const std::function<DiskTrouble(SimNode&)>& trouble);
-  // A broker without a good log directory stops itself, a controller too: it is started again.
+  // A broker without a good log directory stops itself, a controller too: it is started again. So is one that
+  // has others left, to take back what it has given up.
   std::string end(FaultStage& stage) override;
 
  private:

@@ -42,6 +42,9 @@ class FaultStage {
   virtual void configure(SimNode& node, const Properties& settings) = 0;
   // Asks the process to stop in order.
   virtual void stop(SimNode& node) = 0;
+  // Its disk is well again. A process that has given up a log directory takes it back at its next start only:
+  // it is stopped in order and started again. False: it has given up none.
+  virtual bool take_back(SimNode& node) = 0;
   // Every other node of the cluster, brokers and controllers; with_clients adds the clients' nodes.
   virtual std::vector<SimNode*> others(const SimNode& node, bool with_clients) = 0;
   // The disk of the node has changed bytes of its logs by itself.

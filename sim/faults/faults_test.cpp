@@ -193,6 +193,19 @@ TEST_F(FaultsTest, ADiskFailsAtWhatIsAskedFor) {
   EXPECT_EQ(rounds("c"), synced);  // a file whose sync has failed stays failed
 }
 
+TEST_F(FaultsTest, ADeadDiskFailsAtEverythingAndIsTakenBack) {
+  begin({fault("disk_error", "a", seconds(1), seconds(1), {{"what", "all"}}),
+         fault("slow_disk", "b", seconds(1), seconds(1))});
+  gave_up = {"a"};
+  until(milliseconds(1100));
+  const uint64_t before = rounds("a");
+  until(milliseconds(1900));
+  EXPECT_EQ(rounds("a"), before);
+  until(seconds(3));
+  EXPECT_TRUE(says(row_with("fails at every access"), "a starts anew, with the directory"));
+  EXPECT_FALSE(says(row_with("slow"), "starts anew"));
+}
+
 TEST_F(FaultsTest, AReplacedMachineHasAnEmptyDisk) {
   begin({fault("wipe_disk", "a", seconds(1), seconds(1)), fault("crash", "b", seconds(1), seconds(1))});
   until(seconds(3));

@@ -122,6 +122,7 @@ class FaultsTest : public testing::Test, public FaultStage, public FaultTeller {
   bool move(SimNode& node) override { return moved.insert(node.name()).second; }
   void configure(SimNode& node, const Properties& settings) override { configured[node.name()] = settings; }
   void stop(SimNode& node) override { node.stop(); }
+  bool take_back(SimNode& node) override { return gave_up.contains(node.name()); }
   std::vector<SimNode*> others(const SimNode& node, bool) override {
     std::vector<SimNode*> rest = nodes;
     std::erase(rest, &node);
@@ -152,6 +153,7 @@ class FaultsTest : public testing::Test, public FaultStage, public FaultTeller {
   std::map<std::string, Properties> configured;
   std::set<std::string> asked;  // targets
   std::set<std::string> moved;
+  std::set<std::string> gave_up;  // a log directory
   std::set<std::string> spoilt;
   std::vector<FaultPlan> plans;
   std::vector<Row> rows;

@@ -109,6 +109,7 @@ class PingRun final : private FaultStage, private FaultTeller, private WorldWatc
   bool move(SimNode&) override { return false; }
   void configure(SimNode&, const Properties&) override {}
   void stop(SimNode& node) override { node.stop(); }
+  bool take_back(SimNode&) override { return false; }  // they have none
   std::vector<SimNode*> others(const SimNode& node, bool) override {
     std::vector<SimNode*> others = nodes_;
     std::erase(others, &node);

@@ -8,6 +8,7 @@
 
 #include "core/base/contains.h"
 #include "core/base/hooks.h"
+#include "sim/plan/directories.h"
 #include "sim/plan/draws.h"
 #include "sim/plan/tiny.h"
 
@@ -156,6 +157,7 @@ class Storm {
     if (plan_.network.retransmission_timeout < seconds(30) && !of("lost answers").one_in(4))
       config.try_emplace("replica.socket.timeout.ms", "2000");
     if (plan_.limits == "tiny") add_tiny_settings(seed_, config);
+    two_directories_ = give_two_directories(seed_, config);
     await_first_leader(controllers, config);
   }
   // Of several controllers none leads before one has waited for a leader in vain. What comes before that
@@ -411,9 +413,13 @@ class Storm {
       // Who is replaced and hears nothing may believe for long that it leads.
       if (focus_ == Focus::quorum && draws.one_in(6)) fault.lasts = draws.duration(seconds(5), seconds(12));
       if (fault.kind == "restore_disk" && fault.trigger.at) stop_before(fault);
+      const bool in_one = two_directories_ && fault.kind == "disk_error";
+      if (in_one && of(fmt::format("directory of fault {}", i)).one_in(2))
+        fault.parameters["path"] = kSecondDirectory;
       plan_.faults.push_back(std::move(fault));
     }
     if (in_a_row) draw_row(draws, on);
+    if (two_directories_) lose_directory(seed_, up_, plan_);
   }
   // Leaders in a row, each struck when it has led for a moment and has a little that nobody else has: logs
   // that fork more than once need more than one question to find where they part (KIP-279).
@@ -541,6 +547,7 @@ class Storm {
   int32_t brokers_ = 0;
   Duration up_{0};  // by then a cluster without faults takes records
   bool combined_ = false;
+  bool two_directories_ = false;  // of each node
   Plan plan_;
 };
 

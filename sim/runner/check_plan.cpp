@@ -79,7 +79,7 @@ Words one_of(const std::string& value, std::initializer_list<std::string_view> a
 
 Words wrong_value(const std::string& name, const std::string& value) {
   if (name == "direction") return one_of(value, {"in", "out"});
-  if (name == "what") return one_of(value, {"read", "write", "sync"});
+  if (name == "what") return one_of(value, {"read", "write", "sync", "all"});
   constexpr std::string_view kDurations[] = {"extra", "down", "up", "gap", "up_to", "pause"};
   if (std::find(std::begin(kDurations), std::end(kDurations), name) != std::end(kDurations) &&
       !parse_duration(value))

@@ -159,6 +159,7 @@ std::string Cluster::first_down() const {
 void Cluster::revive() {
   for (auto& [id, machine] : machines_) {
     if (!machine.node->alive()) start(*machine.node);
+    take_back(*machine.node);
   }
   for (const Client& one : clients_) {
     if (!one.node->alive()) start(*one.node);
@@ -253,6 +254,14 @@ void Cluster::configure(SimNode& node, const Properties& settings) {
 }
 
 void Cluster::stop(SimNode& node) { node.stop(); }
+
+bool Cluster::take_back(SimNode& node) {
+  const Machine* const found = machine(node);
+  if (found == nullptr || !node.alive() || found->lost_in != node.incarnation()) return false;
+  node.stop();
+  start(node);
+  return true;
+}
 
 std::vector<SimNode*> Cluster::others(const SimNode& node, bool with_clients) {
   std::vector<SimNode*> nodes;
@@ -369,7 +378,7 @@ std::vector<SimNode*> Cluster::resolve(const std::string& target, uint64_t fault
 }
 
 void Cluster::event(SimNode& node, const Event& event) {
-  const Machine* const found = machine(node);
+  Machine* const found = machine(node);
   if (found == nullptr) return;
   const int32_t id = found->plan.id;
   if (const auto* raft = std::get_if<RaftStateChanged>(&event)) {
@@ -381,6 +390,13 @@ void Cluster::event(SimNode& node, const Event& event) {
   observer_.on_event(id, node.incarnation(), world_.now(), event);
   const auto* given_up = std::get_if<LogDirFailed>(&event);
   if (given_up == nullptr) return;
+  found->lost_in = node.incarnation();
+  // The disk may be well by now, and nobody look after it any more.
+  if (!node.device().in_trouble()) {
+    world_.later(mix64(node.key(), node.incarnation(), 3), [this, &node] {
+      if (!node.device().in_trouble() && !node.kept_down()) take_back(node);
+    });
+  }
   const DiskToll toll = node.device().toll();
   if (toll.failed + toll.refused > 0) return;
   observer_.on_violation("DISK", world_.now(), node.name(),

@@ -59,6 +59,7 @@ class Cluster final : public FaultStage, private WorldWatcher {
   bool move(SimNode& node) override;
   void configure(SimNode& node, const Properties& settings) override;
   void stop(SimNode& node) override;
+  bool take_back(SimNode& node) override;
   std::vector<SimNode*> others(const SimNode& node, bool with_clients) override;
   void damaged(SimNode& node) override;
   std::string role_of(const SimNode& node) override;
@@ -68,8 +69,9 @@ class Cluster final : public FaultStage, private WorldWatcher {
     NodePlan plan;
     SimNode* node;
     std::string properties;
-    bool wanted = false;  // to be started as soon as it is down
-    uint16_t moves = 0;   // how often it was given another port
+    bool wanted = false;   // to be started as soon as it is down
+    uint16_t moves = 0;    // how often it was given another port
+    uint32_t lost_in = 0;  // the last incarnation that has given up a log directory
   };
   struct Client {
     SimNode* node;
