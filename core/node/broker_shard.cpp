@@ -200,14 +200,29 @@ void BrokerShard::submit(const broker::PartitionKey& key, const broker::IsrPropo
   executor_.post(0, Task([home = &home_, key, proposal] { home->submit_isr(key, proposal); }));
 }
 
+// The controller was never told where it is, and it may be in a directory that is lost: an earlier process
+// may have died between making its log and telling, or this one have made a part of it there. An empty log
+// elsewhere would take the place of that one.
+bool BrokerShard::may_stand_in_a_lost_directory(const TopicPartition& partition, Uuid topic_id,
+                                                Uuid directory) const {
+  if (!directory.is_reserved() || logs_.all_online() || logs_.find(partition) != nullptr) return false;
+  if (logs_.begun(partition, topic_id)) return true;
+  const PartitionRef before = load_image_->partition(topic_id, partition.partition);
+  return before != nullptr && before->is_replica(common_.server.node_id());
+}
+
 Result<std::shared_ptr<storage::Log>> BrokerShard::open(const TopicPartition& partition, Uuid topic_id,
                                                         Uuid directory, const storage::LogConfig& config) {
+  const broker::PartitionKey key{topic_id, partition.partition};
+  if (may_stand_in_a_lost_directory(partition, topic_id, directory)) {
+    executor_.post(0, Task([home = &home_, key] { home->assign_directory(key, kDirectoryLost); }));
+    return fail(ErrorCode::KAFKA_STORAGE_ERROR, partition.to_string() + " may stand in a lost directory");
+  }
   auto log = logs_.open(partition, topic_id, directory, config);
   if (!log.ok()) return log;
   // The choice was this broker's, or the log stands elsewhere than the controller believes.
   const Uuid chosen = logs_.directory_of(**log);
   if (chosen != directory) {
-    const broker::PartitionKey key{topic_id, partition.partition};
     executor_.post(0, Task([home = &home_, key, chosen] { home->assign_directory(key, chosen); }));
   }
   return log;

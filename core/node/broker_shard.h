@@ -84,6 +84,7 @@ class BrokerShard final : private broker::IsrProposals,
   // ---- ReplicaLogs ----
   Result<std::shared_ptr<storage::Log>> open(const TopicPartition& partition, Uuid topic_id, Uuid directory,
                                              const storage::LogConfig& config) override;
+  bool may_stand_in_a_lost_directory(const TopicPartition& partition, Uuid topic_id, Uuid directory) const;
   int64_t checkpointed_high_watermark(const storage::Log& log) override;
   Result<void> remove(const std::shared_ptr<storage::Log>& log) override;
   // ---- LogDirLink ----

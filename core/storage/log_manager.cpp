@@ -169,6 +169,14 @@ void LogManager::note_failure(Directory& directory, const std::string& reason) {
 
 bool LogManager::online(size_t directory) const { return directories_[directory]->online; }
 
+bool LogManager::begun(const TopicPartition& partition, Uuid topic_id) const {
+  return begun_.contains({partition, topic_id});
+}
+
+bool LogManager::all_online() const {
+  return std::all_of(directories_.begin(), directories_.end(), [](const auto& one) { return one->online; });
+}
+
 void LogManager::directory_failed(size_t index) {
   Directory& directory = *directories_[index];
   directory.online = false;
@@ -351,6 +359,7 @@ Result<std::shared_ptr<Log>> LogManager::create(const TopicPartition& partition,
     note_failure(directory, error.message);
     return fail(std::move(error));
   }
+  begun_.insert({partition, topic_id});
   TRY_ASSIGN(std::shared_ptr<Log> log, Log::open(env_, std::move(options)));
   if (!directory.online) {
     log->fail_directory();

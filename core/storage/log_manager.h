@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "core/io/env.h"
@@ -104,6 +105,9 @@ class LogManager final {
   // KAFKA_STORAGE_ERROR from now on and are not managed any more.
   void directory_failed(size_t directory);
   bool online(size_t directory) const;
+  bool all_online() const;
+  // Its log was made by this process, or would have been, had the directory not failed.
+  bool begun(const TopicPartition& partition, Uuid topic_id) const;
 
  private:
   struct Directory;
@@ -130,6 +134,7 @@ class LogManager final {
   std::vector<std::unique_ptr<Directory>> directories_;
   std::map<TopicPartition, std::shared_ptr<Log>> logs_;
   std::map<TopicPartition, int64_t> loaded_high_watermarks_;
+  std::set<std::pair<TopicPartition, Uuid>> begun_;
   Mutex creation_lock_;  // one partition directory is made or removed at a time
   uint64_t names_drawn_ = 0;
 };

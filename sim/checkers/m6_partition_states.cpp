@@ -117,6 +117,7 @@ class PartitionStates final : public Checker {
 
   void on_node(int32_t node, NodeFault fault, Instant at) override {
     if (!view_.has_node(node)) return;
+    if (fault == NodeFault::started) brokers_[node].lacks_directory = false;
     if (fault != NodeFault::started) brokers_[node].ends.push_back({at, vouched_epochs(node)});
   }
 
@@ -136,7 +137,8 @@ class PartitionStates final : public Checker {
     // It is about to stop, or a log directory of it has failed. Until it is registered anew: what was decided
     // upon that may be told when it has long been started again.
     bool leaving = false;
-    uint64_t changed = 0;  // the number of the last event that may have taken it out of ISRs
+    bool lacks_directory = false;  // its process does, also when it is registered
+    uint64_t changed = 0;          // the number of the last event that may have taken it out of ISRs
     std::vector<End> ends;
   };
 
@@ -156,7 +158,7 @@ class PartitionStates final : public Checker {
       broker.leaving =
           broker.leaving || s->state == "PENDING_CONTROLLED_SHUTDOWN" || s->state == "SHUTTING_DOWN";
     } else if (std::holds_alternative<LogDirFailed>(*note.event)) {
-      brokers_[note.node].leaving = true;
+      brokers_[note.node].leaving = brokers_[note.node].lacks_directory = true;
     }
   }
 
@@ -224,7 +226,8 @@ class PartitionStates final : public Checker {
     }
     for (const int32_t member : was.isr) {
       const Broker& broker = brokers_[member];
-      const bool excused = broker.fenced || broker.leaving || broker.changed > was.told;
+      const bool excused =
+          broker.fenced || broker.leaving || broker.lacks_directory || broker.changed > was.told;
       if (contains(is.isr, member) || excused) continue;
       // Who is elected from outside stands for all there is.
       if (is.elects_after(was) && !contains(was.isr, is.leader)) continue;

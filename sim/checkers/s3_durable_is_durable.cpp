@@ -44,6 +44,8 @@ class DurableIsDurable final : public Checker {
       if (m->log != kMetadataLog) start_moved(note, *m);
     } else if (const auto* b = std::get_if<BrokerStateChanged>(note.event)) {
       if (b->state == "SHUTTING_DOWN") closing_.insert(note.node);
+    } else if (const auto* f = std::get_if<LogDirFailed>(note.event)) {
+      lost_[note.node].emplace(f->directory);
     }
   }
 
@@ -59,6 +61,7 @@ class DurableIsDurable final : public Checker {
     }
     running_.erase(node);
     closing_.erase(node);
+    if (fault == NodeFault::started) lost_.erase(node);
   }
 
  private:
@@ -242,9 +245,18 @@ class DurableIsDurable final : public Checker {
 
   // ---- when it does not run any more ----
 
+  // Without those that its process had given up: what stands there is of an earlier one, and may be of an
+  // earlier log of some name.
+  std::vector<std::string> kept_directories(int32_t node) const {
+    std::vector<std::string> kept = view_.log_dirs(node);
+    if (const auto lost = lost_.find(node); lost != lost_.end())
+      std::erase_if(kept, [&](const std::string& directory) { return lost->second.contains(directory); });
+    return kept;
+  }
+
   // Rule A45: with the marker of a stop in order the next start trusts every log.
   void stopped(int32_t node, Instant at) {
-    for (const std::string& directory : view_.log_dirs(node)) {
+    for (const std::string& directory : kept_directories(node)) {
       const std::string marker = in(directory, kCleanShutdown);
       if (!view_.disks().size(node, marker, Layer::cached)) continue;
       if (!view_.disks().size(node, marker, Layer::durable)) {
@@ -263,7 +275,7 @@ class DurableIsDurable final : public Checker {
 
   void power_lost(int32_t node, Instant at) {
     const std::string subject = fmt::format("node {}", node);
-    for (const std::string& directory : view_.log_dirs(node)) {
+    for (const std::string& directory : kept_directories(node)) {
       for (const std::string_view file : {kRecoveryPoints, kLogStarts, kHighWatermarks}) {
         const auto text = read_text(view_.disks(), node, in(directory, file), Layer::cached);
         if (!text) continue;
@@ -336,6 +348,7 @@ class DurableIsDurable final : public Checker {
   std::map<std::pair<int32_t, PartitionId>, int64_t> indexed_;  // and the indexes of closed segments
   std::map<LogKey, int64_t> start_;                             // of each log, as its node has told
   std::map<int32_t, int64_t> snapshots_;                        // the newest that a node has finished
+  std::map<int32_t, std::set<std::string>> lost_;               // directories that a process has given up
   std::set<int32_t> closing_;                                   // nodes whose broker closes its logs
   std::set<int32_t> running_;                                   // nodes that have loaded a log
 };
