@@ -315,6 +315,9 @@ class Storm {
         if (draws.one_in(2)) admin.calls.emplace_back(call);
       }
       if (admin.calls.empty()) admin.calls = {"delete_records", "elect_leaders"};
+      // Clients that would have it made live on where a topic is made again.
+      if (contains(admin.calls, "delete_topics") && of("no auto topics").one_in(2))
+        plan_.cluster.config["auto.create.topics.enable"] = "false";
       plan_.admins.push_back(std::move(admin));
     }
     if (draws.one_in(focus_ == Focus::quorum ? 2 : 8)) {

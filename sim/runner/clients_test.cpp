@@ -79,6 +79,37 @@ seek_every = 7
   EXPECT_GE(summary.counts.read, summary.counts.acknowledged);
 }
 
+// By topic id, since all have one name.
+struct RebornWatcher final : RunWatcher {
+  void on_event(const NodeEvent& note) override {
+    const auto* appended = std::get_if<LogAppended>(note.event);
+    if (appended != nullptr && appended->log == "churner-own-0") written.insert(appended->topic_id);
+  }
+  std::set<Uuid> written;
+};
+
+TEST(Clients, LiveOnWhereATopicIsMadeAgain) {
+  RebornWatcher watcher;
+  RunRequest request;
+  request.watcher = &watcher;
+  run_well(R"toml(
+duration = "12s"
+[cluster]
+brokers = 2
+controllers = 1
+config = { "auto.create.topics.enable" = false }
+[[topic]]
+name = "orders"
+[[admin]]
+name = "churner"
+topic = "orders"
+interval = "100ms"
+calls = ["delete_topics"]
+)toml",
+           request);
+  EXPECT_GT(watcher.written.size(), 5U);
+}
+
 // What metadata says in a run, as it is published.
 struct ConfigWatcher final : RunWatcher {
   void on_event(const NodeEvent& note) override {

@@ -6,8 +6,10 @@
 
 #include <fmt/format.h>
 
+#include "core/base/contains.h"
 #include "core/client/admin.h"
 #include "sim/workloads/client_config.h"
+#include "sim/workloads/own_topic_clients.h"
 #include "sim/workloads/state.h"
 
 namespace ksim::sim {
@@ -27,7 +29,8 @@ class ChurnProcess final : public ClientProcess {
         starts_in_(state.left_of(plan.starts)),
         dice_(env.random, Stream::workload, mix64(number, 4)),
         topic_(*state.topic(plan.topic)),
-        own_topic_(plan.name + "-own") {}
+        own_topic_(plan.name + "-own"),
+        clients_(state, env, own_topic_, topic_.partitions) {}
 
   void run(size_t) override {
     client::AdminConfig config;
@@ -38,6 +41,8 @@ class ChurnProcess final : public ClientProcess {
       state_.observer.on_violation("PLAN", now(), plan_.name, admin.error().message);
     } else {
       admin_ = admin->get();
+      const auto started = has_clients() ? clients_.start(plan_.name) : Result<void>{};
+      if (!started.ok()) state_.observer.on_violation("PLAN", now(), plan_.name, started.error().message);
       env_.sleep(starts_in_);
       while (!winding_up()) {
         act();
@@ -45,6 +50,8 @@ class ChurnProcess final : public ClientProcess {
         env_.sleep({plan_.interval.ns / 2 +
                     static_cast<int64_t>(dice_.below(static_cast<uint64_t>(plan_.interval.ns) + 1))});
       }
+      if (!asked_to_stop() && has_clients()) try_out_own_topic();
+      clients_.close();
       while (own_topic_may_exist_ && !delete_own_topic()) env_.sleep(kBetweenTries);
       if (!asked_to_stop()) prove_life();
       admin_->close();
@@ -69,6 +76,15 @@ class ChurnProcess final : public ClientProcess {
         create_own_topic();
       }
     }
+    if (has_clients() && own_topic_may_exist_)
+      clients_.act(static_cast<int32_t>(dice_.below(static_cast<uint64_t>(topic_.partitions))));
+  }
+  bool has_call(std::string_view call) const { return contains(plan_.calls, call); }
+  // Only where nobody else makes topics: a producer that asks for a topic would have it made.
+  bool has_clients() const {
+    const auto& config = state_.plan.cluster.config;
+    const auto makes = config.find("auto.create.topics.enable");
+    return has_call("delete_topics") && makes != config.end() && makes->second == "false";
   }
 
   static Outcome outcome_of(const client::ChangeResult& result) {
@@ -162,7 +178,7 @@ class ChurnProcess final : public ClientProcess {
   // Everything is healed: records can be deleted everywhere. The run does not end before, and L says what it
   // waits for.
   void prove_life() {
-    if (std::find(plan_.calls.begin(), plan_.calls.end(), "delete_records") == plan_.calls.end()) return;
+    if (!has_call("delete_records")) return;
     std::string& waits = state_.unproven[plan_.name];
     for (int32_t index = 0; index < topic_.partitions; ++index) {
       const TopicPartition partition{topic_.name, index};
@@ -177,6 +193,24 @@ class ChurnProcess final : public ClientProcess {
         waits = fmt::format("{} gets no record deleted from {}: {}", plan_.name, partition.to_string(),
                             to_string(result.error));
         env_.sleep(kBetweenTries);
+      }
+    }
+    waits.clear();
+  }
+
+  // Everything is healed: clients that have seen topics of this name come and go get on with the last one.
+  void try_out_own_topic() {
+    std::string& waits = state_.unproven[plan_.name + ", own topic"];
+    for (int32_t index = 0; index < topic_.partitions; ++index) {
+      while (!asked_to_stop()) {
+        if (!own_topic_may_exist_) create_own_topic();
+        const PartitionId id = state_.observer.names().id(own_topic_, index);
+        if (state_.observer.view().offline_permitted(id)) break;
+        waits = clients_.try_out(index);
+        if (waits.empty()) break;
+        waits = fmt::format("of {}-{} {}", own_topic_, index, waits);
+        env_.sleep(kBetweenTries);
+        create_own_topic();  // a deletion may have come late
       }
     }
     waits.clear();
@@ -301,6 +335,7 @@ class ChurnProcess final : public ClientProcess {
   std::string own_topic_;
   client::Admin* admin_ = nullptr;
   bool own_topic_may_exist_ = true;  // one that died may have left it
+  OwnTopicClients clients_;
 };
 
 }  // namespace
