@@ -1,5 +1,5 @@
-// S6, what a deletion leaves behind that nobody was told of, or that a power loss finds, and K1 where one is
-// undone.
+// S6, what a deletion leaves behind that nobody was told of, or that a power loss or another log finds, and
+// K1 where one is undone.
 
 #include "core/metadata/image.h"
 #include "sim/checkers/test_story.h"
@@ -194,6 +194,27 @@ TEST_F(Deletion, APowerLossDestroysWhatIsNotDeleted) {
   ASSERT_EQ(view.partition(0)->destroyed.size(), 1U);
   EXPECT_EQ(view.partition(0)->destroyed[0].batches.size(), 1U);
   EXPECT_EQ(view.partition(0)->destroyed[0].from_offset, 1);
+}
+
+// The log of broker 2 has a and b in one batch, and comes back when a was deleted in that of broker 1.
+TEST_F(Story, WhatWasDeletedInAnotherLogMayEndInTheMiddleOfABatch) {
+  view.promise("orders", {3, 1, true, 1000});
+  lead(1, 0, {1});
+  write(1, 0, 0, {c});
+  high_watermark(1, 1);
+  emit(1, LogStartMoved{kLog, kTopic, 0, 1, "segment deletion"});
+  write(2, 0, 0, {a, b});
+  lead(2, 1, {2}, true);
+  ASSERT_EQ(view.partition(0)->first_kept(), 1);
+  high_watermark(2, 1, true, 1);
+  EXPECT_EQ(view.partition(0)->committed_end(), 1) << "not in part";
+  high_watermark(2, 2, true, 1);
+  EXPECT_EQ(view.partition(0)->committed_end(), 2);
+  emit(2, LogStartMoved{kLog, kTopic, 0, 2, "segment deletion"});
+  EXPECT_FALSE(cried("S1"));
+  write(2, 2, 1, {c});
+  emit(2, LogStartMoved{kLog, kTopic, 0, 3, "segment deletion"});
+  EXPECT_TRUE(cried("S1")) << "nobody has told that this is committed";
 }
 
 // All but d is deleted, and who leads goes on from an old copy of its disk, which has a and b. A reader is in

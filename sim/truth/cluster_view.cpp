@@ -433,10 +433,13 @@ void ClusterView::committed_up_to(PartitionTruth& truth, PartitionId id, const R
   if (truth.committed.empty()) truth.committed_start = leader.first_offset();
   if (leader_epoch > truth.claim.leader_epoch)
     truth.early_from.try_emplace(leader_epoch, truth.committed_end());
+  // What was deleted in another log may end in the middle of a batch of this one: that is committed whole.
+  const int64_t taken =
+      truth.committed.empty() ? truth.committed_start : truth.committed.back().last_offset + 1;
   for (size_t i = leader.find(truth.committed_end()); i < leader.batches().size(); ++i) {
     const TruthBatch& batch = leader.batches()[i];
     if (batch.last_offset >= high_watermark) break;
-    if (batch.base_offset < truth.committed_end()) continue;
+    if (batch.base_offset < taken) continue;
     truth.committed.push_back(batch);
   }
 }
