@@ -174,6 +174,18 @@ TEST_F(ALogStartThatNobodyTold, ExcusesNothingThatNobodyAskedFor) {
   EXPECT_TRUE(cried("R6"));
 }
 
+// What is behind it in the same batch is to stay.
+TEST_F(Deletion, MayEndInTheMiddleOfABatch) {
+  for (const int32_t node : {1, 2}) write(node, 2, 0, {a, b});
+  high_watermark(1, 4);
+  ask(3);
+  for (const int32_t node : {1, 2}) move(node, 3);
+  lead(2, 1, {1, 2});
+  EXPECT_FALSE(cried("R1"));
+  lead(3, 2, {3});
+  EXPECT_TRUE(cried("R1"));
+}
+
 // What was deleted has left its files, which may be gone or come back.
 TEST_F(Deletion, APowerLossDestroysNothingOfWhatIsKept) {
   ask(1);

@@ -168,7 +168,6 @@ const TruthBatch* ClusterView::first_missing(PartitionId id, int32_t node) const
   size_t at = 0;
   for (size_t i = truth->find_committed(from); i < truth->committed.size(); ++i) {
     const TruthBatch& batch = truth->committed[i];
-    if (batch.base_offset < from) continue;
     while (at < held.size() && held[at].last_offset < batch.base_offset) ++at;
     if (at < held.size() && held[at].same(batch)) continue;
     if (!loss_permitted(id, batch)) return &batch;
