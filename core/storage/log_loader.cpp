@@ -77,6 +77,7 @@ class LogLoader::Recovery final : public BatchVisitor {
 
 Result<void> LogLoader::load() {
   clean_ = options_.clean;
+  log_.recovery_point_ = options_.recovery_point;
   TRY(settle_topic_id());
   TRY(finish_interrupted_work());
   TRY(open_segments());
@@ -95,7 +96,7 @@ Result<void> LogLoader::load() {
       end_offset = *next_offset;
     } else if (next_offset.ok() || next_offset.error().code == ErrorCode::CORRUPT_MESSAGE) {
       clean_ = false;  // closed in order, and yet damaged
-      options_.recovery_point = log_.active()->base_offset();
+      TRY(lower_recovery_point(log_.active()->base_offset()));
     } else {
       return fail(std::move(next_offset).error());
     }
@@ -108,7 +109,8 @@ Result<void> LogLoader::load() {
   log_.log_start_offset_ = std::max(options_.log_start_offset, log_.segments_.begin()->first);
   log_.durable_first_base_ = log_.segments_.begin()->first;
   log_.checkpoint_log_start_ = log_.log_start_offset_;
-  log_.recovery_point_ = clean_ || fresh ? end_offset : std::min(options_.recovery_point, end_offset);
+  TRY(lower_recovery_point(end_offset));
+  if (clean_ || fresh) log_.recovery_point_ = end_offset;
   TRY(settle_epochs(end_offset));
   TRY(settle_producers(end_offset));
   TRY(log_.active()->prepare_for_append(end_offset));
@@ -275,8 +277,15 @@ Result<void> LogLoader::load_epochs() {
   // Unreadable: the batches tell the epochs, if all of them are looked at.
   clean_ = false;
   epochs_changed_ = true;
-  options_.recovery_point = 0;
-  return {};
+  return lower_recovery_point(0);
+}
+
+// On disk before anything is cut, as with every truncation (rule A70): what is appended in its place would
+// count as flushed at the next start, and recovery would pass over it. Apache Kafka lowers it in memory here,
+// and its checkpoint only when it is next due.
+Result<void> LogLoader::lower_recovery_point(int64_t offset) {
+  options_.recovery_point = std::min(options_.recovery_point, offset);
+  return log_.lower_persisted(offset, log_.log_start_offset_);
 }
 
 // Rule A77, for segments that recovery will not look at.
@@ -335,6 +344,7 @@ Result<void> LogLoader::recover(int64_t& end_offset) {
   for (; segment != nullptr; segment = log_.segment_after(segment->base_offset())) {
     TRY_ASSIGN(const bool follows, follows_its_predecessor(segment->base_offset(), end_offset));
     if (!follows) {
+      TRY(lower_recovery_point(std::max(end_offset, options_.log_start_offset)));
       TRY(drop_from(segment->base_offset()));
       break;
     }
@@ -347,6 +357,7 @@ Result<void> LogLoader::recover(int64_t& end_offset) {
     end_offset = recovery.end_offset();
     if (rest == 0) continue;
     bytes_cut_ += rest;
+    TRY(lower_recovery_point(std::max(end_offset, options_.log_start_offset)));
     if (const auto next = log_.segment_after(segment->base_offset())) TRY(drop_from(next->base_offset()));
     TRY(segment->truncate_file());
     break;
@@ -368,6 +379,7 @@ Result<void> LogLoader::drop_from(int64_t base_offset) {
 
 // No segment is of use: the log begins again, empty.
 Result<void> LogLoader::start_over(int64_t offset) {
+  TRY(lower_recovery_point(offset));
   TRY(drop_from(0));
   TRY(log_.remove_snapshots_outside(-1, -1));
   if (log_.epochs_.clear()) epochs_changed_ = true;

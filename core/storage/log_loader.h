@@ -27,6 +27,7 @@ class LogLoader {
   Result<void> open_segments();
   Result<void> drop_below_log_start();
   Result<void> load_epochs();
+  Result<void> lower_recovery_point(int64_t offset);
   Result<void> rebuild_missing_indexes();
   Result<void> recover(int64_t& end_offset);
   Result<bool> follows_its_predecessor(int64_t base_offset, int64_t previous_end) const;

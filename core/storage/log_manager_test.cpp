@@ -1,6 +1,7 @@
 #include "core/storage/log_manager.h"
 
 #include "core/storage/clean_shutdown.h"
+#include "core/storage/crash_disk.h"
 #include "core/storage/partition_directory.h"
 #include "core/storage/partition_metadata.h"
 #include "core/storage/test_log.h"
@@ -341,6 +342,104 @@ TEST(LogManager, WhatAnEarlierProcessFailedToSyncIsOnTheDiskOnceItCountsAsFlushe
     s.kill();
   }));
   for (const std::string& failure : world.failures()) ADD_FAILURE() << failure;
+}
+
+void damage(Env& env, const std::string& path, uint64_t at) {
+  const auto file = env.disk.open(path, Open::write);
+  ASSERT_TRUE(file.ok());
+  ASSERT_TRUE(write_fully(**file, at, ByteBuffer{0xff}).ok());
+  ASSERT_TRUE((*file)->sync(SyncMode::all).ok());
+}
+
+// Damage makes recovery cut a log below its recovery point; the power goes after each operation of that.
+TEST(LogManager, WhatRecoveryCutsCountsAsFlushedNoMoreHoweverSoonThePowerGoes) {
+  const TopicPartition key{"orders", 0};
+  int cuts = 0;
+  for (uint64_t operation = 1; operation <= 30; ++operation) {
+    sim::TestWorld world(operation);
+    sim::SimNode& node = world.node("node");
+    std::string dir, last;
+    uint64_t size = 0;
+    EXPECT_TRUE(world.run("node", [&](Env& env) {
+      ManagedStorage s(env);
+      ASSERT_TRUE(s.start().ok());
+      const auto log = s.open(0);
+      s.append(*log, 12);
+      ASSERT_TRUE(log->flush_all().ok());
+      s.manager->checkpoint_recovery_points();
+      dir = log->path().substr(0, log->path().rfind('/'));
+      last = log->path() + "/" + segment_file_name(log->segment_bases().back(), kLogSuffix);
+      s.kill();
+      size = env.disk.stat(last)->size_bytes;
+      damage(env, last, size - 1);
+    }));
+    world.run("node", [&](Env& env) {
+      CrashDisk disk(env.disk, operation, [&] { node.power_loss(); });
+      Env own{env.clock,  env.scheduler, env.group,  disk,     env.network,
+              env.random, env.mailboxes, env.events, env.hooks};
+      ManagedStorage s(own);
+      if (s.start().ok()) s.kill();
+    });
+    node.power_loss();
+    EXPECT_TRUE(world.run("node", [&](Env& env) {
+      const int64_t point = read_offset_map(env.disk, dir + "/recovery-point-offset-checkpoint")->at(key);
+      if (env.disk.stat(last)->size_bytes == size) return;
+      ++cuts;
+      EXPECT_EQ(point, 11) << "power lost after operation " << operation;
+    }));
+    for (const std::string& failure : world.failures()) ADD_FAILURE() << failure;
+  }
+  EXPECT_GT(cuts, 0);
+}
+
+// What stands in the place of what recovery cut is what the next recovery looks at: the power goes after each
+// operation of a life that begins with such a cut.
+TEST(LogManager, APowerLossAfterARecoveryThatCutFindsItsLogAgain) {
+  for (uint64_t operation = 1; operation <= 100; ++operation) {
+    sim::TestWorld world(operation);
+    sim::SimNode& node = world.node("node");
+    EXPECT_TRUE(world.run("node", [&](Env& env) {
+      ManagedStorage s(env);
+      s.configs.config.segment_bytes = 10000;
+      ASSERT_TRUE(s.start().ok());
+      const auto log = s.open(0);
+      s.append(*log, 40);
+      ASSERT_TRUE(log->flush_all().ok());
+      s.manager->checkpoint_recovery_points();
+      s.kill();
+      damage(env, log->path() + "/" + segment_file_name(0, kLogSuffix), 200);
+    }));
+    world.run("node", [&](Env& env) {
+      CrashDisk disk(env.disk, operation, [&] { node.power_loss(); });
+      Env own{env.clock,  env.scheduler, env.group,  disk,     env.network,
+              env.random, env.mailboxes, env.events, env.hooks};
+      ManagedStorage s(own);  // whose segments are smaller
+      ASSERT_TRUE(s.start().ok());
+      const auto log = s.open(0);
+      EXPECT_LT(log->log_end_offset(), 3);
+      for (int32_t i = 0; i < 60; ++i) {
+        ByteBuffer batch = make_batch({.value = std::string(100, 'v')});
+        ASSERT_TRUE(log->append_as_leader(batch, i / 4).ok());
+      }
+      s.kill();
+    });
+    node.power_loss();
+    EXPECT_TRUE(world.run("node", [&](Env& env) {
+      ManagedStorage s(env);
+      ASSERT_TRUE(s.start().ok());
+      EXPECT_EQ(s.dirs.online_ids().size(), 2U) << "power lost after operation " << operation;
+      const auto log = s.open(0);
+      for (int64_t offset = 0; offset < log->log_end_offset(); ++offset) {
+        const auto read = log->read(offset, 1, FetchIsolation::log_end, true);
+        const std::vector<uint8_t> bytes = read.ok() ? bytes_of(*read) : std::vector<uint8_t>{};
+        const bool whole = bytes.size() > kBatchHeaderBytes && BatchView(bytes).check().ok();
+        EXPECT_EQ(whole ? BatchView(bytes).base_offset() : -1, offset)
+            << "power lost after operation " << operation;
+      }
+      s.kill();
+    }));
+    for (const std::string& failure : world.failures()) ADD_FAILURE() << failure;
+  }
 }
 
 // Only the snapshot of producers tells of those whose records are deleted.

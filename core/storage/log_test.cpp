@@ -230,6 +230,26 @@ TEST(Log, ReopensCleanAndUnclean) {
   });
 }
 
+// A truncation compares with what the log counts as flushed, and so leaves a checkpoint above that alone.
+TEST(Log, NoCheckpointClaimsMoreThanALogThatIsNotTrusted) {
+  on_node(4, [](Env& env) {
+    LogFixture f(env);
+    f.open();
+    f.fill(10, 1);
+    ASSERT_TRUE(f.log->close().ok());
+    f.keeper.recovery_point = f.log->recovery_point();
+    EXPECT_EQ(f.keeper.recovery_point, 10);
+    const ByteBuffer damage(3, 0xff);
+    ASSERT_TRUE(write_file_atomically(env.disk, join_path(f.log->path(), kEpochFileName), damage).ok());
+    f.open(true);
+    EXPECT_EQ(f.log->log_end_offset(), 10);
+    EXPECT_EQ(f.log->recovery_point(), 0);
+    EXPECT_EQ(f.keeper.recovery_point, 0);
+    ASSERT_TRUE(*f.log->truncate_to(5));
+    EXPECT_LE(f.keeper.recovery_point, 5);
+  });
+}
+
 TEST(Log, TruncatesWithinAndAcrossSegments) {
   on_node(4, [](Env& env) {
     LogFixture f(env);

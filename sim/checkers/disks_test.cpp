@@ -159,6 +159,14 @@ TEST_F(DurableStory, S3CriesWhenWhatIsCutStillCountsAsFlushed) {
   EXPECT_TRUE(cried("S3"));
 }
 
+TEST_F(DurableStory, S3CriesWhenWhatRecoveryHasCutStillCountsAsFlushed) {
+  keep(1, std::string(kPoints), "0\n1\norders 0 2\n");
+  emit(1, LogLoaded{kLog, kTopic, 0, false, 0, 2, 0, nullptr});
+  EXPECT_FALSE(cried("S3"));
+  emit(1, LogLoaded{kLog, kTopic, 0, false, 0, 1, 90, nullptr});
+  EXPECT_TRUE(cried("S3"));
+}
+
 TEST_F(DurableStory, S3CriesWhenAPowerLossWouldBringBackWhatWasCut) {
   auto& file = log_file(1);
   file.bytes.resize(file.bytes.size() / 2);
@@ -485,7 +493,8 @@ TEST_F(UnheardStory, R6DoesNotKnowWhoLedInBetween) {
   tell(-1, 4);
   EXPECT_FALSE(minded(5));
 }
-// Whether 1, who led last, is minded where 2 was eligible and has died since: nobody told of its registration.
+// Whether 1, who led last, is minded where 2 was eligible and has died since: nobody told of its
+// registration.
 struct UntoldRegistration : Story {
   bool minded(bool new_controller) {
     const std::vector<int32_t> last{1}, elr{2};

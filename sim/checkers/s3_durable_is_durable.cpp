@@ -176,6 +176,13 @@ class DurableIsDurable final : public Checker {
       cry(note.at, fmt::format("node {}", note.node),
           fmt::format("it has loaded {}, and a power loss would leave the marker of a stop in order", e.log));
     }
+    const auto point =
+        checkpointed(view_.disks(), note.node, in(directory, kRecoveryPoints), e.log, Layer::durable);
+    if (point && *point > e.end_offset) {
+      cry(note.at, e.log,
+          fmt::format("node {} has loaded it up to {}, and a power loss would leave the recovery point {}",
+                      note.node, e.end_offset, *point));
+    }
     int64_t& start = start_[{note.node, e.topic_id, e.partition}];
     if (e.start_offset < start) {
       cry(note.at, e.log,

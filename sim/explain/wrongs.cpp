@@ -166,6 +166,7 @@ constexpr Wrong kWrongs[] = {
     {"S1", "", "start_went_back", kDeleted, kDeletedText},
     {"S2", "", "wrong_state", kRebuilt, kRebuiltText},
     {"S3", "as flushed below", "unsynced_flush", kDurable, kDurableText},
+    {"S3", "has loaded it up to", "recovery_point_past_end", kDurable, kDurableText},
     {"S3", "recovery point", "recovery_point_stays", kDurable, kDurableText},
     {"S3", "cut it at", "cut_not_synced", kDurable,
      "A cut is synced before the log takes anything new: else a power loss brings back what was cut off, "
