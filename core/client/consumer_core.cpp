@@ -135,7 +135,9 @@ std::vector<ConsumerCore::OffsetQuery> ConsumerCore::resets(const CanSend& can_s
       continue;
     }
     if (!can_send(leader.leader_id)) continue;
-    query_for(queries, leader.leader_id).entries.push_back({partition, *position.reset_to(), leader});
+    position.await_lookup(++lookups_);
+    query_for(queries, leader.leader_id)
+        .entries.push_back({partition, *position.reset_to(), leader, position.lookup()});
     position.not_before = now + milliseconds(config_.request_timeout_ms);
   }
   return queries;

@@ -85,6 +85,7 @@ class ConsumerCore {
       TopicPartition partition;
       AutoOffsetReset to;
       LeaderAndEpoch leader;
+      uint64_t lookup;  // its number
     };
     int32_t node = kNoNode;
     std::vector<Entry> entries;
@@ -136,6 +137,8 @@ class ConsumerCore {
   Result<void, ConsumerError> fetch_error(const CompletedFetch& fetch, PartitionPosition& position,
                                           Instant now);
   void back_off(PartitionPosition& position, Instant now);
+  // None: the reset for which this was looked up is over.
+  PartitionPosition* awaiting(const OffsetQuery::Entry& entry);
   Result<bool, ConsumerError> give(ConsumerRecords& out, int32_t most);
 
   const ConsumerConfig& config_;
@@ -149,6 +152,7 @@ class ConsumerCore {
   Completed next_;  // being given out
   std::optional<ConsumerError> pending_error_;
   uint64_t truncations_ = 0;
+  uint64_t lookups_ = 0;
   bool metadata_wish_ = false;
   // Of the last look at all leaders.
   bool assigned_anew_ = false;

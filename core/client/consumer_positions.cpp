@@ -4,20 +4,24 @@
 
 namespace ksim::client {
 
+// A seek, another reset or another assignment may have come in between. Another reset may be to the same end
+// of the log, which is elsewhere by now. Apache Kafka takes the old answer there.
+PartitionPosition* ConsumerCore::awaiting(const OffsetQuery::Entry& entry) {
+  PartitionPosition* const position = subscriptions_.find(entry.partition);
+  return position != nullptr && position->lookup() == entry.lookup ? position : nullptr;
+}
+
 void ConsumerCore::reset_failed(const OffsetQuery& query, Instant now) {
   for (const OffsetQuery::Entry& entry : query.entries)
-    if (PartitionPosition* const position = subscriptions_.find(entry.partition)) back_off(*position, now);
+    if (PartitionPosition* const position = awaiting(entry)) back_off(*position, now);
   metadata_wish_ = true;
 }
 
 void ConsumerCore::reset_answered(const OffsetQuery& query, const wire::ListOffsetsResponse& response,
                                   Instant now) {
   for (const OffsetQuery::Entry& entry : query.entries) {
-    PartitionPosition* const position = subscriptions_.find(entry.partition);
-    // A seek, another reset or another assignment has come in between.
-    if (position == nullptr || position->state() != FetchState::await_reset ||
-        position->reset_to() != entry.to)
-      continue;
+    PartitionPosition* const position = awaiting(entry);
+    if (position == nullptr) continue;
     const wire::ListOffsetsPartitionResponse* answer = nullptr;
     for (const wire::ListOffsetsTopicResponse& topic : response.topics) {
       if (topic.name != entry.partition.topic) continue;

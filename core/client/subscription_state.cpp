@@ -10,6 +10,7 @@ bool PartitionPosition::enter(FetchState next) {
   if (state_ == FetchState::await_reset && next == FetchState::await_validation) return false;
   state_ = next;
   not_before = {};
+  lookup_ = 0;
   if (next == FetchState::await_reset) position_.reset();
   return true;
 }

@@ -44,8 +44,11 @@ class PartitionPosition {
   const std::optional<FetchPosition>& position() const { return position_; }
   bool has_valid_position() const { return state_ == FetchState::fetching; }
   std::optional<AutoOffsetReset> reset_to() const { return reset_to_; }
+  // The lookup whose answer ends this reset: the last one that was sent for it. 0: none.
+  uint64_t lookup() const { return lookup_; }
 
   void request_reset(AutoOffsetReset to);
+  void await_lookup(uint64_t lookup) { lookup_ = lookup; }
   void seek_validated(const FetchPosition& to);
   void seek_unvalidated(const FetchPosition& to);
   // Only forwards, after records were read: the state is fetching.
@@ -84,6 +87,7 @@ class PartitionPosition {
   int64_t jumped_to_ = -1;
   std::optional<FetchPosition> position_;
   std::optional<AutoOffsetReset> reset_to_;
+  uint64_t lookup_ = 0;
   std::optional<int32_t> preferred_replica_;
   Instant preferred_until_;
 };
