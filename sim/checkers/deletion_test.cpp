@@ -229,6 +229,61 @@ TEST_F(Story, WhatWasDeletedInAnotherLogMayEndInTheMiddleOfABatch) {
   EXPECT_TRUE(cried("S1")) << "nobody has told that this is committed";
 }
 
+// All is deleted, and a reader is behind it. Some get empty disks, and one of them leads from 0.
+struct NothingKept : Deletion {
+  void begin_anew(const std::vector<int32_t>& wiped) {
+    assign();
+    consume(0, a);
+    consume(1, b);
+    ask(2);
+    for (const int32_t node : {1, 2, 3}) {
+      move(node, 2);
+      disks.files.erase({node, "data/orders-0/00000000000000000000.log"});
+      keep(node, "data/orders-0/00000000000000000002.log", "");
+      emit(node, SegmentRolled{kLog, 2});
+    }
+    for (const int32_t node : wiped) wipe(node);
+  }
+  void wipe(int32_t node) {
+    disks.files.erase({node, "data/orders-0/00000000000000000002.log"});
+    fault(node, NodeFault::wiped);
+    fault(node, NodeFault::started);
+  }
+  void lead_anew() {
+    log_file(2);
+    loaded(2, log_of(0, 0, 0, {}));
+    const std::vector<int32_t> isr = {2};
+    emit(1, PartitionChanged{"orders", kTopic, 0, 2, 1, 1, isr, {}, false});
+    emit(2, BecameLeader{"orders", kTopic, 0, 1, 0, 0, isr});
+    set_position(0, "reset");
+    write(2, 0, 1, {c});
+    high_watermark(2, 1, true, 1);
+    consume(0, c, 1, 1);
+  }
+};
+
+TEST_F(NothingKept, EmptyDisksTakeWithThemWhereTheLogGoesOn) {
+  begin_anew({2, 3});
+  lead_anew();
+  EXPECT_FALSE(cried("K1") || cried("R5")) << cries();
+}
+
+TEST_F(NothingKept, OneEmptyDiskTakesNothing) {
+  begin_anew({2});
+  lead_anew();
+  EXPECT_TRUE(cried("K1"));
+}
+
+TEST_F(NothingKept, WhoBeginsAnewWithItsLeaderGoesOnThereToo) {
+  begin_anew({3});
+  loaded(3, log_of(0, 0, 0, {}));
+  keep(3, "data/orders-0/00000000000000000002.log", "");
+  emit(3, LogTruncated{kLog, kTopic, 0, 0, 2});
+  wipe(2);
+  lead_anew();
+  EXPECT_TRUE(cried("K1"));
+}
+
 // All but d is deleted, and who leads goes on from an old copy of its disk, which has a and b. A reader is in
 // front of b.
 struct UndoneDeletionStory : Story {

@@ -470,11 +470,14 @@ void ClusterView::rebase(PartitionTruth& truth, PartitionId id, const ReplicaTru
                          int32_t leader_epoch, Instant at) {
   if (leader_epoch < truth.counts_since) return;
   truth.counts_since = leader_epoch;
+  const int64_t end = truth.committed_end();
   while (!truth.committed.empty() && !(truth.unclean.empty() && truth.destroyed.empty())) {
     const TruthBatch& last = truth.committed.back();
     if (goes_on_from(truth, leader, last)) break;
-    // What was deleted on purpose nobody need hold, nor bring back.
-    if (last.last_offset >= truth.deleted_below && !loss_permitted(id, last)) break;
+    // What was deleted on purpose nobody need hold, nor bring back; but where all is deleted, they go on
+    // behind the last of it.
+    const bool needed = last.last_offset >= truth.deleted_below || last.last_offset + 1 == end;
+    if (needed && !loss_permitted(id, last)) break;
     truth.lost.push_back({last, at, leader_epoch});
     truth.committed.pop_back();
   }
@@ -493,7 +496,14 @@ void ClusterView::rebase(PartitionTruth& truth, PartitionId id, const ReplicaTru
 
 void ClusterView::on_truncated(PartitionTruth& truth, const LogTruncated& event, int32_t node) {
   const bool begins_anew = event.to_offset > event.from_offset;
-  if (begins_anew) truth.forgotten_below = std::max(truth.forgotten_below, event.to_offset);
+  if (begins_anew) {
+    truth.forgotten_below = std::max(truth.forgotten_below, event.to_offset);
+    // It goes on behind this batch again, like the others.
+    const auto there = [&](const auto& gone) { return gone.second.last_offset + 1 == event.to_offset; };
+    for (Destroyed& copy : truth.destroyed) {
+      if (copy.node == node) std::erase_if(copy.batches, there);
+    }
+  }
   const auto start = truth.start.find(node);
   if (start == truth.start.end()) return;
   start->second = begins_anew ? event.to_offset : std::min(start->second, event.to_offset);
@@ -554,10 +564,15 @@ void ClusterView::on_disk_changed(int32_t node, bool wiped, Instant at) {
     size_t same = first_from(before, kept), left = first_from(after, kept);
     while (same < before.size() && left < after.size() && before[same].same(after[left]) && after[left].valid)
       ++same, ++left;
-    if (same < before.size()) {
-      Destroyed copy{node, before[same].base_offset, at, before.back().last_offset + 1, {}, wiped};
-      for (size_t i = same; i < before.size(); ++i) copy.batches.emplace(before[i].base_offset, before[i]);
-      truth->destroyed.push_back(std::move(copy));
+    std::map<int64_t, TruthBatch> gone;
+    for (; same < before.size(); ++same) gone.emplace(before[same].base_offset, before[same]);
+    // Where all that was committed is deleted there, the start of the log says where it goes on. A power loss
+    // leaves that; with a wiped disk it goes, as if the last batch stood there still.
+    if (wiped && !truth->committed.empty() && truth->committed.back().last_offset < kept)
+      gone.emplace(truth->committed.back().base_offset, truth->committed.back());
+    if (!gone.empty()) {
+      const int64_t end = gone.rbegin()->second.last_offset + 1;
+      truth->destroyed.push_back({node, gone.begin()->first, at, end, std::move(gone), wiped});
     }
     if (!it->second->has_files()) truth->replicas.erase(it);
   }

@@ -28,7 +28,8 @@ struct Destroyed {
   int64_t from_offset = 0;
   Instant at;
   int64_t end_offset = 0;  // of its log before
-  // By base offset. A batch that the node has copied again is no more among them.
+  // By base offset. A batch that the node has copied again is no more among them. Where all is deleted, the
+  // last one is among them if the log's end is destroyed, until the node goes on there again.
   std::map<int64_t, TruthBatch> batches;
   bool wiped = false;
   bool damaged = false;  // it was cut off, since its first batch was damaged
@@ -186,7 +187,7 @@ class ClusterView {
   Duration replica_lag_time_max = seconds(30);       // replica.lag.time.max.ms
   Duration retention_check_interval = seconds(300);  // log.retention.check.interval.ms
   Duration initial_task_delay = seconds(30);         // log.initial.task.delay.ms
-  Duration flush_check_interval = Duration::max();    // log.flush.scheduler.interval.ms
+  Duration flush_check_interval = Duration::max();   // log.flush.scheduler.interval.ms
 
   // How long a follower may wait for an answer that was lost: the sender's kernel has given the connection
   // up, and of that nobody tells (replica.socket.timeout.ms). 0: kernels are more patient than followers.
