@@ -228,17 +228,13 @@ class PositionIsContinuous final : public Checker {
     const Assigned& assigned = found->second;
     const std::string subject = to_string(view_.names().name(set.partition));
     if (!assigned.from_end) {
-      if (set.offset <= truth->first_kept_since(assigned.at)) return;
-      // What was deleted in the log that counted when it was told.
-      const int32_t epoch = view_.oldest_epoch(set.partition, assigned.at, set.at);
-      if (view_.may_be_gone(set.partition, truth->first_kept(), set.offset, assigned.at, epoch)) return;
+      if (view_.may_begin_at(set.partition, set.offset, assigned.at, set.at)) return;
       cry(set.at, subject,
           fmt::format("consumer {} was to begin with the first record and began at {}, though {} is kept",
                       set.consumer, set.offset, truth->first_kept()));
       return;
     }
-    if (set.offset >= assigned.end || view_.replaced_may_tell(set.partition, assigned.at, set.at)) return;
-    if (view_.may_be_gone(set.partition, set.offset, assigned.end, assigned.at, -1)) return;
+    if (view_.may_end_at(set.partition, set.offset, assigned.end, assigned.at, set.at)) return;
     cry(set.at, subject,
         fmt::format(
             "consumer {} was to begin at the end and began at {}, though {} was committed when it asked",

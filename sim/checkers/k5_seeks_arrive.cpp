@@ -36,12 +36,7 @@ class SeeksArrive final : public Checker {
       if (set.offset != seek.asked.offset) complain(set, fmt::format("to {}", seek.asked.offset), "");
       return;
     }
-    early_.judge(set.partition, [this, set, seek] {
-      if (seek.asked.to == SeekTo::beginning)
-        judge_beginning(set, seek);
-      else
-        judge_end(set, seek);
-    });
+    early_.judge(set.partition, [this, set, seek] { judge(set, seek); });
   }
   void at_end(Instant) override { early_.at_end(); }
 
@@ -56,19 +51,16 @@ class SeeksArrive final : public Checker {
         fmt::format("consumer {} was to go {} and came to {}{}", set.consumer, where, set.offset, why));
   }
 
-  void judge_beginning(const PositionSet& set, const Seek& seek) {
+  void judge(const PositionSet& set, const Seek& seek) {
     const PartitionTruth* truth = view_.partition(set.partition);
-    if (truth == nullptr || set.offset <= truth->first_kept_since(seek.asked.at)) return;
-    // What was deleted in the log that counted when it was told.
-    const int32_t epoch = view_.oldest_epoch(set.partition, seek.asked.at, set.at);
-    if (view_.may_be_gone(set.partition, truth->first_kept(), set.offset, seek.asked.at, epoch)) return;
-    complain(set, "to the beginning", fmt::format(", though {} is kept", truth->first_kept()));
-  }
-
-  void judge_end(const PositionSet& set, const Seek& seek) {
-    if (set.offset >= seek.committed || view_.replaced_may_tell(set.partition, seek.asked.at, set.at)) return;
-    if (view_.may_be_gone(set.partition, set.offset, seek.committed, seek.asked.at, -1)) return;
-    complain(set, "to the end", fmt::format(", though {} was committed when it asked", seek.committed));
+    if (truth == nullptr) return;
+    const Instant asked = seek.asked.at;
+    if (seek.asked.to == SeekTo::beginning) {
+      if (!view_.may_begin_at(set.partition, set.offset, asked, set.at))
+        complain(set, "to the beginning", fmt::format(", though {} is kept", truth->first_kept()));
+    } else if (!view_.may_end_at(set.partition, set.offset, seek.committed, asked, set.at)) {
+      complain(set, "to the end", fmt::format(", though {} was committed when it asked", seek.committed));
+    }
   }
 
   std::map<std::pair<uint32_t, PartitionId>, Seek> under_way_;

@@ -25,8 +25,7 @@ Began begin_disk_error(FaultStage&, const FaultPlan& plan, const std::vector<Sim
 FaultKind disk_error_fault() {
   return {"disk_error",
           "the disk fails with EIO: what = \"read\", \"write\", \"sync\" (dirty pages are dropped) or "
-          "\"all\", at "
-          "paths that contain `path`",
+          "\"all\", at paths that contain `path`",
           {"what", "path"},
           begin_disk_error};
 }

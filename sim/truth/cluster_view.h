@@ -279,6 +279,12 @@ class ClusterView {
   // The oldest epoch of those who led between these times, or believed to: what was told then may be of it.
   // -1: nobody did.
   int32_t oldest_epoch(PartitionId id, Instant from, Instant to) const;
+  // Whether who asked at `asked` where a partition begins may be told, at `at`, that it is at `offset`: at
+  // the first record that is kept, before it, or behind it where records are gone that the leader had
+  // deleted.
+  bool may_begin_at(PartitionId id, int64_t offset, Instant asked, Instant at) const;
+  // The same of the end, where everything up to `committed` was committed when it was asked for.
+  bool may_end_at(PartitionId id, int64_t offset, int64_t committed, Instant asked, Instant at) const;
   // True if what was told between these times may come from a leader that was replaced, and goes by what it
   // knew: there were several, or another one had been elected after the one that believed to lead.
   bool replaced_may_tell(PartitionId id, Instant from, Instant to) const;

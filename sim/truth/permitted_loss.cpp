@@ -112,6 +112,19 @@ const TruthRecord* ClusterView::held_by_leader(PartitionId id, int64_t offset, I
   return at == log.batches().size() ? nullptr : truth->contents.record(log.batches()[at], offset);
 }
 
+bool ClusterView::may_begin_at(PartitionId id, int64_t offset, Instant asked, Instant at) const {
+  const PartitionTruth* truth = partition(id);
+  if (truth == nullptr || offset <= truth->first_kept_since(asked)) return true;
+  // What was deleted in the log that counted when it was told.
+  return may_be_gone(id, truth->first_kept(), offset, asked, oldest_epoch(id, asked, at));
+}
+
+bool ClusterView::may_end_at(PartitionId id, int64_t offset, int64_t committed, Instant asked,
+                             Instant at) const {
+  return offset >= committed || replaced_may_tell(id, asked, at) ||
+         may_be_gone(id, offset, committed, asked, -1);
+}
+
 bool ClusterView::replaced_may_tell(PartitionId id, Instant from, Instant to) const {
   const PartitionTruth* truth = partition(id);
   if (truth == nullptr) return false;
