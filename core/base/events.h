@@ -95,8 +95,12 @@ struct LogStartMoved {
 struct SegmentRolled {
   static constexpr std::string_view kName = "log.rolled";
   std::string_view log;
+  Uuid topic_id;
+  int32_t partition = 0;
   int64_t base_offset = 0;
-  void fields(auto&& v) const { v("log", log), v("base_offset", base_offset); }
+  void fields(auto&& v) const {
+    v("log", log), v("topic_id", topic_id), v("partition", partition), v("base_offset", base_offset);
+  }
 };
 struct LogLoaded {
   static constexpr std::string_view kName = "log.loaded";

@@ -244,7 +244,7 @@ Result<void> Log::roll_locked(int64_t base_offset) {
   closing_.reset();
   set_log_end(log_end_.offset);
   if (options_.keeper != nullptr) options_.keeper->flush_soon(shared_from_this(), base_offset);
-  env_.emit(SegmentRolled{name_, base_offset});
+  env_.emit(SegmentRolled{name_, options_.topic_id, options_.topic_partition.partition, base_offset});
   env_.reached(Mark::log_rolled, name_);
   return {};
 }

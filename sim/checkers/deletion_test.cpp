@@ -240,7 +240,7 @@ struct NothingKept : Deletion {
       move(node, 2);
       disks.files.erase({node, "data/orders-0/00000000000000000000.log"});
       keep(node, "data/orders-0/00000000000000000002.log", "");
-      emit(node, SegmentRolled{kLog, 2});
+      emit(node, SegmentRolled{kLog, kTopic, 0, 2});
     }
     for (const int32_t node : wiped) wipe(node);
   }

@@ -205,6 +205,22 @@ TEST_F(DurableStory, S3LetsTheFilesTellWhereALogStarts) {
   EXPECT_FALSE(cried("S3"));
 }
 
+TEST_F(DurableStory, S3LetsTheRecoveryPointOfADeletedTopicOutliveItsLog) {
+  const auto recovery_point_remains = [&] {
+    keep(1, "data/recovery-point-offset-checkpoint", "0\n1\norders 0 2\n");
+    log_file(1).bytes.clear();
+    log_file(1).durable = 0;
+    fault(1, NodeFault::power_lost);
+    fault(1, NodeFault::started);
+  };
+  view.deleting_topic("orders");
+  recovery_point_remains();
+  EXPECT_FALSE(cried("S3"));
+  emit(1, PartitionChanged{"orders", {8, 8}, 0, 1, 0, 0, std::vector<int32_t>{1}, {}, false});
+  recovery_point_remains();
+  EXPECT_TRUE(cried("S3"));
+}
+
 TEST_F(DurableStory, S3CriesWhenALogStartIsLoadedThatIsLowerThanItWas) {
   keep(1, std::string(kStarts), "0\n1\norders 0 1\n");
   emit(1, LogStartMoved{kLog, kTopic, 0, 1, "leader offset increment"});
@@ -267,6 +283,10 @@ TEST_F(DurableStory, S3CriesWhenAMarkerVouchesForWhatIsNotOnTheDisk) {
 TEST_F(DurableStory, S3CriesWhenTheMarkerItselfIsNotOnTheDisk) {
   keep(1, std::string(kMarker), "{}");
   disks.files[{1, std::string(kMarker)}].named = false;
+  fault(1, NodeFault::stopped);
+  EXPECT_FALSE(cried("S3")) << "it has not written it: a process that died before has";
+  fault(1, NodeFault::started);
+  emit(1, BrokerStateChanged{"SHUTTING_DOWN"});
   fault(1, NodeFault::stopped);
   EXPECT_TRUE(cried("S3"));
 }

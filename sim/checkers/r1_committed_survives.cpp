@@ -25,7 +25,8 @@ class CommittedSurvives final : public Checker {
     if (const auto* e = std::get_if<BecameLeader>(note.event)) {
       const auto id = view_.names().find(e->topic, e->partition);
       const PartitionTruth* truth = id ? view_.partition(*id) : nullptr;
-      if (truth == nullptr || e->leader_epoch < truth->claim.leader_epoch) return;
+      if (truth == nullptr || truth->former_ids.contains(e->topic_id)) return;
+      if (e->leader_epoch < truth->claim.leader_epoch) return;
       if (e->leader_epoch > truth->claim.leader_epoch) {
         early_[*id] = {note.node, e->leader_epoch};
       } else {

@@ -154,16 +154,14 @@ class DurableIsDurable final : public Checker {
   }
 
   // Where a log of this name is, by its directory.
-  std::string directory_of(int32_t node, std::string_view log) const {
-    for (const std::string& directory : view_.log_dirs(node)) {
-      if (!view_.disks().list(node, in(directory, log), Layer::cached).empty()) return directory;
-    }
-    return {};
+  template <class E>
+  std::string directory_of(int32_t node, const E& e) const {
+    return log_directory(view_.disks(), node, view_.log_dirs(node), e.log, e.topic_id);
   }
 
   void loaded(const NodeEvent& note, const LogLoaded& e) {
     running_.insert(note.node);
-    const std::string directory = directory_of(note.node, e.log);
+    const std::string directory = directory_of(note.node, e);
     const auto metadata =
         read_text(view_.disks(), note.node, in(in(directory, e.log), "partition.metadata"), Layer::durable);
     if (!e.topic_id.is_zero() &&
@@ -202,7 +200,7 @@ class DurableIsDurable final : public Checker {
       int64_t& indexed = indexed_[{note.node, *id}];
       indexed = std::min(indexed, e.to_offset);
     }
-    const std::string directory = directory_of(note.node, e.log);
+    const std::string directory = directory_of(note.node, e);
     const auto point =
         checkpointed(view_.disks(), note.node, in(directory, kRecoveryPoints), e.log, Layer::durable);
     if (point && *point > e.to_offset) {
@@ -235,7 +233,7 @@ class DurableIsDurable final : public Checker {
   // Rule D59: on disk before anybody is told, as a checkpoint or since the files begin there.
   void start_moved(const NodeEvent& note, const LogStartMoved& e) {
     start_[{note.node, e.topic_id, e.partition}] = e.start_offset;
-    const std::string directory = directory_of(note.node, e.log);
+    const std::string directory = directory_of(note.node, e);
     int64_t durable =
         checkpointed(view_.disks(), note.node, in(directory, kLogStarts), e.log, Layer::durable).value_or(0);
     if (durable < e.start_offset) {
@@ -266,7 +264,9 @@ class DurableIsDurable final : public Checker {
     for (const std::string& directory : kept_directories(node)) {
       const std::string marker = in(directory, kCleanShutdown);
       if (!view_.disks().size(node, marker, Layer::cached)) continue;
-      if (!view_.disks().size(node, marker, Layer::durable)) {
+      // One that was closing must have written it. Who could not even start leaves that of an earlier
+      // process, which may have died in between.
+      if (closing_.contains(node) && !view_.disks().size(node, marker, Layer::durable)) {
         cry(at, fmt::format("node {}", node), "a power loss would take the marker of its stop in order");
       }
       for (const PartitionId id : view_.partitions()) {
@@ -327,6 +327,7 @@ class DurableIsDurable final : public Checker {
     const auto id = name ? view_.names().find(name->first, name->second) : std::nullopt;
     const PartitionTruth* truth = id ? view_.partition(*id) : nullptr;
     if (truth == nullptr || point == 0) return;
+    if (view_.is_deleted(*id)) return;  // its directory goes before its entry does
     const auto it = truth->replicas.find(node);
     const int64_t end = it == truth->replicas.end() || it->second == nullptr ? 0 : it->second->end_offset();
     if (end >= point) return;

@@ -34,7 +34,7 @@ class SettingsHold : public Story {
   }
   void put(int32_t node, int64_t segment, const ByteBuffer& bytes) {
     auto& file = disks.files[{node, fmt::format("data/{}/{:020}.log", kLog, segment)}];
-    if (file.bytes.empty()) emit(node, SegmentRolled{kLog, segment});
+    if (file.bytes.empty()) emit(node, SegmentRolled{kLog, kTopic, 0, segment});
     file.bytes.insert(file.bytes.end(), bytes.begin(), bytes.end());
     file.durable = file.bytes.size();
   }

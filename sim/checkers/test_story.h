@@ -99,7 +99,7 @@ class Story : public testing::Test {
     file.durable = file.bytes.size();
     const BatchView view(bytes);
     const auto followed = follows.find(node);
-    emit(node, LogAppended{log, kTopic, 0, view.base_offset(), view.next_offset(), view.leader_epoch(),
+    emit(node, LogAppended{log, topic, 0, view.base_offset(), view.next_offset(), view.leader_epoch(),
                            followed == follows.end() ? -1 : followed->second});
   }
   void replicate(std::vector<int32_t> nodes, int64_t offset, int32_t epoch, std::vector<RecordId> ids) {
@@ -211,11 +211,12 @@ class Story : public testing::Test {
     } state(facts);
     if (log != kMetadataLog) {
       keep(node, fmt::format("data/{}/partition.metadata", log),
-           "version: 0\ntopic_id: " + kTopic.to_string());
+           "version: 0\ntopic_id: " + topic.to_string());
     }
-    emit(node, LogLoaded{log, kTopic, 0, true, facts.start_offset, facts.end_offset, 0, &state});
+    emit(node, LogLoaded{log, topic, 0, true, facts.start_offset, facts.end_offset, 0, &state});
   }
 
+  Uuid topic = kTopic;                 // whose logs are written and loaded
   std::map<int32_t, int32_t> follows;  // by node: in which epoch
   FakeDisks disks;
   PartitionNames names;

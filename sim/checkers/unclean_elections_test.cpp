@@ -52,7 +52,7 @@ TEST_F(Story, WhatOnlyAnotherLogHadIsGoneAlsoWhereAllWasDeleted) {
   lead(1, 0, {1});
   replicate({1, 2}, 0, 0, {a});
   replicate({1}, 1, 0, {a, a});
-  emit(1, SegmentRolled{kLog, 3});
+  emit(1, SegmentRolled{kLog, kTopic, 0, 3});
   disks.files[{1, fmt::format("data/{}/{:020}.log", kLog, 3)}].bytes = batch(3, 0, {b});
   emit(1, LogAppended{kLog, kTopic, 0, 3, 4, 0});
   high_watermark(1, 4);

@@ -18,31 +18,7 @@ size_t first_from(const std::vector<TruthBatch>& batches, int64_t offset) {
   return static_cast<size_t>(at - batches.begin());
 }
 
-// A log start that is on the disk holds, also where the process has ended before it could tell of it.
-bool start_was_raised(const ClusterView& view, const PartitionTruth& truth, int32_t node,
-                      const LogLoaded& log) {
-  const auto known = truth.start.find(node);
-  if (known == truth.start.end() || log.start_offset <= known->second) return false;
-  if (log.topic_id != truth.topic_id) return false;
-  for (const std::string& directory : view.log_dirs(node)) {
-    const auto on_disk = checkpointed(view.disks(), node, directory + "/log-start-offset-checkpoint", log.log,
-                                      DiskPeek::Layer::cached);
-    if (on_disk == log.start_offset) return true;
-  }
-  return false;
-}
-
 }  // namespace
-
-std::optional<std::pair<std::string, int32_t>> split_log_name(std::string_view log) {
-  const size_t dash = log.rfind('-');
-  if (dash == std::string_view::npos || dash == 0) return std::nullopt;
-  int32_t index = 0;
-  const char* end = log.data() + log.size();
-  const auto parsed = std::from_chars(log.data() + dash + 1, end, index);
-  if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
-  return std::make_pair(std::string(log.substr(0, dash)), index);
-}
 
 size_t PartitionTruth::find_committed(int64_t offset) const { return first_from(committed, offset); }
 
@@ -82,10 +58,15 @@ const PartitionTruth* ClusterView::partition(PartitionId id) const {
 std::vector<PartitionId> ClusterView::partitions() const {
   std::vector<PartitionId> ids;
   for (const auto& [id, truth] : partitions_) {
-    if (deleted_topics_.contains(truth->topic_id)) continue;
+    if (is_deleted(id)) continue;
     if (!contested_topics_.contains(names_.name(id).topic)) ids.push_back(id);
   }
   return ids;
+}
+
+bool ClusterView::is_deleted(PartitionId id) const {
+  const PartitionTruth* truth = partition(id);
+  return truth != nullptr && deleted_topics_.contains(truth->topic_id);
 }
 
 void ClusterView::deleting_topic(const std::string& topic) {
@@ -126,37 +107,6 @@ PartitionTruth& ClusterView::partition_at(std::string_view topic, int32_t index)
   auto& slot = partitions_[names_.id(topic, index)];
   if (slot == nullptr) slot = std::make_unique<PartitionTruth>();
   return *slot;
-}
-
-std::optional<PartitionId> ClusterView::partition_of(const Event& event) const {
-  std::string_view log;
-  if (const auto* e = std::get_if<LogAppended>(&event)) log = e->log;
-  if (const auto* e = std::get_if<LogTruncated>(&event)) log = e->log;
-  if (const auto* e = std::get_if<EpochEndTold>(&event)) log = e->log;
-  if (const auto* e = std::get_if<DivergenceCut>(&event)) log = e->log;
-  if (const auto* e = std::get_if<LogStartMoved>(&event)) log = e->log;
-  if (const auto* e = std::get_if<LogLoaded>(&event)) log = e->log;
-  if (log.empty()) return std::nullopt;
-  const auto name = split_log_name(log);
-  if (log == kMetadataLog || !name) return std::nullopt;
-  return names_.find(name->first, name->second);
-}
-
-ReplicaTruth* ClusterView::open_log(int32_t node, std::string_view log, std::unique_ptr<ReplicaTruth>& slot,
-                                    BatchContents& contents) {
-  if (slot != nullptr) return slot.get();
-  for (const std::string& directory : nodes_.at(node).log_dirs) {
-    std::string path = directory + "/" + std::string(log);
-    if (peek_.list(node, path, DiskPeek::Layer::cached).empty()) continue;
-    slot = std::make_unique<ReplicaTruth>(peek_, node, std::move(path), contents);
-    slot->reload();
-    break;
-  }
-  return slot.get();
-}
-
-ReplicaTruth* ClusterView::replica(PartitionTruth& truth, int32_t node, std::string_view log) {
-  return open_log(node, log, truth.replicas[node], truth.contents);
 }
 
 const ReplicaTruth* ClusterView::metadata_log(int32_t node) const {
@@ -283,45 +233,8 @@ void ClusterView::on_partition_changed(const PartitionChanged& e, Instant at) {
 void ClusterView::on_event(const NodeEvent& note) {
   const Event& event = *note.event;
   metadata_.on_event(*this, note);
-  const auto of_log = [&](std::string_view log) -> std::pair<PartitionTruth*, ReplicaTruth*> {
-    if (log == kMetadataLog) {
-      return {nullptr, open_log(note.node, log, nodes_.at(note.node).metadata_log, metadata_contents_)};
-    }
-    const auto name = split_log_name(log);
-    if (!name) return {nullptr, nullptr};
-    PartitionTruth& truth = partition_at(name->first, name->second);
-    return {&truth, replica(truth, note.node, log)};
-  };
-  if (const auto* e = std::get_if<LogAppended>(&event)) {
-    const auto [truth, log] = of_log(e->log);
-    if (truth != nullptr && log != nullptr && !truth->destroyed.empty()) {
-      appended(*truth, *log, e->base_offset);
-    } else if (log != nullptr) {
-      log->appended();
-    }
-  } else if (const auto* e = std::get_if<LogTruncated>(&event)) {
-    auto [truth, log] = of_log(e->log);
-    if (log != nullptr) log->truncated(e->to_offset);
-    if (truth != nullptr) on_truncated(*truth, *e, note.node);
-  } else if (const auto* e = std::get_if<LogStartMoved>(&event)) {
-    const auto [truth, log] = of_log(e->log);
-    if (truth != nullptr) on_start_moved(*truth, *partition_of(event), log, *e, note);
-  } else if (const auto* e = std::get_if<SegmentRolled>(&event)) {
-    if (auto [truth, log] = of_log(e->log); log != nullptr) log->rolled(e->base_offset);
-  } else if (const auto* e = std::get_if<LogLoaded>(&event)) {
-    const auto [truth, log] = of_log(e->log);
-    if (truth != nullptr && start_was_raised(*this, *truth, note.node, *e)) {
-      const LogStartMoved moved{e->log, e->topic_id, e->partition, e->start_offset, "found on its disk"};
-      on_start_moved(*truth, *partition_of(event), log, moved, note);
-    }
-    if (truth != nullptr) truth->start[note.node] = e->start_offset;
-    if (truth != nullptr && !e->clean)
-      truth->forgotten_below = std::max(truth->forgotten_below, e->start_offset);
-    if (truth != nullptr && log != nullptr) {
-      on_loaded(*truth, *log, note.at);
-    } else if (log != nullptr) {
-      log->reload();
-    }
+  if (const LogEvent of = log_event(event); !of.log.empty()) {
+    on_log_event(note, of);
   } else if (const auto* e = std::get_if<PartitionChanged>(&event)) {
     on_partition_changed(*e, note.at);
   } else if (const auto* e = std::get_if<BecameLeader>(&event)) {
@@ -494,33 +407,6 @@ void ClusterView::rebase(PartitionTruth& truth, PartitionId id, const ReplicaTru
   }
 }
 
-void ClusterView::on_truncated(PartitionTruth& truth, const LogTruncated& event, int32_t node) {
-  const bool begins_anew = event.to_offset > event.from_offset;
-  if (begins_anew) {
-    truth.forgotten_below = std::max(truth.forgotten_below, event.to_offset);
-    // It goes on behind this batch again, like the others.
-    const auto there = [&](const auto& gone) { return gone.second.last_offset + 1 == event.to_offset; };
-    for (Destroyed& copy : truth.destroyed) {
-      if (copy.node == node) std::erase_if(copy.batches, there);
-    }
-  }
-  const auto start = truth.start.find(node);
-  if (start == truth.start.end()) return;
-  start->second = begins_anew ? event.to_offset : std::min(start->second, event.to_offset);
-}
-
-// What a node has lost and copied again from another is a copy again.
-void ClusterView::appended(PartitionTruth& truth, ReplicaTruth& log, int64_t base_offset) {
-  log.appended();
-  for (Destroyed& copy : truth.destroyed) {
-    if (copy.node != log.node() || copy.batches.empty()) continue;
-    for (size_t i = log.find(base_offset); i < log.batches().size(); ++i) {
-      const auto again = copy.batches.find(log.batches()[i].base_offset);
-      if (again != copy.batches.end() && again->second.same(log.batches()[i])) copy.batches.erase(again);
-    }
-  }
-}
-
 void ClusterView::on_node(int32_t id, NodeFault fault, Instant at) {
   const auto it = nodes_.find(id);
   if (it == nodes_.end()) return;
@@ -576,24 +462,6 @@ void ClusterView::on_disk_changed(int32_t node, bool wiped, Instant at) {
     }
     if (!it->second->has_files()) truth->replicas.erase(it);
   }
-}
-
-// Recovery cuts a log off at the first batch whose CRC is wrong (rule A70): those from there on are gone, if
-// it is damage that has made it so.
-void ClusterView::on_loaded(PartitionTruth& truth, ReplicaTruth& log, Instant at) {
-  if (!nodes_.at(log.node()).state.damaged) return log.reload();
-  const std::vector<TruthBatch> before = log.batches();
-  log.reload();
-  const std::vector<TruthBatch>& after = log.batches();
-  const int64_t end = after.empty() ? log.end_offset() : after.back().last_offset + 1;
-  const auto cut = std::find_if(before.begin(), before.end(),
-                                [end](const TruthBatch& batch) { return batch.base_offset >= end; });
-  if (cut == before.end() || !log.was_damaged(*cut)) return;
-  Destroyed copy{log.node(), cut->base_offset, at, before.back().last_offset + 1, {}, false, true};
-  for (auto batch = cut; batch != before.end(); ++batch) copy.batches.emplace(batch->base_offset, *batch);
-  // Rule C11, of one that has registered before it came to load its log.
-  copy.lone = elr_off_ && truth.claim.isr == std::vector<int32_t>{log.node()};
-  truth.destroyed.push_back(std::move(copy));
 }
 
 }  // namespace ksim::sim

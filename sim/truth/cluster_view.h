@@ -173,6 +173,19 @@ struct NodeState {
 
 constexpr std::string_view kMetadataLog = "__cluster_metadata-0";
 
+// The log that an event is about; without a name: it is about none.
+struct LogEvent {
+  std::string_view log;
+  Uuid topic_id;
+  bool loaded = false;
+};
+LogEvent log_event(const Event& event);
+
+// The log directory in which a node has the log of this topic; empty: there is none of its name. A directory
+// that came back may have that of an earlier topic.
+std::string log_directory(const DiskPeek& disks, int32_t node, const std::vector<std::string>& log_dirs,
+                          std::string_view log, const Uuid& topic_id);
+
 class ClusterView {
  public:
   ClusterView(const DiskPeek& peek, PartitionNames& names) : peek_(peek), names_(names) {}
@@ -241,6 +254,8 @@ class ClusterView {
   const PartitionNames& names() const { return names_; }
   const PartitionTruth* partition(PartitionId id) const;
   std::vector<PartitionId> partitions() const;  // without those of deleted and contested topics
+  // An administrator has asked that its topic be deleted.
+  bool is_deleted(PartitionId id) const;
   const NodeState& node(int32_t id) const { return nodes_.at(id).state; }
   bool has_node(int32_t id) const { return nodes_.contains(id); }
   std::vector<int32_t> nodes() const;
@@ -297,7 +312,8 @@ class ClusterView {
   const TruthBatch* first_missing(PartitionId id, int32_t node) const;
   // True where a partition without a leader may stay so: its last committed records may be lost.
   bool offline_permitted(PartitionId id) const;
-  // The partition that an event of a replica's log is about, or nothing for the metadata log.
+  // The partition that an event of a replica's log is about. Nothing for the metadata log, and for a log of a
+  // topic that was before the one which has its name now.
   std::optional<PartitionId> partition_of(const Event& event) const;
 
  private:
@@ -308,9 +324,9 @@ class ClusterView {
   };
   PartitionTruth& truth(PartitionId id) { return *partitions_.at(id); }
   PartitionTruth& partition_at(std::string_view topic, int32_t index);
-  ReplicaTruth* open_log(int32_t node, std::string_view log, std::unique_ptr<ReplicaTruth>& slot,
+  ReplicaTruth* open_log(int32_t node, const LogEvent& of, std::unique_ptr<ReplicaTruth>& slot,
                          BatchContents& contents);
-  ReplicaTruth* replica(PartitionTruth& truth, int32_t node, std::string_view log);
+  void on_log_event(const NodeEvent& note, const LogEvent& of);
   void committed_up_to(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader,
                        int32_t leader_epoch, int64_t high_watermark, Instant at);
   void begins_to_lead(PartitionTruth& truth, PartitionId id, const ReplicaTruth& leader, int32_t leader_epoch,
