@@ -76,7 +76,7 @@ void ConsumerCore::back_off(PartitionPosition& position, Instant now) {
 
 std::vector<TopicPartition> ConsumerCore::buffered() const {
   std::vector<TopicPartition> partitions;
-  if (next_ != nullptr) partitions.push_back(next_->partition());
+  if (next_ != nullptr && !next_->consumed()) partitions.push_back(next_->partition());
   for (const Completed& fetch : buffer_) partitions.push_back(fetch->partition());
   std::sort(partitions.begin(), partitions.end());
   return partitions;
@@ -94,9 +94,24 @@ int32_t ConsumerCore::fetch_node(const TopicPartition& partition, PartitionPosit
   return position.position()->leader.leader_id;
 }
 
+// A fetch of the other partitions of such a node, which may have nothing, would be under way for up to
+// fetch.max.wait.ms, and what is buffered be handed out long before it may be asked for again. Nor does a
+// fetch session forget a partition for the time that its records wait here (KAFKA-17182).
+std::set<int32_t> ConsumerCore::nodes_of_buffered(const std::vector<TopicPartition>& waiting, Instant now) {
+  std::set<int32_t> nodes;
+  for (const TopicPartition& partition : waiting) {
+    PartitionPosition* const position = subscriptions_.find(partition);
+    // What is paused may wait here for long, and holds up no other partition.
+    if (position != nullptr && position->is_fetchable() && position->position()->leader.has_leader())
+      nodes.insert(fetch_node(partition, *position, now));
+  }
+  return nodes;
+}
+
 std::vector<ConsumerCore::Fetch> ConsumerCore::fetches(const CanSend& can_send, Instant now) {
   std::map<int32_t, std::vector<FetchSession::Asked>> wanted;
   const std::vector<TopicPartition> waiting = buffered();
+  const std::set<int32_t> not_yet = nodes_of_buffered(waiting, now);
   for (SubscriptionState::Entry* const entry : subscriptions_.order()) {
     auto& [partition, position] = *entry;
     if (!position.is_fetchable() || now < position.not_before ||
@@ -108,7 +123,7 @@ std::vector<ConsumerCore::Fetch> ConsumerCore::fetches(const CanSend& can_send, 
       continue;
     }
     const int32_t node = fetch_node(partition, position, now);
-    if (asked_nodes_.count(node) != 0) continue;
+    if (asked_nodes_.count(node) != 0 || not_yet.count(node) != 0) continue;
     const auto not_before = node_not_before_.find(node);
     if (not_before != node_not_before_.end() && now < not_before->second) continue;
     const FetchPosition& at = *position.position();

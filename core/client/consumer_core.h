@@ -78,7 +78,8 @@ class ConsumerCore {
     int32_t node = kNoNode;
     FetchSession::Request request;
   };
-  // For every node with something to ask and nothing under way; the nodes count as asked.
+  // For every node with something to ask, nothing under way and nothing of it still to be handed out; the
+  // nodes count as asked.
   std::vector<Fetch> fetches(const CanSend& can_send, Instant now);
   struct OffsetQuery {
     struct Entry {
@@ -129,6 +130,7 @@ class ConsumerCore {
   using Completed = std::unique_ptr<CompletedFetch>;
 
   std::vector<TopicPartition> buffered() const;  // in order
+  std::set<int32_t> nodes_of_buffered(const std::vector<TopicPartition>& waiting, Instant now);
   int32_t fetch_node(const TopicPartition& partition, PartitionPosition& position, Instant now);
   void take_partition(int32_t node, const TopicPartition& partition, const wire::FetchResponse& response,
                       const wire::FetchResponsePartitionData& data, const std::shared_ptr<const void>& frame);

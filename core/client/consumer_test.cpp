@@ -132,6 +132,26 @@ TEST_F(ConsumerTest, max_poll_records_cuts_the_answer_not_the_fetch) {
   });
 }
 
+TEST_F(ConsumerTest, who_polls_little_at_a_time_waits_for_no_quiet_partition) {  // G43
+  with_cluster([&] {
+    cluster->partitions[1].leader = 0;
+    for (int i = 0; i < 9; ++i) write(0, std::to_string(i));
+    ConsumerConfig small = config();
+    small.max_poll_records = 1;
+    small.max_partition_fetch_bytes = 1;
+    small.fetch_max_wait_ms = 5000;
+    auto c = consumer(small);
+    c->assign({kFirst, kSecond});
+    size_t seen = 0;
+    for (const Deadline deadline = env.after(seconds(4)); seen < 9 && env.now() < deadline;) {
+      seen += c->poll(deadline)->size();
+      env.sleep(milliseconds(1));  // the application works
+    }
+    EXPECT_EQ(seen, 9U);
+    c->close();
+  });
+}
+
 TEST_F(ConsumerTest, a_seek_drops_what_was_fetched_ahead) {  // G44
   with_cluster([&] {
     for (int i = 0; i < 5; ++i) write(0, std::to_string(i));
