@@ -30,6 +30,7 @@ Log::Log(const Env& env, LogOpen options)
       name_(options_.topic_partition.to_string()),
       lock_(env.scheduler),
       flush_lock_(env.scheduler),
+      flush_goes_on_(env.scheduler),
       last_flush_(env.now()) {}
 
 Log::~Log() = default;
@@ -173,7 +174,7 @@ Result<void> Log::assign_topic_id(Uuid topic_id) {
 
 Result<void> Log::rename_directory(const std::string& new_path) {
   MutexLock lock(lock_);
-  MutexLock flush_lock(flush_lock_);
+  FilesLock files(*this);
   if (const auto renamed = env_.disk.rename(options_.path, new_path); !renamed.ok()) {
     return disk_failure(renamed.error(), "renaming its directory to " + new_path);
   }

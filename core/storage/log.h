@@ -256,20 +256,43 @@ class Log final : public std::enable_shared_from_this<Log>, private LogKnowledge
   Result<void> truncate_fully_locked(int64_t offset, int64_t log_start);
   Result<void> delete_segments(const std::vector<std::shared_ptr<Segment>>& doomed, bool each_durable);
   Result<size_t> count_expired(int64_t now_ms) const;
-  Result<void> flush_segments(int64_t up_to);
+  Result<bool> flush_segments(int64_t up_to);
   bool flush_is_due() const;
   Result<void> flush_if_due();
   void flush_later(int64_t first_offset);
   int64_t flush_awaited_by(int64_t end_offset) const;
   Result<void> save_epochs();
 
+  // flush_lock_, for who holds lock_: a flush that is under way gives way.
+  class FilesLock {
+   public:
+    explicit FilesLock(Log& log) : wanted_(log), lock_(log.flush_lock_) {}
+
+   private:
+    struct Wanted {
+      explicit Wanted(Log& l) : log(l) { log.flush_lock_wanted_ = true; }
+      Wanted(const Wanted&) = delete;
+      Wanted& operator=(const Wanted&) = delete;
+      ~Wanted() {
+        log.flush_lock_wanted_ = false;
+        log.flush_goes_on_.notify_all();
+      }
+      Log& log;
+    };
+    Wanted wanted_;
+    MutexLock lock_;
+  };
+
   const Env& env_;
   LogOpen options_;
   std::string name_;
   // Taken in this order. lock_: whoever changes the log. flush_lock_: whoever writes or removes files of
-  // segments that are not appended to; a flush holds only this one, so that appends go on meanwhile.
+  // segments that are not appended to; a flush holds only this one, so that appends go on meanwhile. It gives
+  // way at the next segment to who holds the other one, and goes on afterwards.
   Mutex lock_;
   Mutex flush_lock_;
+  bool flush_lock_wanted_ = false;
+  Condition flush_goes_on_;
   Segments segments_;                 // never empty once open
   std::shared_ptr<Segment> closing_;  // the active one, while a roll closes it: it has its last index entries
   EpochCache epochs_;

@@ -190,7 +190,8 @@ Result<AppendInfo> Log::append_locked(Bytes batches, const Analysis& analysis, i
 Result<void> Log::flush_if_due() {
   if (!flush_is_due()) return {};
   MutexLock flush_lock(flush_lock_);
-  return flush_segments(log_end_.offset);
+  TRY(flush_segments(log_end_.offset));
+  return {};
 }
 
 Result<void> Log::apply_to_producers(Bytes batches, Segment& segment, uint64_t position) {
@@ -231,7 +232,7 @@ Result<void> Log::roll_locked(int64_t base_offset) {
     // Compacted logs have holes, so a segment lost in a crash could not be told from one: the old segment is
     // on disk before the new one exists. And so is one whose batches already count as flushed: recovery will
     // not look at it again, and its indexes are still to be written.
-    MutexLock flush_lock(flush_lock_);
+    FilesLock files(*this);
     auto synced = closing->sync();
     if (synced.ok()) synced = env_.disk.sync_dir(options_.path);
     if (!synced.ok()) return disk_failure(synced.error(), "flushing the closed segment");

@@ -344,6 +344,52 @@ TEST(LogManager, WhatAnEarlierProcessFailedToSyncIsOnTheDiskOnceItCountsAsFlushe
   for (const std::string& failure : world.failures()) ADD_FAILURE() << failure;
 }
 
+// A flush that has given way goes on with the log as it is by then.
+TEST(LogManager, WhatCountsAsFlushedIsOnTheDiskThoughTheLogWasCutMeanwhile) {
+  int cut_while_flushed = 0;
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(seed);
+    sim::TestWorld world(seed);
+    sim::NodeSetup setup;
+    setup.name = "node";
+    setup.disk = sim::DiskProfile::spinning();
+    sim::SimNode& node = world.world().add_node(setup);
+    int64_t flushed = 0;
+    EXPECT_TRUE(world.run("node", [&](Env& env) {
+      ManagedStorage s(env);
+      ASSERT_TRUE(s.start().ok());
+      const auto log = s.open(0);
+      s.append(*log, 100);
+      env.sleep(milliseconds(static_cast<int64_t>(seed) * 30));
+      if (log->recovery_point() < log->segment_bases().back()) ++cut_while_flushed;
+      ASSERT_TRUE(log->truncate_to(50).ok());
+      for (int i = 0; i < 40; ++i) {
+        ByteBuffer batch = make_batch({.value = std::string(100, 'w')});
+        ASSERT_TRUE(log->append_as_leader(batch, 1).ok());
+      }
+      env.sleep(milliseconds(400));
+      flushed = log->recovery_point();
+      s.manager->checkpoint_recovery_points();
+      s.kill();
+    }));
+    node.power_loss();
+    EXPECT_TRUE(world.run("node", [&](Env& env) {
+      ManagedStorage s(env);
+      ASSERT_TRUE(s.start().ok());
+      const auto log = s.open(0);
+      for (int64_t offset = 0; offset < flushed; ++offset) {
+        const auto read = log->read(offset, 1, FetchIsolation::log_end, true);
+        const std::vector<uint8_t> bytes = read.ok() ? bytes_of(*read) : std::vector<uint8_t>{};
+        const bool whole = bytes.size() > kBatchHeaderBytes && BatchView(bytes).check().ok();
+        EXPECT_EQ(whole ? BatchView(bytes).leader_epoch() : -1, offset < 50 ? 0 : 1) << offset;
+      }
+      s.kill();
+    }));
+    for (const std::string& failure : world.failures()) ADD_FAILURE() << failure;
+  }
+  EXPECT_GT(cut_while_flushed, 5);
+}
+
 void damage(Env& env, const std::string& path, uint64_t at) {
   const auto file = env.disk.open(path, Open::write);
   ASSERT_TRUE(file.ok());

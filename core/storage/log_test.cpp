@@ -131,6 +131,51 @@ TEST(Log, WhatRecoveryFindsUnflushedIsFlushedAsFlushMessagesAsks) {
   });
 }
 
+// Retention holds the log's lock meanwhile, so that nobody appends: it waits for one segment, not for the
+// flush of all that it is about to delete.
+TEST(Log, AFlushGivesWayToWhoDeletesAndToWhoCuts) {
+  sim::TestWorld world(36);
+  sim::NodeSetup setup;
+  setup.name = "node";
+  setup.disk = sim::DiskProfile::instant();
+  setup.disk.sync.points[0] = {1'000'000, 10'000'000};
+  world.world().add_node(setup);
+  ASSERT_TRUE(world.run("node", [&](Env& env) {
+    LogFixture f(env);
+    f.config.segment_bytes = 1000;
+    f.config.retention_ms = -1;
+    f.config.retention_bytes = 10000;
+    f.open();
+    f.fill(200);
+    f.log->update_high_watermark(200);
+    bool flushed = false;
+    const auto flush = [&] {
+      EXPECT_TRUE(f.log->flush_all().ok());
+      flushed = true;
+    };
+    Scope scope(env);
+    scope.spawn("flush", flush);
+    env.sleep(milliseconds(1));
+    EXPECT_GT(*f.log->delete_old_segments(), 20U);
+    EXPECT_FALSE(flushed);
+    EXPECT_GT(f.log->recovery_point(), 0);
+    EXPECT_LT(f.log->recovery_point(), f.log->log_start_offset()) << "what it had flushed by then";
+    scope.join();
+    EXPECT_EQ(f.log->recovery_point(), 200) << "it has gone on";
+
+    flushed = false;
+    f.fill(100);
+    scope.spawn("flush", flush);
+    env.sleep(milliseconds(1));
+    ASSERT_TRUE(f.log->truncate_to(250).ok());
+    EXPECT_FALSE(flushed);
+    EXPECT_EQ(f.log->log_end_offset(), 250);
+    scope.join();
+    EXPECT_EQ(f.log->recovery_point(), 250);
+  }));
+  for (const std::string& failure : world.failures()) ADD_FAILURE() << failure;
+}
+
 TEST(Log, AFlushEveryTenRecords) {
   on_node(32, [](Env& env) {
     LogFixture f(env);

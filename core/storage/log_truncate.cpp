@@ -55,7 +55,7 @@ Result<bool> Log::truncate_to(int64_t offset) {
     }
     return false;
   }
-  MutexLock flush_lock(flush_lock_);
+  FilesLock files(*this);
   if (offset < segments_.begin()->first) {
     TRY(truncate_fully_locked(offset, offset));
     return true;
@@ -102,7 +102,7 @@ Result<void> Log::truncate_fully_and_start_at(int64_t offset, std::optional<int6
   ENSURE(offset >= 0 && log_start.value_or(0) >= 0 && log_start.value_or(0) <= offset);
   MutexLock lock(lock_);
   TRY(check_usable());
-  MutexLock flush_lock(flush_lock_);
+  FilesLock files(*this);
   return truncate_fully_locked(offset, log_start.value_or(offset));
 }
 
@@ -222,7 +222,7 @@ Result<size_t> Log::delete_old_segments() {
   const int64_t new_start = segment_after(doomed.back()->base_offset())->base_offset();
   if (new_start > log_start_offset_) TRY(raise_log_start(new_start, LogStartReason::segment_deletion));
   for (const auto& segment : doomed) segments_.erase(segment->base_offset());
-  MutexLock flush_lock(flush_lock_);
+  FilesLock files(*this);
   TRY(sync_first_snapshot(new_start));
   // Oldest first. Without a keeper nothing on disk tells the log start, so not even a crash may leave a hole.
   TRY(delete_segments(doomed, options_.keeper == nullptr));
