@@ -69,6 +69,39 @@ TEST_F(Leaders, NobodyElseIsInSyncWithoutTheDirectoryOfItsReplica) {
   decide();
   EXPECT_TRUE(cried("M6"));
 }
+class Eligible : public Leaders, public testing::WithParamInterface<ConfigResource> {
+ protected:
+  void set_minimum(const std::string& value) {
+    image.configs.by_resource.set(
+        GetParam(), std::make_shared<const ConfigMap>(ConfigMap{{"min.insync.replicas", value}}));
+  }
+  static PartitionRegistration with_eligible(std::vector<int32_t> eligible) {
+    PartitionRegistration made = partition(1, {1});
+    made.elr = std::move(eligible);
+    return made;
+  }
+};
+TEST_P(Eligible, IsNobodyAnyMoreOnceTheMinimumWasAltered) {
+  image.features.finalized["eligible.leader.replicas.version"] = 1;
+  set_minimum("2");
+  set_partitions({with_eligible({})});
+  decide();
+  set_partitions({with_eligible({2})});
+  decide();
+  EXPECT_EQ(cries(), "") << "nothing was altered";
+  set_minimum("3");
+  set_partitions({with_eligible({})});
+  decide();
+  EXPECT_EQ(cries(), "");
+  set_partitions({with_eligible({2})});
+  decide();
+  set_minimum("1");
+  set_partitions({with_eligible({2})});
+  decide();
+  EXPECT_EQ(cries(), "M6");
+}
+INSTANTIATE_TEST_SUITE_P(By, Eligible,
+                         testing::Values(ConfigResource::topic("bills"), ConfigResource::cluster_default()));
 TEST_F(Leaders, WhatIsNotNewSaysNothing) {
   set_broker(1, true);
   publish();

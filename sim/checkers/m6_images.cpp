@@ -57,6 +57,7 @@ std::vector<ImageRules::Wrong> ImageRules::take(int32_t node, const MetadataImag
             });
         if (!before_->empty()) created(node, **is, was == nullptr ? nullptr : was->get());
       });
+  if (before_->features.elr_enabled()) eligible_are_cleared(node);
   return std::exchange(wrong_, {});
 }
 
@@ -79,6 +80,36 @@ void ImageRules::leads(const TopicImage& topic, int32_t index, const PartitionRe
                     fmt::format("broker {} leads it in epoch {} at offset {}, and is {}", partition.leader,
                                 partition.leader_epoch, now_->provenance.last_offset,
                                 what_is(now_->broker(partition.leader)))});
+}
+
+// Rule C30. Replicas are eligible for having all that was committed, under the minimum that was in force.
+void ImageRules::eligible_are_cleared(int32_t node) {
+  const auto minimum = [](const ConfigMapRef* of) -> std::optional<std::string> {
+    if (of == nullptr) return std::nullopt;
+    const auto found = (*of)->find("min.insync.replicas");
+    return found == (*of)->end() ? std::nullopt : std::optional(found->second);
+  };
+  PersistentMap<ConfigResource, ConfigMapRef>::differences(
+      before_->configs.by_resource, now_->configs.by_resource,
+      [&](const ConfigResource& resource, const ConfigMapRef* was, const ConfigMapRef* is) {
+        if (minimum(was) == minimum(is) || !one_decision(node)) return;
+        // The first minimum of the cluster is what all nodes have as it is.
+        const bool all = resource == ConfigResource::cluster_default() && minimum(was);
+        for (const auto& [id, topic] : now_->topics.by_id) {
+          const bool own = resource == ConfigResource::topic(topic->name);
+          if (all || own) no_eligible(*topic, own ? "its" : "the cluster's");
+        }
+      });
+}
+
+void ImageRules::no_eligible(const TopicImage& topic, std::string_view whose_minimum) {
+  for (const auto& [index, partition] : topic.partitions) {
+    if (partition->elr.empty()) continue;
+    wrong_.push_back(
+        {name_of(topic, index),
+         fmt::format("{} min.insync.replicas was altered at offset {}, and [{}] are eligible still",
+                     whose_minimum, now_->provenance.last_offset, fmt::join(partition->elr, ","))});
+  }
 }
 
 bool ImageRules::one_decision(int32_t node) const {

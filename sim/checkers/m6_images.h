@@ -2,6 +2,7 @@
 // What M6 says of the metadata itself, as it is published: who leads is there, and where new partitions are.
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/metadata/image.h"
@@ -27,6 +28,8 @@ class ImageRules {
   std::string misplaced(const TopicImage& topic, const PartitionRegistration& partition, size_t wanted) const;
   std::string uneven(const PartitionRegistration& partition) const;
   std::string repetitive(const TopicImage& topic) const;
+  void eligible_are_cleared(int32_t node);
+  void no_eligible(const TopicImage& topic, std::string_view whose_minimum);
   // All of what is new was one decision, on top of the image before.
   bool one_decision(int32_t node) const;
 

@@ -210,8 +210,9 @@ void ClusterView::on_partition_changed(const PartitionChanged& e, Instant at) {
       e.leader < 0 && (truth.unheard_leader || e.leader_epoch > truth.claim.leader_epoch + 1);
   if (e.leader >= 0) truth.last_leader = e.leader;
   const bool nobody_left = e.leader < 0 && e.isr.empty() && e.elr.empty();
-  const bool raised = promise_of(names_.id(e.topic, e.partition)).raised_min_insync > 0;
-  truth.eligible_forgotten = nobody_left && raised && (truth.eligible_forgotten || !truth.claim.elr.empty());
+  const bool altered =
+      cluster_minimum_altered_ || promise_of(names_.id(e.topic, e.partition)).raised_min_insync > 0;
+  truth.eligible_forgotten = nobody_left && altered && (truth.eligible_forgotten || !truth.claim.elr.empty());
   truth.claim = {e.leader,
                  e.leader_epoch,
                  e.partition_epoch,

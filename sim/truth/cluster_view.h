@@ -234,6 +234,8 @@ class ClusterView {
   void on_forwarded_again() { ++forwarded_again_; }
   // From now on the controllers may keep no eligible leader replicas (eligible.leader.replicas.version 0).
   void on_elr_off() { elr_off_ = true; }
+  // An administrator is about to alter min.insync.replicas of the cluster, which no topic goes by.
+  void on_cluster_minimum_altered() { cluster_minimum_altered_ = true; }
   // What a node's wall clock shows; by default a right one.
   std::function<int64_t(int32_t node)> wall_ms;
   // How far back it ever was; by default never.
@@ -366,6 +368,7 @@ class ClusterView {
   uint64_t unclean_calls_ = 0;
   uint64_t forwarded_again_ = 0;
   bool elr_off_ = false;
+  bool cluster_minimum_altered_ = false;
   int32_t troubles_ = 0;
   Instant calm_since_;
   std::vector<int32_t> voters_;

@@ -19,6 +19,7 @@ constexpr Duration kPatience = seconds(15);
 constexpr Duration kBetweenTries = milliseconds(500);
 constexpr int32_t kMostNewPartitions = 4;
 constexpr std::string_view kFlushMessages = "flush.messages";
+const std::string kMinInsync = "min.insync.replicas";
 
 class ChurnProcess final : public ClientProcess {
  public:
@@ -264,9 +265,20 @@ class ChurnProcess final : public ClientProcess {
     const auto& nodes = state_.plan.cluster.nodes;
     const NodePlan& node = nodes[dice_.below(nodes.size())];
     const bool one = node.broker && dice_.below(2) == 0;
+    if (!one && dice_.below(2) == 0) return alter_cluster_minimum();
     configure(
         {client::ConfigResourceType::broker, one ? std::to_string(node.id) : ""},
         {"log.index.interval.bytes", client::ConfigOperation::set, dice_.below(2) == 0 ? "100" : "4096"});
+  }
+
+  // It is in force nowhere, since all topics have their own, and yet nobody is eligible any more (rule C30).
+  void alter_cluster_minimum() {
+    const auto has_its_own = [](const TopicPlan& topic) { return topic.config.contains(kMinInsync); };
+    const auto& topics = state_.plan.topics;
+    if (!std::all_of(topics.begin(), topics.end(), has_its_own)) return;
+    state_.observer.view().on_cluster_minimum_altered();
+    configure({client::ConfigResourceType::broker, ""},
+              {kMinInsync, client::ConfigOperation::set, std::to_string(dice_.below(3) + 1)});
   }
 
   // From what is promised up to all replicas: fewer are never enough.
@@ -275,7 +287,7 @@ class ChurnProcess final : public ClientProcess {
     if (promise.min_insync >= promise.replication) return;
     const auto choices = static_cast<uint64_t>(promise.replication - promise.min_insync) + 1;
     configure({client::ConfigResourceType::topic, topic_.name},
-              {"min.insync.replicas", client::ConfigOperation::set,
+              {kMinInsync, client::ConfigOperation::set,
                std::to_string(promise.min_insync + static_cast<int32_t>(dice_.below(choices)))});
   }
 
@@ -305,6 +317,7 @@ class ChurnProcess final : public ClientProcess {
   void create_own_topic() {
     client::NewTopic topic;
     topic.name = own_topic_;
+    topic.configs[kMinInsync] = "1";
     topic.partitions = topic_.partitions;
     topic.replication_factor = static_cast<int16_t>(topic_.replication);
     own_topic_may_exist_ = true;
