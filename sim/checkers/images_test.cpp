@@ -69,6 +69,31 @@ TEST_F(Leaders, NobodyElseIsInSyncWithoutTheDirectoryOfItsReplica) {
   decide();
   EXPECT_TRUE(cried("M6"));
 }
+TEST_F(Leaders, StayWhereAnotherDirectoryOfTheirBrokerIsLost) {
+  const Uuid lost{8, 800}, kept{8, 801};
+  const auto broker_with = [&](std::vector<Uuid> directories) {
+    auto broker = std::make_shared<BrokerRegistration>(*image.broker(3));
+    broker->directories = std::move(directories);
+    image.cluster.brokers.set(3, broker);
+  };
+  const auto placed = [](std::vector<int32_t> isr, Uuid directory) {
+    PartitionRegistration made = partition(1, std::move(isr));
+    made.directories = {kDirectoryUnassigned, kDirectoryUnassigned, directory};
+    return made;
+  };
+  for (const auto& [isr, cries_for] : {std::pair(std::vector<int32_t>{1, 2, 3}, ""), {{1, 2}, "M6"}}) {
+    broker_with({lost, kept});
+    set_partitions({placed({1, 2, 3}, lost)}, "orders", {4, 4});
+    set_partitions({placed({1, 2, 3}, kept)});
+    decide();
+    verdicts = {};
+    broker_with({kept});
+    set_partitions({placed({1, 2}, lost)}, "orders", {4, 4});
+    set_partitions({placed(isr, kept)});
+    decide();
+    EXPECT_EQ(cries(), cries_for);
+  }
+}
 class Eligible : public Leaders, public testing::WithParamInterface<ConfigResource> {
  protected:
   void set_minimum(const std::string& value) {

@@ -35,9 +35,13 @@ std::vector<ImageRules::Wrong> ImageRules::take(int32_t node, const MetadataImag
   if (before_ == nullptr || image->provenance.last_epoch < before_->provenance.last_epoch)
     before_ = empty_image();
   bool somebody_left = false;
+  std::vector<int32_t> lose_directories;  // and go on
   PersistentMap<int32_t, BrokerRef>::differences(
       before_->cluster.brokers, image->cluster.brokers,
-      [&](int32_t, const BrokerRef* was, const BrokerRef* is) {
+      [&](int32_t id, const BrokerRef* was, const BrokerRef* is) {
+        if (was != nullptr && is != nullptr && (*was)->epoch == (*is)->epoch && (*is)->active() &&
+            (*is)->directories.size() < (*was)->directories.size())
+          lose_directories.push_back(id);
         somebody_left =
             somebody_left || (was != nullptr && (*was)->active() && (is == nullptr || !(*is)->active()));
       });
@@ -52,8 +56,11 @@ std::vector<ImageRules::Wrong> ImageRules::take(int32_t node, const MetadataImag
         const PersistentMap<int32_t, PartitionRef> none;
         PersistentMap<int32_t, PartitionRef>::differences(
             was == nullptr ? none : (*was)->partitions, (*is)->partitions,
-            [&](int32_t index, const PartitionRef*, const PartitionRef* partition) {
-              if (partition != nullptr && !somebody_left) leads(**is, index, **partition);
+            [&](int32_t index, const PartitionRef* before, const PartitionRef* partition) {
+              if (partition == nullptr) return;
+              if (!somebody_left) leads(**is, index, **partition);
+              if (before == nullptr || lose_directories.empty() || !one_decision(node)) return;
+              for (const int32_t id : lose_directories) stays_in_isr(id, **is, index, **before, **partition);
             });
         if (!before_->empty()) created(node, **is, was == nullptr ? nullptr : was->get());
       });
@@ -110,6 +117,17 @@ void ImageRules::no_eligible(const TopicImage& topic, std::string_view whose_min
          fmt::format("{} min.insync.replicas was altered at offset {}, and [{}] are eligible still",
                      whose_minimum, now_->provenance.last_offset, fmt::join(partition->elr, ","))});
   }
+}
+
+// KIP-858: with a directory go the replicas that are in it.
+void ImageRules::stays_in_isr(int32_t id, const TopicImage& topic, int32_t index,
+                              const PartitionRegistration& before, const PartitionRegistration& now) {
+  if (!contains(before.isr, id) || contains(now.isr, id)) return;
+  if (!now_->broker(id)->has_online_directory(now.directory_of(id))) return;
+  wrong_.push_back(
+      {name_of(topic, index),
+       fmt::format("broker {} left its ISR at offset {} with a directory that its replica is not in", id,
+                   now_->provenance.last_offset)});
 }
 
 bool ImageRules::one_decision(int32_t node) const {

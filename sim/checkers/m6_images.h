@@ -28,6 +28,8 @@ class ImageRules {
   std::string misplaced(const TopicImage& topic, const PartitionRegistration& partition, size_t wanted) const;
   std::string uneven(const PartitionRegistration& partition) const;
   std::string repetitive(const TopicImage& topic) const;
+  void stays_in_isr(int32_t id, const TopicImage& topic, int32_t index, const PartitionRegistration& before,
+                    const PartitionRegistration& now);
   void eligible_are_cleared(int32_t node);
   void no_eligible(const TopicImage& topic, std::string_view whose_minimum);
   // All of what is new was one decision, on top of the image before.
