@@ -144,7 +144,7 @@ IsrEffects PartitionIsr::answered(const IsrAnswer& answer, const IsrContext& con
       break;
     case ErrorCode::OPERATION_NOT_ATTEMPTED:
     case ErrorCode::INELIGIBLE_REPLICA:
-      // The controller says both that our partition epoch is right and that nothing was changed.
+      // Nothing was changed, and nothing will be: the refusal has made each copy of the proposal too old.
       pending_.reset();
       pending_addition_.reset();
       raise_high_watermark(context, effects);

@@ -17,8 +17,8 @@ namespace {
 // What must hold is R6: whoever the controller counts in the ISR or the ELR holds all records below every
 // high watermark that there ever was, and all that acks=all was answered for. A leader that is elected anew
 // may know less of them than it did before. Metadata reaches the leader in order but late; proposals and
-// answers may be lost or repeated by the leader's retry (one copy in flight); brokers are fenced, unfenced
-// and restarted by the controller.
+// answers may be lost or repeated by the leader's retry, and a copy of a proposal may come however late, over
+// a connection that was given up; brokers are fenced, unfenced and restarted by the controller.
 class World {
  public:
   static constexpr int32_t kReplicas = 4;
@@ -32,7 +32,7 @@ class World {
 
   void act(uint8_t action, uint8_t argument) {
     const int32_t id = 2 + argument % (kReplicas - 1);
-    switch (action % 13) {
+    switch (action % 14) {
       case 0:
         append(1 + argument % 3);
         break;
@@ -69,6 +69,9 @@ class World {
         break;
       case 12:
         alter_minimum(1 + argument % kReplicas);
+        break;
+      case 13:
+        if (copy_) decide(*copy_);
         break;
     }
     leader_.assert_invariants();
@@ -139,16 +142,23 @@ class World {
     step(effects);
     ends_[id] = std::min(log_.end_offset, ends_[id] + (argument == 255 ? log_.end_offset : argument % 4));
   }
-  // Rule C32 in short.
   void deliver_proposal(bool lose_answer) {
     if (!proposal_ || answer_) return;
-    IsrAnswer answer{proposal_->number, ErrorCode::NONE, leader_epoch_, partition_epoch_, {}};
-    if (proposal_->leader_epoch < leader_epoch_) {
+    IsrAnswer answer = decide(*proposal_);
+    copy_ = proposal_;
+    proposal_.reset();
+    if (lose_answer) answer = {answer.number, ErrorCode::REQUEST_TIMED_OUT, 0, 0, {}};
+    answer_ = answer;
+  }
+  // Rule C32 in short. A refusal that the leader acts upon moves the partition epoch.
+  IsrAnswer decide(const IsrProposal& proposal) {
+    IsrAnswer answer{proposal.number, ErrorCode::NONE, leader_epoch_, partition_epoch_, {}};
+    if (proposal.leader_epoch < leader_epoch_) {
       answer.error = ErrorCode::FENCED_LEADER_EPOCH;
-    } else if (proposal_->partition_epoch < partition_epoch_) {
+    } else if (proposal.partition_epoch < partition_epoch_) {
       answer.error = ErrorCode::INVALID_UPDATE_VERSION;
     } else {
-      for (const IsrMember& member : proposal_->isr) {
+      for (const IsrMember& member : proposal.isr) {
         const BrokerStanding& standing = controller_.brokers[member.broker_id];
         const bool same =
             member.broker_epoch == -1 || member.broker_epoch == standing.epoch || member.broker_id == 1;
@@ -157,15 +167,15 @@ class World {
     }
     if (answer.error == ErrorCode::NONE) {
       std::set<int32_t> isr;
-      for (const IsrMember& member : proposal_->isr) isr.insert(member.broker_id);
+      for (const IsrMember& member : proposal.isr) isr.insert(member.broker_id);
       set_isr(isr);
       publish();
       answer.partition_epoch = partition_epoch_;
       answer.isr.assign(controller_isr_.begin(), controller_isr_.end());
+    } else if (answer.error == ErrorCode::INELIGIBLE_REPLICA) {
+      publish();
     }
-    proposal_.reset();
-    if (lose_answer) answer = {answer.number, ErrorCode::REQUEST_TIMED_OUT, 0, 0, {}};
-    answer_ = answer;
+    return answer;
   }
   void deliver_answer(bool lose) {
     if (!answer_) return;
@@ -174,10 +184,11 @@ class World {
     if (lose) answer = {answer.number, ErrorCode::NETWORK_EXCEPTION, 0, 0, {}};
     step(leader_.answered(answer, context()));
   }
-  void publish() {
+  void publish(bool changes_partition = true) {
+    if (changes_partition) ++partition_epoch_;
     metadata_.push_back({controller_,
                          {controller_isr_.begin(), controller_isr_.end()},
-                         ++partition_epoch_,
+                         partition_epoch_,
                          leader_epoch_,
                          minimum_});
   }
@@ -191,9 +202,9 @@ class World {
   // Rule C30. No partition changes by it that has no eligible replicas.
   void alter_minimum(int32_t to) {
     minimum_ = to;
-    if (controller_elr_.empty()) --partition_epoch_;
+    const bool changes_partition = !controller_elr_.empty();
     controller_elr_.clear();
-    publish();
+    publish(changes_partition);
   }
   void deliver_metadata() {
     if (metadata_.empty()) return;
@@ -208,12 +219,14 @@ class World {
     const PartitionAssignment assignment{image.leader_epoch, image.partition_epoch, replicas_, image.isr};
     step(leader_.lead(assignment, context()).effects);
   }
+  // Who is fenced, unfenced or registered anew outside the ISR leaves the partition as it is.
   void fence(int32_t id) {
     controller_.brokers[id].fenced = true;
+    const bool member = controller_isr_.contains(id);
     std::set<int32_t> isr = controller_isr_;
-    if (isr.size() > 1) isr.erase(id);
-    set_isr(isr);
-    publish();
+    isr.erase(id);
+    if (member) set_isr(isr);
+    publish(member);
   }
   void elect() {
     ++leader_epoch_;
@@ -222,12 +235,12 @@ class World {
   void unfence(int32_t id) {
     if (!controller_.brokers[id].fenced) return;
     controller_.brokers[id].fenced = false;
-    publish();
+    publish(false);
   }
   void restart(int32_t id) {
     fence(id);
     controller_.brokers[id].epoch += 100;
-    publish();
+    publish(false);
   }
 
   Instant now_ = Instant{} + seconds(1000);
@@ -245,6 +258,7 @@ class World {
   int32_t partition_epoch_ = 0;
   std::deque<Image> metadata_;
   std::optional<IsrProposal> proposal_;
+  std::optional<IsrProposal> copy_;  // of the one that was decided last
   std::optional<IsrAnswer> answer_;
 };
 

@@ -23,6 +23,21 @@ std::vector<int32_t> without(const std::vector<int32_t>& ids, int32_t a, int32_t
   return rest;
 }
 
+// Told this, the leader goes back to the committed ISR at once: it takes the proposal for one that will never
+// come into force. Not copied: Kafka leaves the partition epoch as it is, and so takes a copy of the same
+// proposal, which came late over a connection that was given up, when the replica is unfenced again. By then
+// the leader may have committed what that replica lacks (R6). A change of nothing makes such a copy too old.
+bool settles(ErrorCode refusal) {
+  return refusal == ErrorCode::INELIGIBLE_REPLICA || refusal == ErrorCode::OPERATION_NOT_ATTEMPTED;
+}
+
+PartitionChange unchanged(const Uuid& topic_id, int32_t partition) {
+  PartitionChange change;
+  change.topic_id = topic_id;
+  change.partition = partition;
+  return change;
+}
+
 }  // namespace
 
 void Controller::sweep_partitions(Op& op, const PartitionSweep& sweep) {
@@ -131,6 +146,7 @@ ControllerStep Controller::alter_partition(const wire::AlterPartitionRequest& re
           check_alter_partition(op.image(), request.broker_id, info.api_version, *partition, data);
       if (!checked.ok()) {
         result.error_code = number(checked.error().code);
+        if (settles(checked.error().code)) op.write_change(unchanged(topic->id, data.partition_index));
         continue;
       }
       const PartitionContext context = context_of(op.image(), *topic, *partition);

@@ -366,9 +366,25 @@ TEST(Controller, RuleC32ChecksInOrder) {
   // W21: the follower has restarted, or is fenced, or stopping.
   EXPECT_EQ(t.alter(0, t.epoch_of(0), topic, 0, {member(0), {2, t.epoch_of(2) + 1}}, 0, 1).code,
             ErrorCode::INELIGIBLE_REPLICA);
-  EXPECT_EQ(t.alter(0, t.epoch_of(0), topic, 0, {member(0), {2, -1}}, 0, 1).code, ErrorCode::NONE);
+  EXPECT_EQ(t.alter(0, t.epoch_of(0), topic, 0, {member(0), {2, -1}}, 0, 2).code, ErrorCode::NONE);
   t.lose_broker(1);
   EXPECT_EQ(t.alter_isr("a", 0, {0, 1, 2}).code, ErrorCode::INELIGIBLE_REPLICA);
+}
+
+// The leader has given it up: a copy of it that comes later must not be taken when the replica is well again.
+TEST(Controller, WhatWasRefusedForAMemberIsNotTakenLater) {
+  TestController t;
+  t.start_brokers(2);
+  EXPECT_EQ(t.create_topic("a", {{0, 1}}), ErrorCode::NONE);
+  t.lose_broker(1);
+  const int32_t proposed_on = t.image().partition("a", 0)->partition_epoch;
+  EXPECT_EQ(t.alter_isr("a", 0, {0, 1}).code, ErrorCode::INELIGIBLE_REPLICA);
+  EXPECT_EQ(t.image().partition("a", 0)->partition_epoch, proposed_on + 1);
+  EXPECT_EQ(t.image().partition("a", 0)->isr, Ids{0});
+  t.heartbeat(1, false, false);
+  EXPECT_EQ(t.alter_isr("a", 0, {0, 1}, 0, -1).code, ErrorCode::INVALID_UPDATE_VERSION);
+  EXPECT_EQ(t.image().partition("a", 0)->isr, Ids{0});
+  EXPECT_EQ(t.alter_isr("a", 0, {0, 1}).code, ErrorCode::NONE) << "which the leader has asked anew";
 }
 
 TEST(Controller, RuleC33CompletionThatMovesTheLeader) {
