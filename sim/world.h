@@ -191,6 +191,8 @@ class World {
   void trace(DigestTrace* trace) { digest_.attach(trace, &policy_.time_ns()); }
   void watch(WorldWatcher* watcher) { watcher_ = watcher; }
   WorldWatcher* watcher() { return watcher_; }
+  // From now on no site fires any more.
+  void calm_sites() { setup_.active_sites.clear(); }
   bool site_active(Site site) const {
     const auto index = static_cast<size_t>(site);
     return index < setup_.active_sites.size() && setup_.active_sites[index];

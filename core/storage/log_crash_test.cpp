@@ -535,43 +535,39 @@ TEST(LogCrash, ClosedInOrder) {
   }
 }
 
+// The count of operations.
+uint64_t crash_after_every_operation(CrashRun run, uint64_t worlds) {
+  const uint64_t total = crash_and_recover(run).first;
+  for (run.crash_at = 1; run.crash_at <= total; ++run.crash_at) {
+    for (run.world_seed = 1; run.world_seed <= worlds; ++run.world_seed) {
+      crash_and_recover(run);
+      if (testing::Test::HasFailure()) return total;
+    }
+  }
+  return total;
+}
+
 TEST(LogCrash, PowerLossAfterEveryOperation) {
   for (uint64_t workload = 1; workload <= repetitions(3); ++workload) {
-    CrashRun run{.workload_seed = workload,
-                 .operations = 45,
-                 .compacted = workload == 3,
-                 .instant_disk = workload == 2};
-    const uint64_t total = crash_and_recover(run).first;
-    ASSERT_GT(total, 60U);
-    for (run.crash_at = 1; run.crash_at <= total; ++run.crash_at) {
-      for (run.world_seed = 1; run.world_seed <= repetitions(5); ++run.world_seed) {
-        crash_and_recover(run);
-        if (testing::Test::HasFailure()) return;
-      }
-    }
+    const CrashRun run{.workload_seed = workload,
+                       .operations = 45,
+                       .compacted = workload == 3,
+                       .instant_disk = workload == 2};
+    EXPECT_GT(crash_after_every_operation(run, repetitions(5)), 60U);
+    if (testing::Test::HasFailure()) return;
   }
 }
 
 TEST(LogCrash, PowerLossWhileFlushedSegmentsAreCutOffAndReplaced) {
   for (uint64_t workload = 1; workload <= repetitions(4); ++workload) {
-    CrashRun run{.workload_seed = workload, .compacted = workload % 2 == 0, .deep_truncation = true};
-    const uint64_t total = crash_and_recover(run).first;
-    for (run.crash_at = 1; run.crash_at <= total; ++run.crash_at) {
-      for (run.world_seed = 1; run.world_seed <= repetitions(3); ++run.world_seed) {
-        crash_and_recover(run);
-        if (testing::Test::HasFailure()) return;
-      }
-    }
+    crash_after_every_operation(
+        {.workload_seed = workload, .compacted = workload % 2 == 0, .deep_truncation = true}, repetitions(3));
+    if (testing::Test::HasFailure()) return;
   }
 }
 
 TEST(LogCrash, ProcessCrashAfterEveryOperation) {
-  CrashRun run{.workload_seed = 4, .operations = 45, .process_only = true};
-  const uint64_t total = crash_and_recover(run).first;
-  for (run.crash_at = 1; run.crash_at <= total; ++run.crash_at) {
-    crash_and_recover(run);
-    if (testing::Test::HasFailure()) return;
-  }
+  crash_after_every_operation({.workload_seed = 4, .operations = 45, .process_only = true}, 1);
 }
 
 TEST(LogCrash, PowerLossDuringRecovery) {

@@ -70,6 +70,22 @@ TEST_F(Story, LPermitsThatNobodyLeadsWhereTheEligibleOnesAreForgotten) {
   lead(1, 4);
   EXPECT_FALSE(view.offline_permitted(0));
 }
+// The last of the ISR was eligible no more after an unclean stop, but known to have led last.
+TEST_F(Story, LPermitsThatNobodyLeadsWhereWhoLedLastIsForgotten) {
+  const auto nobody = [this](int32_t partition_epoch) {
+    emit(1, PartitionChanged{"orders", kTopic, 0, -1, 1, partition_epoch, {}, {}, false});
+  };
+  emit(1, ControllerActivated{1});
+  lead(1, 0);
+  emit(1, PartitionChanged{"orders", kTopic, 0, -1, 1, 1, {}, std::vector<int32_t>{1}, false});
+  nobody(2);
+  nobody(3);
+  EXPECT_FALSE(view.offline_permitted(0)) << "nobody has altered a minimum";
+  view.on_cluster_minimum_altered();
+  EXPECT_FALSE(view.offline_permitted(0)) << "and it changed nothing yet";
+  nobody(4);
+  EXPECT_TRUE(view.offline_permitted(0));
+}
 TEST_F(Story, LCriesWhereNobodyCouldAlterTheMinimum) {
   emit(1, ControllerActivated{1});
   lead(1, 0);

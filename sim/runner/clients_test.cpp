@@ -150,6 +150,32 @@ calls = ["alter_configs"]
   EXPECT_EQ(watcher.of_one, (std::set<std::string>{"", "100", "4096"}));
 }
 
+// Sessions of both brokers end all the time, and one of five partitions waits for its ISR at any moment.
+constexpr std::string_view kHindered = R"toml(
+duration = "4s"
+settle = "5s"
+buggify = ["broker.heartbeat_late", "alter_partition.late", "alter_partition.lost"]
+[cluster]
+brokers = 2
+controllers = 1
+config = { "broker.heartbeat.interval.ms" = 10, "broker.session.timeout.ms" = 500, "unclean.leader.election.interval.ms" = 500 }
+[[topic]]
+name = "orders"
+partitions = 5
+replication = 2
+config = { "unclean.leader.election.enable" = "true" }
+)toml";
+
+TEST(Clients, ComeToRestOnceRarePathsAreOver) {
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
+    const Plan plan = draw_plan(kHindered, "test", seed, {}, fault_vocabulary()).value();
+    RunMemory memory;
+    const RunSummary summary = run_plan(plan, {}, memory);
+    for (const ViolationRow& row : summary.violations)
+      ADD_FAILURE() << seed << ": " << row.checker << " in " << row.subject << ": " << row.message;
+  }
+}
+
 // One partition is left to an operator, since its minimum was altered while nobody led, and sessions of
 // brokers end all the time.
 constexpr std::string_view kForgotten = R"toml(

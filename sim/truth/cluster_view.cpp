@@ -212,7 +212,10 @@ void ClusterView::on_partition_changed(const PartitionChanged& e, Instant at) {
   const bool nobody_left = e.leader < 0 && e.isr.empty() && e.elr.empty();
   const bool altered =
       cluster_minimum_altered_ || promise_of(names_.id(e.topic, e.partition)).raised_min_insync > 0;
-  truth.eligible_forgotten = nobody_left && altered && (truth.eligible_forgotten || !truth.claim.elr.empty());
+  // Also who led last is known no more, with whom a partition goes on that has lost the others (rule C26).
+  const bool nobody_before = truth.claim.leader < 0 && truth.claim.isr.empty();
+  truth.eligible_forgotten =
+      nobody_left && altered && (truth.eligible_forgotten || !truth.claim.elr.empty() || nobody_before);
   truth.claim = {e.leader,
                  e.leader_epoch,
                  e.partition_epoch,
