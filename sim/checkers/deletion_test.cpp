@@ -229,6 +229,28 @@ TEST_F(Story, WhatWasDeletedInAnotherLogMayEndInTheMiddleOfABatch) {
   EXPECT_TRUE(cried("S1")) << "nobody has told that this is committed";
 }
 
+// The ISR lost its disks, and who leads has nothing. A third one has not heard of that.
+TEST_F(Story, WhoHasNotHeardOfALossDeletesWhatWasCommitted) {
+  TopicPromise promise{3, 2, false};
+  promise.retention_bytes = 0;
+  view.promise("orders", promise);
+  lead(1, 0);
+  replicate({1, 2, 3}, 0, 0, {a, b});
+  high_watermark(1, 2);
+  for (const int32_t node : {1, 2}) {
+    log_file(node) = {};
+    fault(node, NodeFault::wiped);
+    fault(node, NodeFault::started);
+    loaded(node, log_of(0, 0, 0, {}));
+  }
+  lead(2, 1, {2});
+  emit(3, SegmentRolled{kLog, kTopic, 0, 2});
+  emit(3, LogStartMoved{kLog, kTopic, 0, 2, "segment deletion"});
+  EXPECT_FALSE(cried("S1")) << cries();
+  emit(3, LogStartMoved{kLog, kTopic, 0, 3, "segment deletion"});
+  EXPECT_TRUE(cried("S1")) << "that was never committed";
+}
+
 // All is deleted, and a reader is behind it. Some get empty disks, and one of them leads from 0.
 struct NothingKept : Deletion {
   void begin_anew(const std::vector<int32_t>& wiped) {

@@ -47,7 +47,12 @@ void ClusterView::on_start_moved(PartitionTruth& truth, PartitionId id, const Re
       !truth.unclean.empty() && (!leads || truth.counts_since < truth.unclean.back().leader_epoch);
   const auto epoch = truth.epochs.find(note.node);
   const bool ahead = epoch != truth.epochs.end() && epoch->second > truth.claim.leader_epoch;
-  const bool of_another_log = event.start_offset > truth.committed_end() && (behind || ahead);
+  // And who still has what was committed until a leader went on without it.
+  const bool of_lost =
+      !leads && std::any_of(truth.lost.begin(), truth.lost.end(), [&](const LostBatch& gone) {
+        return gone.batch.last_offset + 1 >= event.start_offset;
+      });
+  const bool of_another_log = event.start_offset > truth.committed_end() && (behind || ahead || of_lost);
   if (!event.reason.starts_with("leader offset") && !of_another_log) {
     truth.unfounded_deletion = unfounded(truth, id, log, event.start_offset, note);
     if (truth.unfounded_deletion.empty())
