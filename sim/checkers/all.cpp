@@ -31,6 +31,7 @@ constexpr auto kKinds = std::to_array<CheckerKind>({
     {"P1", make_exactly_once},
     {"P2", make_success_is_in_the_log},
     {"P3", make_sends_end_in_time},
+    {"P4", make_no_gap_without_loss},
     {"K1", make_position_is_continuous},
     {"K2", make_epoch_never_back},
     {"K3", make_polls_keep_to_their_limit},

@@ -44,6 +44,7 @@ std::unique_ptr<Checker> make_deletion_is_done(const ClusterView& view, Verdicts
 std::unique_ptr<Checker> make_exactly_once(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_success_is_in_the_log(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_sends_end_in_time(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_no_gap_without_loss(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_position_is_continuous(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_epoch_never_back(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_polls_keep_to_their_limit(const ClusterView& view, Verdicts& verdicts);

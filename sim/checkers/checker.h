@@ -63,6 +63,7 @@ class Checker {
   virtual void on_consumed(const Consumed&) {}
   virtual void on_seek(const SeekAsked&) {}
   virtual void on_request(const RequestSeen&) {}
+  virtual void on_quorum_fetch(const QuorumFetchArrived&) {}
   virtual void on_admin_call(const AdminCall&) {}
   virtual void on_position(const PositionSet&) {}
   virtual void on_latest(const LatestOffset&) {}

@@ -1,8 +1,12 @@
 // M1: an epoch of the metadata quorum has at most one leader; a voter votes for at most one candidate in an
-// epoch; the epoch a node has stored never decreases; who has been replaced does not lead for long. Votes and
-// epochs are read from the quorum-state files.
+// epoch; the epoch a node has stored never decreases; who has been replaced, or is asked by no majority of
+// the voters, does not lead for long. Votes and epochs are read from the quorum-state files.
 
+#include <algorithm>
+#include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -29,7 +33,7 @@ class OneQuorumLeader final : public Checker {
       promised(note, vote->epoch, true, "granted a vote");
     }
     const auto* e = std::get_if<RaftStateChanged>(note.event);
-    if (e == nullptr) return stays_deposed(note);
+    if (e == nullptr) return acts(note.node, note.at);
     reigns(note, *e);
     if (e->state == "leader") {
       const auto [it, fresh] = leader_.try_emplace(e->epoch, Leader{note.node, note.incarnation});
@@ -47,6 +51,10 @@ class OneQuorumLeader final : public Checker {
     read(note.node, note.at);
     remembers(note, *e);
     promised(note, e->epoch, e->state == "candidate", fmt::format("became {}", e->state));
+  }
+  void on_quorum_fetch(const QuorumFetchArrived& fetch) override {
+    const auto it = reigning_.find(fetch.leader);
+    if (it != reigning_.end()) it->second.asked[fetch.voter] = view_.clock(fetch.leader, fetch.at);
   }
   void on_node(int32_t node, NodeFault fault, Instant at) override {
     reigning_.erase(node);
@@ -71,9 +79,12 @@ class OneQuorumLeader final : public Checker {
   // One that leads, as it says itself.
   struct Reign {
     int32_t epoch = -1;
-    // When another one began to lead, and when this one did something though it was long to have resigned. By
-    // its own clock, which stands still with its timers while it sleeps.
+    // All by its own clock, which stands still with its timers while it sleeps: when it began, when another
+    // one began to lead, when each voter's last fetch came to it, and when it did something though it was
+    // long to have resigned.
+    Instant began;
     std::optional<Instant> deposed;
+    std::map<int32_t, Instant> asked;
     std::optional<Instant> seen_late;
   };
   struct Stored {
@@ -117,25 +128,55 @@ class OneQuorumLeader final : public Checker {
     for (auto& [node, reign] : reigning_) {
       if (reign.epoch < e.epoch && !reign.deposed) reign.deposed = view_.clock(node, note.at);
     }
-    reigning_[note.node] = Reign{e.epoch, std::nullopt, std::nullopt};
+    Reign reign;
+    reign.epoch = e.epoch;
+    reign.began = view_.clock(note.node, note.at);
+    reigning_[note.node] = std::move(reign);
   }
 
   // Rule B26: whom no majority of the voters asks, resigns (KAFKA-15489). Those who elected another one ask
   // that one; what they had asked before may be under way for a while.
-  void stays_deposed(const NodeEvent& note) {
-    const auto it = reigning_.find(note.node);
-    if (it == reigning_.end() || !it->second.deposed) return;
+  void acts(int32_t node, Instant at) {
+    const auto it = reigning_.find(node);
+    if (it == reigning_.end()) return;
     Reign& reign = it->second;
-    const Instant now = view_.clock(note.node, note.at);
-    const Instant due = *reign.deposed + Duration{view_.quorum_fetch_timeout.ns * 3 / 2} + kUnderWay;
-    if (now < due) return;
+    const Instant now = view_.clock(node, at);
+    const bool late = (reign.deposed && now >= *reign.deposed + patience() + kUnderWay) ||
+                      now >= last_majority(node, reign) + patience() + kUnderWay;
+    if (!late) {
+      reign.seen_late.reset();
+      return;
+    }
     // Just awake after a pause, it may not have come to its timers yet.
     if (!reign.seen_late) reign.seen_late = now;
     if (now - *reign.seen_late < kToComeToIt) return;
-    cry(note.at, fmt::format("node {}", note.node),
-        fmt::format("it leads the quorum in epoch {} still, though another one has since {} ms of its clock",
-                    reign.epoch, reign.deposed->ms()));
+    if (reign.deposed) {
+      cry(at, fmt::format("node {}", node),
+          fmt::format(
+              "it leads the quorum in epoch {} still, though another one has since {} ms of its clock",
+              reign.epoch, reign.deposed->ms()));
+    } else {
+      cry(at, fmt::format("node {}", node),
+          fmt::format("it leads the quorum in epoch {} still, though no majority has asked it since {} ms of "
+                      "its clock",
+                      reign.epoch, last_majority(node, reign).ms()));
+    }
     reigning_.erase(it);
+  }
+  Duration patience() const { return Duration{view_.quorum_fetch_timeout.ns * 3 / 2}; }
+
+  // The last moment at which a majority, itself included, may have been heard within its time: of several
+  // others one may have asked at the beginning of that time and another one at its end.
+  Instant last_majority(int32_t node, const Reign& reign) const {
+    const size_t others = view_.voters().size() / 2;
+    if (others == 0) return Instant::never();
+    std::vector<Instant> asked;
+    for (const auto& [voter, when] : reign.asked) {
+      if (voter != node) asked.push_back(when);
+    }
+    if (asked.size() < others) return reign.began + (others > 1 ? patience() : Duration{0});
+    std::sort(asked.begin(), asked.end(), std::greater<>());
+    return asked[others - 1] + (others > 1 ? patience() : Duration{0});
   }
 
   // Without a leader only its vote keeps it from giving another one.

@@ -1,4 +1,4 @@
-// K6.
+// What clients give up: K6, P4.
 
 #include "sim/checkers/test_story.h"
 
@@ -23,6 +23,17 @@ TEST_F(CallsAreRepeated, UntilTheirTimeIsOver) {
 TEST_F(CallsAreRepeated, ButForWhatStays) {
   EXPECT_FALSE(minded(ErrorCode::TOPIC_ALREADY_EXISTS, milliseconds(20)));
   EXPECT_FALSE(minded(ErrorCode::NONE, milliseconds(20)));
+}
+
+TEST_F(Story, P4CriesForAGapWithNothingMissing) {
+  const auto refused = [this](uint32_t number, RecordId id, ErrorCode error) {
+    session({number, "producer-1", -1, true});
+    acknowledge({number, 0, id, now, tick(), Outcome::unknown, error, -1});
+    return cried("P4");
+  };
+  EXPECT_FALSE(refused(1, a, ErrorCode::REQUEST_TIMED_OUT));
+  EXPECT_FALSE(refused(1, b, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER)) << "one before it was given up";
+  EXPECT_TRUE(refused(2, c, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER));
 }
 
 }  // namespace

@@ -49,6 +49,27 @@ TEST_F(Story, M1CriesWhenWhoWasReplacedGoesOnLeading) {
   view.local_time = nullptr;
 }
 
+TEST_F(Story, M1CriesWhenWhoIsAskedByNoMajorityGoesOnLeading) {
+  keep(1, "data/__cluster_metadata-0/quorum-state", R"({"leaderId":1,"leaderEpoch":3,"votedId":1})");
+  emit(1, RaftStateChanged{"leader", 3, 1, 1});
+  verdicts = {};
+  const auto goes_on_for = [&](Duration time, std::optional<int32_t> asked_by) {
+    for (const Instant end = now + time; now < end;) {
+      now = now + milliseconds(500);
+      if (asked_by) {
+        for (auto& checker : checkers) checker->on_quorum_fetch({*asked_by, 1, now});
+      }
+      emit(1, RaftVoteGranted{3});
+    }
+    return cried("M1");
+  };
+  EXPECT_FALSE(goes_on_for(seconds(60), 2)) << "with itself that is a majority";
+  EXPECT_FALSE(goes_on_for(seconds(8), std::nullopt)) << "what it was asked may be under way for a while";
+  EXPECT_FALSE(goes_on_for(seconds(1), 3));
+  EXPECT_FALSE(goes_on_for(seconds(8), std::nullopt));
+  EXPECT_TRUE(goes_on_for(seconds(3), 1)) << "its own fetches prove nothing";
+}
+
 TEST_F(Story, M1CriesWhenAVoteIsForgotten) {
   keep(1, "data/__cluster_metadata-0/quorum-state", R"({"leaderId":-1,"leaderEpoch":3,"votedId":2})");
   emit(1, RaftStateChanged{"unattached", 3, -1, 2});

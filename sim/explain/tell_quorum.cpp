@@ -110,13 +110,15 @@ void tell_votes(Tale& tale, const std::vector<RaftState>& states) {
     const RaftState* own =
         last_of(states, at, [&](const RaftState& s) { return s.node == node && s.state == "leader"; });
     const RaftState* other =
-        last_of(states, at, [&](const RaftState& s) { return s.node != node && s.state == "leader"; });
+        last_of(states, at, [&](const RaftState& s) { return s.state == "leader" && s.epoch > epoch; });
     text = fmt::format("Node {} leads the quorum in epoch {} since {}, and still at {}.", node, epoch,
                        own == nullptr ? "long before" : seconds_text(own->at_ns), seconds_text(at));
     if (other != nullptr)
       text += fmt::format(
           " Node {} leads since {} in epoch {}: the majority that elected it asks node {} no more.",
           other->node, seconds_text(other->at_ns), other->epoch, node);
+    else
+      text += " It tells the other voters so, and no fetch of theirs comes to it any more.";
     text += " Whom no majority fetches from has to resign; until it does, whoever reaches only it waits.";
   } else {
     text = fmt::format("{} at {}: {}.", violation.subject, seconds_text(at), violation.message);

@@ -148,6 +148,12 @@ constexpr Wrong kWrongs[] = {
      "A send that is reported successful is in the log, at the offset that is told."},
     {"P3", "", "late_end", "delivery.timeout.ms (KIP-91)",
      "A send ends within max.block.ms and delivery.timeout.ms, whatever it ends with."},
+    {"P4", "", "gap_told", "KIP-360: gaps in sequences",
+     "A broker refuses a batch as out of order when the one before it is not in its log. A client that sends "
+     "the "
+     "second batch to a leader only when that leader has taken the first, and begins a new epoch behind what "
+     "it "
+     "gave up, meets that only where records were lost."},
     {"K1", "was reset to", "needless_reset", kPositions, kPositionsText},
     {"K1", "and was handed offset", "wrong_position", kPositions, kPositionsText},
     {"K1", "skipped record", "skipped", kPositions, kPositionsText},
@@ -162,6 +168,12 @@ constexpr Wrong kWrongs[] = {
      "A poll hands out at most max.poll.records records, of all partitions."},
     {"K4", "", "handed_out_at_rest", "pause and assign",
      "A poll hands out nothing of a partition that is paused or given up."},
+    {"K5", "", "seek_missed", "seek, seekToBeginning, seekToEnd",
+     "After a seek the next poll hands out what stands at the place that was asked for last, or from the "
+     "first "
+     "record or the end as they were when it was looked up."},
+    {"K6", "", "call_not_repeated", "retriable errors (KIP-533: default.api.timeout.ms)",
+     "A call of the admin client that may succeed when it is repeated is repeated until its time is over."},
     {"S1", "nothing permits it", "early_deletion", kDeleted, kDeletedText},
     {"S1", "", "start_went_back", kDeleted, kDeletedText},
     {"S2", "", "wrong_state", kRebuilt, kRebuiltText},
@@ -193,7 +205,7 @@ constexpr Wrong kWrongs[] = {
     {"M1", "started anew, and leads", "led_again", kVotes,
      "Who has led an epoch does not lead in it again after a start."},
     {"M1", "power loss", "vote_not_synced", kVotes, kVotesText},
-    {"M1", "still, though another", "not_resigned", "KIP-595: a leader that hears no majority resigns",
+    {"M1", "still, though", "not_resigned", "KIP-595: a leader that hears no majority resigns",
      "A leader that has not been fetched from by a majority for 1.5 times the fetch timeout resigns."},
     {"M1", "knows of no vote", "vote_forgotten", kVotes, kVotesText},
     {"M1", "it voted for", "two_votes", kVotes, kVotesText},
@@ -269,6 +281,10 @@ constexpr Wrong kWrongs[] = {
     {"M8", "producer ids", "ids_of_another", kAnswers,
      "A block of producer ids is given to one broker, once, when it is committed."},
     {"Q1", "", "wrong_answer", "what servers answer to requests against the rules", ""},
+    {"Q2", "", "asks_in_a_loop", "retry.backoff.ms and its like",
+     "Whoever is refused waits before it asks again."},
+    {"X1", "", "counter", "the workload's own invariant",
+     "A counter shows what was added and acknowledged, and never less than it has shown."},
     {"L", "", "standstill", kProgress, kProgressText},
     {"LIVELOCK", "", "livelock", kProgress, "Whatever goes on, time goes on with it."},
     {"ASSERT", "", "assertion", "assertions of the code",

@@ -136,6 +136,13 @@ struct RequestSeen {
   Instant at;
 };
 
+// A voter's fetch of the metadata log has reached the node that it believes to lead the quorum.
+struct QuorumFetchArrived {
+  int32_t voter = -1;
+  int32_t leader = -1;
+  Instant at;
+};
+
 enum class SeekTo : uint8_t { place, beginning, end };
 
 // Its application asks a consumer to go on elsewhere. An end is looked up by later polls.

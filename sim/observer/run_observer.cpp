@@ -395,6 +395,10 @@ void RunObserver::on_request(const RequestSeen& request) {
   for (const auto& checker : checkers_) checker->on_request(request);
 }
 
+void RunObserver::on_quorum_fetch(const QuorumFetchArrived& fetch) {
+  for (const auto& checker : checkers_) checker->on_quorum_fetch(fetch);
+}
+
 void RunObserver::on_position(const PositionSet& set) {
   if (recorder_) {
     const std::string_view kind = set.reason == "assigned" ? "assign"

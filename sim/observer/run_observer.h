@@ -73,6 +73,7 @@ class RunObserver {
   void on_consumed(const Consumed& record);
   void on_seek(const SeekAsked& seek);
   void on_request(const RequestSeen& request);
+  void on_quorum_fetch(const QuorumFetchArrived& fetch);
   void on_admin_call(const AdminCall& call);
   void on_position(const PositionSet& set);
   void on_latest(const LatestOffset& answer);

@@ -69,6 +69,15 @@ Cluster::Cluster(World& world, const Plan& plan, RunObserver& observer, WorldPee
 
 Cluster::~Cluster() { world_.watch(nullptr); }
 
+std::optional<int32_t> Cluster::voter_of(std::string_view machine) const {
+  for (const NodePlan& node : plan_.cluster.nodes) {
+    if (node.controller && machine_name(node) == machine) return node.id;
+  }
+  return std::nullopt;
+}
+
+bool Cluster::is_for_quorum(const Endpoint& listener) const { return listener.port == kControllerPort; }
+
 static std::string listeners_of(const NodePlan& node, uint16_t broker_port) {
   std::string listeners;
   if (node.broker) listeners = fmt::format("PLAINTEXT://{}:{}", machine_name(node), broker_port);

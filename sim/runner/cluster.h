@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,9 @@ class Cluster final : public FaultStage, private WorldWatcher {
   std::map<int32_t, Endpoint> broker_endpoints() const;  // by id, where none has moved
   std::string bootstrap() const;                         // "broker-1:9092,broker-2:9092"
   std::string controllers() const;                       // "controller-101:9093,..."
+  // The voter on the machine of that name; none: there is none. And whether that is where controllers listen.
+  std::optional<int32_t> voter_of(std::string_view machine) const;
+  bool is_for_quorum(const Endpoint& listener) const;
   std::string first_down() const;  // the name of a broker or controller; empty: all are up
   SimNode* by_id(int32_t id);      // of a broker or controller; null: there is none
   // Starts whatever is down and should not be.

@@ -11,7 +11,9 @@ namespace ksim::sim {
 void RequestWatch::sent(Conn& conn, size_t side, Bytes piece) {
   if (next != nullptr) next->sent(conn, side, piece);
   if (side != 0) return;
-  Flow& flow = flows_[conn.key()];
+  const auto [at, fresh] = flows_.try_emplace(conn.key());
+  Flow& flow = at->second;
+  if (fresh) flow.minded = minds && minds(conn);
   while (!piece.empty() && !flow.unreadable) {
     size_t n = 0;
     if (flow.rest > 0) {
@@ -22,6 +24,7 @@ void RequestWatch::sent(Conn& conn, size_t side, Bytes piece) {
       std::memcpy(flow.head.data() + flow.head_bytes, piece.data(), n);
       flow.head_bytes += n;
     }
+    flow.bytes += n;
     piece = piece.subspan(n);
     if (flow.head_bytes == kHead) take(conn, flow);
   }
@@ -36,8 +39,18 @@ void RequestWatch::take(Conn& conn, Flow& flow) {
   }
   flow.rest = static_cast<uint64_t>(length - kBehindLength);
   flow.head_bytes = 0;
-  on_request({conn.end(0).host->name, conn.end(1).host->name,
-              load_be<int16_t>(flow.head.data() + kLengthBytes), conn.fabric().ground().now()});
+  const auto api = load_be<int16_t>(flow.head.data() + kLengthBytes);
+  if (flow.minded) flow.under_way.push_back({flow.bytes, api});
+  on_request({conn.end(0).host->name, conn.end(1).host->name, api, conn.fabric().ground().now()});
+}
+
+void RequestWatch::arrived(Conn& conn, size_t side, uint64_t total_bytes) {
+  if (next != nullptr) next->arrived(conn, side, total_bytes);
+  const auto flow = side == 0 ? flows_.find(conn.key()) : flows_.end();
+  if (flow == flows_.end()) return;
+  std::deque<Flow::Head>& heads = flow->second.under_way;
+  for (; !heads.empty() && heads.front().end <= total_bytes; heads.pop_front())
+    on_arrived(conn, heads.front().api);
 }
 
 }  // namespace ksim::sim

@@ -10,6 +10,7 @@
 #include "core/metadata/config.h"
 #include "core/metadata/config_def.h"
 #include "core/metadata/server_config.h"
+#include "core/wire/api_table.h"
 #include "sim/faults/schedule.h"
 #include "sim/faults/settings.h"
 #include "sim/observer/run_watcher.h"
@@ -89,6 +90,8 @@ class Run final : private FaultTeller {
     }
     if (options.checkers || tap_) {
       request_watch_.on_request = [this](const RequestSeen& request) { observer_.on_request(request); };
+      request_watch_.minds = [this](const Conn& conn) { return cluster_.is_for_quorum(conn.address(1)); };
+      request_watch_.on_arrived = [this](const Conn& conn, int16_t api) { quorum_asked(conn, api); };
       world_.fabric().tap(&request_watch_);
     }
     if (options.watcher != nullptr) watch(*options.watcher);
@@ -106,6 +109,13 @@ class Run final : private FaultTeller {
       if (options_.watcher != nullptr) options_.watcher->on_predicate(predicate, node, subject, world_.now());
       if (options_.faults) faults_.became_true(predicate, cluster_.by_id(node), subject);
     };
+  }
+  void quorum_asked(const Conn& conn, int16_t api) {
+    const auto key = wire::ApiKey{api};
+    if (key != wire::ApiKey::fetch && key != wire::ApiKey::fetch_snapshot) return;
+    const std::optional<int32_t> voter = cluster_.voter_of(conn.address(0).host);
+    const std::optional<int32_t> leader = cluster_.voter_of(conn.address(1).host);
+    if (voter && leader) observer_.on_quorum_fetch({*voter, *leader, world_.now()});
   }
   void note_promises() {
     std::vector<std::string> warnings;
