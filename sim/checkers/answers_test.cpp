@@ -62,6 +62,29 @@ class Answers : public Story {
   int64_t end_offset = 0;
 };
 
+// ---- what registrations say ----
+
+// M6, the other way round: what its directory says when it is started, and it counts as stopped without
+// order.
+TEST_F(Answers, CountAStopInOrderAsOne) {
+  const auto registers = [this](std::string_view marker) {
+    if (!marker.empty()) keep(2, "data/.kafka_cleanshutdown", marker);
+    fault(2, NodeFault::crashed);
+    fault(2, NodeFault::started);
+    const int64_t epoch = end_offset;
+    decide(broker(2, epoch));
+    commit();
+    emit(1, BrokerRegistered{2, epoch, false});
+    return cried("M6");
+  };
+  decide(topic());
+  EXPECT_FALSE(registers(""));
+  EXPECT_FALSE(registers(R"({"version":0,"brokerEpoch":0})")) << "that was an earlier one";
+  decide(broker(2, end_offset));
+  EXPECT_FALSE(registers(R"({"version":0,"brokerEpoch":2})")) << "somebody registered between the two";
+  EXPECT_TRUE(registers(R"({"version":0,"brokerEpoch":4})"));
+}
+
 // ---- what controllers say ----
 
 TEST_F(Answers, RestOnWhatIsCommitted) {

@@ -386,13 +386,12 @@ TEST_F(Story, R6CriesWhenAnEligibleReplicaLacksACommittedRecord) {
 
 // A leader may go by a lower minimum, which ends the ELR, before the controller has told of that.
 TEST_F(Story, R6GoesByTheControllersWordForTheElrWhereTheMinimumIsAltered) {
-  TopicPromise promise{3, 2, false};
-  promise.raised_min_insync = 3;
-  view.promise("orders", promise);
+  view.promise("orders", {3, 2, false});
   lead(1, 0, {1, 2});
   const std::vector<int32_t> isr = {1, 2};
   const std::vector<int32_t> elr = {3};
   emit(1, PartitionChanged{"orders", kTopic, 0, 1, 0, 1, isr, elr, false});
+  view.on_minimum_altered("orders", tick());
   replicate({1, 2}, 0, 0, {a});
   high_watermark(1, 1);
   EXPECT_FALSE(cried("R6")) << cries();

@@ -127,6 +127,56 @@ TEST_P(Eligible, IsNobodyAnyMoreOnceTheMinimumWasAltered) {
 }
 INSTANTIATE_TEST_SUITE_P(By, Eligible,
                          testing::Values(ConfigResource::topic("bills"), ConfigResource::cluster_default()));
+
+// Who has all that is committed stays eligible.
+class StaysEligible : public ImageStory {
+ protected:
+  void SetUp() override {
+    ImageStory::SetUp();
+    view.promise("bills", {3, 2, false});
+    image.features.finalized["eligible.leader.replicas.version"] = 1;
+    becomes(1, {1, 2, 3}, {});
+    becomes(1, {1, 3}, {});
+  }
+  std::string becomes(int32_t leader, std::vector<int32_t> isr, std::vector<int32_t> elr) {
+    PartitionRegistration made = partition(leader, std::move(isr));
+    made.elr = std::move(elr);
+    made.partition_epoch = ++partition_epoch;
+    set_partitions({made});
+    decide();
+    return cries();
+  }
+  void register_again(int32_t id) {
+    auto broker = std::make_shared<BrokerRegistration>(*image.broker(id));
+    broker->epoch += 10;
+    image.cluster.brokers.set(id, broker);
+  }
+  int32_t partition_epoch = 0;
+};
+TEST_F(StaysEligible, WhoLeavesAnIsrThatIsTooSmall) { EXPECT_EQ(becomes(1, {1}, {}), "M6"); }
+TEST_F(StaysEligible, WhoWasEligibleBefore) {
+  EXPECT_EQ(becomes(1, {1}, {3}), "");
+  EXPECT_EQ(becomes(-1, {}, {1}), "M6");
+}
+TEST_F(StaysEligible, NobodyOnceEnoughAreInSync) {
+  EXPECT_EQ(becomes(1, {1}, {3}), "");
+  EXPECT_EQ(becomes(1, {1, 2}, {}), "");
+}
+TEST_F(StaysEligible, NotWhoComesBackUnclean) {
+  EXPECT_EQ(becomes(1, {1}, {3}), "");
+  register_again(3);
+  EXPECT_EQ(becomes(1, {1}, {}), "");
+}
+TEST_F(StaysEligible, NobodyAfterAnUncleanElection) {
+  EXPECT_EQ(becomes(-1, {}, {1, 3}), "");
+  EXPECT_EQ(becomes(2, {2}, {}), "");
+}
+TEST_F(StaysEligible, NobodyWithoutTheFeature) {
+  image.features.finalized["eligible.leader.replicas.version"] = 0;
+  decide();
+  EXPECT_EQ(becomes(1, {1}, {}), "");
+}
+
 TEST_F(Leaders, WhatIsNotNewSaysNothing) {
   set_broker(1, true);
   publish();

@@ -55,13 +55,12 @@ TEST_F(Story, LPermitsThatNobodyLeadsWhereTheEligibleOnesAreForgotten) {
   const auto told = [this](std::vector<int32_t> elr, int32_t partition_epoch) {
     emit(1, PartitionChanged{"orders", kTopic, 0, -1, 1, partition_epoch, {}, elr, false});
   };
-  TopicPromise promise{3, 2, false};
-  promise.raised_min_insync = 3;
-  view.promise("orders", promise);
+  view.promise("orders", {3, 2, false});
   emit(1, ControllerActivated{1});
   lead(1, 0);
   told({1}, 1);
   EXPECT_FALSE(view.offline_permitted(0)) << "broker 1 is eligible";
+  view.on_minimum_altered("orders", tick());
   told({}, 2);
   EXPECT_TRUE(view.offline_permitted(0));
   told({}, 3);
@@ -78,10 +77,11 @@ TEST_F(Story, LPermitsThatNobodyLeadsWhereWhoLedLastIsForgotten) {
   emit(1, ControllerActivated{1});
   lead(1, 0);
   emit(1, PartitionChanged{"orders", kTopic, 0, -1, 1, 1, {}, std::vector<int32_t>{1}, false});
+  view.on_minimum_altered("bills", now);
   nobody(2);
   nobody(3);
-  EXPECT_FALSE(view.offline_permitted(0)) << "nobody has altered a minimum";
-  view.on_cluster_minimum_altered();
+  EXPECT_FALSE(view.offline_permitted(0)) << "nobody has altered its minimum";
+  view.on_minimum_altered("", tick());
   EXPECT_FALSE(view.offline_permitted(0)) << "and it changed nothing yet";
   nobody(4);
   EXPECT_TRUE(view.offline_permitted(0));

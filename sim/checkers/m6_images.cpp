@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
@@ -19,6 +21,14 @@ std::string_view what_is(const BrokerRegistration* broker) {
   if (broker == nullptr) return "not registered";
   if (broker->fenced) return "fenced";
   return broker->in_controlled_shutdown ? "shutting down" : "without the directory of its replica";
+}
+
+constexpr std::string_view kMinimum = "min.insync.replicas";
+
+std::optional<std::string> minimum_in(const ConfigMapRef* config) {
+  if (config == nullptr) return std::nullopt;
+  const auto found = (*config)->find(std::string(kMinimum));
+  return found == (*config)->end() ? std::nullopt : std::optional(found->second);
 }
 
 std::string name_of(const TopicImage& topic, int32_t index) {
@@ -59,7 +69,8 @@ std::vector<ImageRules::Wrong> ImageRules::take(int32_t node, const MetadataImag
             [&](int32_t index, const PartitionRef* before, const PartitionRef* partition) {
               if (partition == nullptr) return;
               if (!somebody_left) leads(**is, index, **partition);
-              if (before == nullptr || lose_directories.empty() || !one_decision(node)) return;
+              if (before == nullptr || !one_decision(node)) return;
+              keeps_eligible(**is, index, **before, **partition);
               for (const int32_t id : lose_directories) stays_in_isr(id, **is, index, **before, **partition);
             });
         if (!before_->empty()) created(node, **is, was == nullptr ? nullptr : was->get());
@@ -89,19 +100,53 @@ void ImageRules::leads(const TopicImage& topic, int32_t index, const PartitionRe
                                 what_is(now_->broker(partition.leader)))});
 }
 
+// The least that may be in force for it. Where nobody has set one, that of the nodes' own configuration.
+int32_t ImageRules::minimum_of(const TopicImage& topic, size_t replicas) const {
+  const auto& configs = now_->configs.by_resource;
+  std::optional<std::string> set = minimum_in(configs.find(ConfigResource::topic(topic.name)));
+  if (!set) set = minimum_in(configs.find(ConfigResource::cluster_default()));
+  const int32_t minimum = set ? std::stoi(*set) : view_.promise_of(topic.name).min_insync;
+  return std::min(minimum, static_cast<int32_t>(replicas));
+}
+
+// Rule C29: who leaves an ISR that is too small has all that is committed, and stays eligible until it comes
+// back without order, or an unclean election makes what it has void.
+void ImageRules::keeps_eligible(const TopicImage& topic, int32_t index, const PartitionRegistration& before,
+                                const PartitionRegistration& now) {
+  const bool kept = before_->features.elr_enabled() && now_->features.elr_enabled();
+  if (!kept || now.partition_epoch != before.partition_epoch + 1) return;
+  for (const ConfigResource& set : {ConfigResource::topic(topic.name), ConfigResource::cluster_default()}) {
+    if (minimum_in(before_->configs.by_resource.find(set)) != minimum_in(now_->configs.by_resource.find(set)))
+      return;  // rule C30
+  }
+  if (static_cast<int32_t>(now.isr.size()) >= minimum_of(topic, now.replicas.size())) return;
+  const bool elects = now.has_leader() && now.leader != before.leader;
+  if (elects && !contains(before.isr, now.leader) && !contains(before.elr, now.leader)) return;
+  for (const auto* members : {&before.isr, &before.elr}) {
+    for (const int32_t member : *members) {
+      if (contains(now.isr, member) || contains(now.elr, member) || !now.is_replica(member)) continue;
+      const BrokerRegistration* was = before_->broker(member);
+      const BrokerRegistration* is = now_->broker(member);
+      if (was == nullptr || is == nullptr || was->epoch != is->epoch) continue;
+      wrong_.push_back(
+          {name_of(topic, index),
+           fmt::format(
+               "broker {} has all that is committed, and is not eligible any more at offset {} (ISR [{}] to "
+               "[{}], ELR [{}] to [{}], at least {} are to be in sync)",
+               member, now_->provenance.last_offset, fmt::join(before.isr, ","), fmt::join(now.isr, ","),
+               fmt::join(before.elr, ","), fmt::join(now.elr, ","), minimum_of(topic, now.replicas.size()))});
+    }
+  }
+}
+
 // Rule C30. Replicas are eligible for having all that was committed, under the minimum that was in force.
 void ImageRules::eligible_are_cleared(int32_t node) {
-  const auto minimum = [](const ConfigMapRef* of) -> std::optional<std::string> {
-    if (of == nullptr) return std::nullopt;
-    const auto found = (*of)->find("min.insync.replicas");
-    return found == (*of)->end() ? std::nullopt : std::optional(found->second);
-  };
   PersistentMap<ConfigResource, ConfigMapRef>::differences(
       before_->configs.by_resource, now_->configs.by_resource,
       [&](const ConfigResource& resource, const ConfigMapRef* was, const ConfigMapRef* is) {
-        if (minimum(was) == minimum(is) || !one_decision(node)) return;
+        if (minimum_in(was) == minimum_in(is) || !one_decision(node)) return;
         // The first minimum of the cluster is what all nodes have as it is.
-        const bool all = resource == ConfigResource::cluster_default() && minimum(was);
+        const bool all = resource == ConfigResource::cluster_default() && minimum_in(was);
         for (const auto& [id, topic] : now_->topics.by_id) {
           const bool own = resource == ConfigResource::topic(topic->name);
           if (all || own) no_eligible(*topic, own ? "its" : "the cluster's");

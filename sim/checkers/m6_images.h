@@ -30,6 +30,9 @@ class ImageRules {
   std::string repetitive(const TopicImage& topic) const;
   void stays_in_isr(int32_t id, const TopicImage& topic, int32_t index, const PartitionRegistration& before,
                     const PartitionRegistration& now);
+  void keeps_eligible(const TopicImage& topic, int32_t index, const PartitionRegistration& before,
+                      const PartitionRegistration& now);
+  int32_t minimum_of(const TopicImage& topic, size_t replicas) const;
   void eligible_are_cleared(int32_t node);
   void no_eligible(const TopicImage& topic, std::string_view whose_minimum);
   // All of what is new was one decision, on top of the image before.

@@ -117,7 +117,11 @@ class PartitionStates final : public Checker {
 
   void on_node(int32_t node, NodeFault fault, Instant at) override {
     if (!view_.has_node(node)) return;
-    if (fault == NodeFault::started) brokers_[node].lacks_directory = false;
+    if (fault == NodeFault::started) {
+      brokers_[node].lacks_directory = false;
+      brokers_[node].found = vouched_epochs(node);
+      brokers_[node].started = at;
+    }
     if (fault != NodeFault::started) brokers_[node].ends.push_back({at, vouched_epochs(node)});
   }
 
@@ -140,6 +144,9 @@ class PartitionStates final : public Checker {
     bool lacks_directory = false;  // its process does, also when it is registered
     uint64_t changed = 0;          // the number of the last event that may have taken it out of ISRs
     std::vector<End> ends;
+    // What its process has found when it was started: the epoch in the marker of each of its directories.
+    std::vector<int64_t> found;
+    Instant started;
   };
 
   void broker_event(const NodeEvent& note) {
@@ -280,7 +287,8 @@ class PartitionStates final : public Checker {
     broker.fenced = true;
     broker.leaving = false;
     broker.changed = events_;
-    if (!event.clean || !since) return;
+    if (!event.clean) return left_in_order(note.at, event, before, since);
+    if (!since) return;
     for (const End& end : broker.ends) {
       if (end.at < *since) continue;
       if (!contains(end.vouched_for, before)) {
@@ -292,6 +300,32 @@ class PartitionStates final : public Checker {
       }
       return;
     }
+  }
+
+  // The other way round: who has lost nothing stays eligible.
+  void left_in_order(Instant at, const BrokerRegistered& event, int64_t before,
+                     std::optional<Instant> since) {
+    const Broker& broker = brokers_[event.broker_id];
+    if (before < 0 || !since || broker.started < *since || broker.lacks_directory) return;
+    const bool vouched =
+        broker.found.size() == view_.log_dirs(event.broker_id).size() &&
+        std::all_of(broker.found.begin(), broker.found.end(), [&](int64_t epoch) { return epoch == before; });
+    if (!vouched || broker.found.empty() || !follows(event, before)) return;
+    cry(at, fmt::format("broker {}", event.broker_id),
+        fmt::format("it is registered as if it had not stopped in order in its epoch {}, and each of its "
+                    "directories said so when it was started at {} ms",
+                    before, broker.started.ms()));
+  }
+
+  // Between the two nobody registered, of whom an earlier controller never came to tell.
+  bool follows(const BrokerRegistered& event, int64_t before) const {
+    const std::vector<MetadataStep>& steps = view_.metadata().steps();
+    const auto next =
+        std::lower_bound(steps.begin(), steps.end(), event.broker_epoch,
+                         [](const MetadataStep& step, int64_t offset) { return step.offset < offset; });
+    if (next == steps.begin() || next == steps.end()) return false;
+    const BrokerRegistration* registered = std::prev(next)->image->broker(event.broker_id);
+    return registered != nullptr && registered->epoch == before;
   }
 
   uint64_t events_ = 0;

@@ -108,8 +108,9 @@ class ExactlyOnce final : public Checker {
   void judge_gap(PartitionId id, const Last& last, const TruthRecord& record, Instant at) {
     const PartitionTruth& truth = *view_.partition(id);
     // Who has no batch of a producer any more, lets it begin anywhere.
-    if (last.number == 0 || last.offset < truth.first_kept() || !truth.lost.empty()) return;
-    const auto open = open_.find({session_of(record.id), id});
+    const uint32_t session = session_of(record.id);
+    if (last.number == 0 || last.offset < truth.first_kept() || truth.lost_any_of(session)) return;
+    const auto open = open_.find({session, id});
     if (open == open_.end()) return;
     const auto missing = open->second.upper_bound(last.number);
     if (missing == open->second.end() || *missing >= number_of(record.id)) return;

@@ -41,7 +41,7 @@ class NoGapWithoutLoss final : public Checker {
     if (!gaps_.insert({op.session, op.partition}).second) return;
     if (op.error != ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER) return;
     const PartitionTruth* truth = view_.partition(op.partition);
-    if (truth != nullptr && !truth->lost.empty()) return;
+    if (truth != nullptr && truth->lost_any_of(op.session)) return;
     const auto forgot = forgot_.find(op.partition);
     if (forgot != forgot_.end() && op.invoked <= forgot->second) return;
     cry(op.completed, to_string(view_.names().name(op.partition)),

@@ -133,7 +133,7 @@ class IsrHoldsCommitted final : public Checker {
     for (int32_t member : truth->claim.isr) check_member(id, *truth, member, at, when);
     // Where min.insync.replicas is altered, a leader may go by a lower one, which ends the ELR (rule C30),
     // before the controller has told of that.
-    if (when != kRecorded && view_.promise_of(id).raised_min_insync > 0) return;
+    if (when != kRecorded && view_.minimum_altered(id, truth->claim.at, at)) return;
     for (int32_t member : truth->claim.elr) check_member(id, *truth, member, at, when);
   }
 

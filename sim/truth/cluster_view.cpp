@@ -29,6 +29,15 @@ int64_t PartitionTruth::end_of_epoch(int32_t epoch) const {
   return committed_end();
 }
 
+bool PartitionTruth::lost_any_of(uint32_t session) const {
+  return std::any_of(lost.begin(), lost.end(), [&](const LostBatch& gone) {
+    const std::vector<TruthRecord>* records = contents.find(gone.batch);
+    return records == nullptr ||
+           std::any_of(records->begin(), records->end(),
+                       [&](const TruthRecord& record) { return session_of(record.id) == session; });
+  });
+}
+
 bool PartitionTruth::was_lost(int64_t offset, RecordId record) const {
   for (const LostBatch& gone : lost) {
     if (gone.batch.base_offset > offset || gone.batch.last_offset < offset) continue;
@@ -210,12 +219,13 @@ void ClusterView::on_partition_changed(const PartitionChanged& e, Instant at) {
       e.leader < 0 && (truth.unheard_leader || e.leader_epoch > truth.claim.leader_epoch + 1);
   if (e.leader >= 0) truth.last_leader = e.leader;
   const bool nobody_left = e.leader < 0 && e.isr.empty() && e.elr.empty();
-  const bool altered =
-      cluster_minimum_altered_ || promise_of(names_.id(e.topic, e.partition)).raised_min_insync > 0;
   // Also who led last is known no more, with whom a partition goes on that has lost the others (rule C26).
   const bool nobody_before = truth.claim.leader < 0 && truth.claim.isr.empty();
-  truth.eligible_forgotten =
-      nobody_left && altered && (truth.eligible_forgotten || !truth.claim.elr.empty() || nobody_before);
+  if (!nobody_left) {
+    truth.eligible_forgotten.reset();
+  } else if (!truth.eligible_forgotten && (!truth.claim.elr.empty() || nobody_before)) {
+    truth.eligible_forgotten = truth.claim.at;
+  }
   truth.claim = {e.leader,
                  e.leader_epoch,
                  e.partition_epoch,
@@ -236,7 +246,9 @@ void ClusterView::on_partition_changed(const PartitionChanged& e, Instant at) {
 
 void ClusterView::on_event(const NodeEvent& note) {
   const Event& event = *note.event;
+  const size_t steps = metadata_.steps().size();
   metadata_.on_event(*this, note);
+  if (metadata_.steps().size() > steps) note_altered_minima(steps, note.at);
   if (const LogEvent of = log_event(event); !of.log.empty()) {
     on_log_event(note, of);
   } else if (const auto* e = std::get_if<PartitionChanged>(&event)) {
@@ -292,6 +304,24 @@ void ClusterView::on_event(const NodeEvent& note) {
     controller_since_ = note.at;
   } else if (std::holds_alternative<ControllerDeactivated>(event)) {
     if (active_controller_ == note.node) active_controller_ = -1;
+  }
+}
+
+void ClusterView::note_altered_minima(size_t steps_before, Instant at) {
+  const auto minimum = [](const ConfigMapRef* of) -> std::string_view {
+    if (of == nullptr) return {};
+    const auto found = (*of)->find("min.insync.replicas");
+    return found == (*of)->end() ? std::string_view() : std::string_view(found->second);
+  };
+  for (size_t i = steps_before; i < metadata_.steps().size(); ++i) {
+    const MetadataImageRef before = i == 0 ? empty_image() : metadata_.steps()[i - 1].image;
+    PersistentMap<ConfigResource, ConfigMapRef>::differences(
+        before->configs.by_resource, metadata_.steps()[i].image->configs.by_resource,
+        [&](const ConfigResource& resource, const ConfigMapRef* was, const ConfigMapRef* is) {
+          if (minimum(was) == minimum(is)) return;
+          if (resource == ConfigResource::cluster_default()) on_minimum_altered("", at);
+          if (resource == ConfigResource::topic(resource.name)) on_minimum_altered(resource.name, at);
+        });
   }
 }
 

@@ -128,9 +128,9 @@ struct PartitionTruth {
   std::map<uint64_t, uint64_t> unclean_asked;
   int32_t last_leader = -1;     // that the controller has named
   bool unheard_leader = false;  // it may have named another one since, which nobody told of
-  // An administrator has altered min.insync.replicas while nobody led: then nobody is eligible any more (rule
-  // C30), and an operator has to decide.
-  bool eligible_forgotten = false;
+  // Nobody leads, and nobody is left to: since the controller told of the state before. Where
+  // min.insync.replicas was altered since, an operator has to decide (rule C30).
+  std::optional<Instant> eligible_forgotten;
   std::vector<Reign> reigns;   // of brokers that believed to lead
   std::vector<Reign> elected;  // of brokers that the controller had made leader
   BatchContents contents;
@@ -154,6 +154,8 @@ struct PartitionTruth {
   // What a reader is told of whose last record was of `epoch` (KIP-320); -1: it was handed none. A log that
   // has deleted where a later epoch began knows it from its own start on.
   int64_t end_of_epoch(int32_t epoch) const;
+  // True if a batch of that producer session was lost.
+  bool lost_any_of(uint32_t session) const;
   // True if this record stood at `offset` in a batch whose loss was permitted.
   bool was_lost(int64_t offset, RecordId record) const;
   // The committed record at `offset`, or nullptr.
@@ -232,10 +234,13 @@ class ClusterView {
   void on_unclean_answered(PartitionId id, uint64_t call);
   // A broker got no answer to what it forwards, or was refused, and sends it again.
   void on_forwarded_again() { ++forwarded_again_; }
+  // min.insync.replicas of a topic has changed, or of the cluster: "". Committed metadata says so.
+  void on_minimum_altered(std::string_view topic, Instant at) {
+    minimum_altered_[std::string(topic)].push_back(at);
+  }
   // From now on the controllers may keep no eligible leader replicas (eligible.leader.replicas.version 0).
   void on_elr_off() { elr_off_ = true; }
   // An administrator is about to alter min.insync.replicas of the cluster, which no topic goes by.
-  void on_cluster_minimum_altered() { cluster_minimum_altered_ = true; }
   // What a node's wall clock shows; by default a right one.
   std::function<int64_t(int32_t node)> wall_ms;
   // How far back it ever was; by default never.
@@ -311,8 +316,13 @@ class ClusterView {
   bool may_be_gone(PartitionId id, int64_t from, int64_t to, Instant since, int32_t epoch) const;
   // The first batch that is committed and that the log of `node` lacks although nothing permits it, or
   // nullptr.
-  const TruthBatch* first_missing(PartitionId id, int32_t node) const;
-  // True where a partition without a leader may stay so: its last committed records may be lost.
+  const TruthBatch* first_missing(PartitionId id, int32_t node) const {
+    return first_lacking(id, node, false);
+  }
+  // True if its topic's min.insync.replicas, or the cluster's, was altered between these times.
+  bool minimum_altered(PartitionId id, Instant from, Instant to) const;
+  // True where a partition without a leader may stay so: its last committed records may be lost, and nobody
+  // who may lead has them all.
   bool offline_permitted(PartitionId id) const;
   // The partition that an event of a replica's log is about. Nothing for the metadata log, and for a log of a
   // topic that was before the one which has its name now.
@@ -343,6 +353,7 @@ class ClusterView {
   static void appended(PartitionTruth& truth, ReplicaTruth& log, int64_t base_offset);
   bool too_few_copies(const PartitionTruth& truth, PartitionId id, const TruthBatch& batch) const;
   int32_t budget(PartitionId id) const;
+  void note_altered_minima(size_t steps_before, Instant at);
   // Who may have acknowledged a record with acks=1 since then, or has taken over the partition.
   static std::set<int32_t> leaders_since(const PartitionTruth& truth, Instant since);
   void on_registered(const BrokerRegistered& event, Instant at);
@@ -351,6 +362,7 @@ class ClusterView {
   bool may_elect_unclean(const PartitionTruth& truth, const TopicPromise& promise, int32_t leader) const;
   static bool is_present(PartitionTruth& truth, const Uuid& id);
   void on_partition_changed(const PartitionChanged& event, Instant at);
+  const TruthBatch* first_lacking(PartitionId id, int32_t node, bool permitted_too) const;
   void on_disk_changed(int32_t node, bool wiped, Instant at);
   void on_loaded(PartitionTruth& truth, ReplicaTruth& log, Instant at);
 
@@ -368,7 +380,8 @@ class ClusterView {
   uint64_t unclean_calls_ = 0;
   uint64_t forwarded_again_ = 0;
   bool elr_off_ = false;
-  bool cluster_minimum_altered_ = false;
+  std::map<std::string, std::vector<Instant>, std::less<>>
+      minimum_altered_;  // by topic, when it was committed
   int32_t troubles_ = 0;
   Instant calm_since_;
   std::vector<int32_t> voters_;

@@ -170,7 +170,7 @@ int32_t ClusterView::oldest_epoch(PartitionId id, Instant from, Instant to) cons
   return oldest;
 }
 
-const TruthBatch* ClusterView::first_missing(PartitionId id, int32_t node) const {
+const TruthBatch* ClusterView::first_lacking(PartitionId id, int32_t node, bool permitted_too) const {
   const PartitionTruth* truth = partition(id);
   if (truth == nullptr || truth->committed.empty()) return nullptr;
   const auto replica = truth->replicas.find(node);
@@ -183,16 +183,37 @@ const TruthBatch* ClusterView::first_missing(PartitionId id, int32_t node) const
     const TruthBatch& batch = truth->committed[i];
     while (at < held.size() && held[at].last_offset < batch.base_offset) ++at;
     if (at < held.size() && held[at].same(batch)) continue;
-    if (!loss_permitted(id, batch)) return &batch;
+    if (permitted_too || !loss_permitted(id, batch)) return &batch;
   }
   return nullptr;
+}
+
+bool ClusterView::minimum_altered(PartitionId id, Instant from, Instant to) const {
+  const auto then = [&](Instant at) { return from <= at && at <= to; };
+  for (const std::string_view of : {std::string_view(names_.name(id).topic), std::string_view()}) {
+    const auto altered = minimum_altered_.find(of);
+    if (altered != minimum_altered_.end() &&
+        std::any_of(altered->second.begin(), altered->second.end(), then))
+      return true;
+  }
+  return false;
 }
 
 bool ClusterView::offline_permitted(PartitionId id) const {
   const PartitionTruth* truth = partition(id);
   if (truth == nullptr || truth->claim.leader >= 0) return false;
-  return truth->eligible_forgotten ||
-         (!truth->committed.empty() && loss_permitted(id, truth->committed.back()));
+  if (truth->eligible_forgotten && minimum_altered(id, *truth->eligible_forgotten, truth->claim.at))
+    return true;
+  if (truth->committed.empty() || !loss_permitted(id, truth->committed.back())) return false;
+  // Somebody who may lead has it all.
+  const auto complete = [&](int32_t member) {
+    const auto node = nodes_.find(member);
+    const auto log = truth->replicas.find(member);
+    return node != nodes_.end() && node->second.state.up && log != truth->replicas.end() &&
+           log->second != nullptr && first_lacking(id, member, true) == nullptr;
+  };
+  return std::none_of(truth->claim.isr.begin(), truth->claim.isr.end(), complete) &&
+         std::none_of(truth->claim.elr.begin(), truth->claim.elr.end(), complete);
 }
 
 }  // namespace ksim::sim

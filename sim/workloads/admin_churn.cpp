@@ -19,7 +19,7 @@ constexpr Duration kPatience = seconds(15);
 constexpr Duration kBetweenTries = milliseconds(500);
 constexpr int32_t kMostNewPartitions = 4;
 constexpr std::string_view kFlushMessages = "flush.messages";
-const std::string kMinInsync = "min.insync.replicas";
+constexpr char kMinInsync[] = "min.insync.replicas";
 
 class ChurnProcess final : public ClientProcess {
  public:
@@ -276,7 +276,6 @@ class ChurnProcess final : public ClientProcess {
     const auto has_its_own = [](const TopicPlan& topic) { return topic.config.contains(kMinInsync); };
     const auto& topics = state_.plan.topics;
     if (!std::all_of(topics.begin(), topics.end(), has_its_own)) return;
-    state_.observer.view().on_cluster_minimum_altered();
     configure({client::ConfigResourceType::broker, ""},
               {kMinInsync, client::ConfigOperation::set, std::to_string(dice_.below(3) + 1)});
   }
