@@ -28,6 +28,7 @@ constexpr auto kKinds = std::to_array<CheckerKind>({
     {"S4", make_damage_stays},
     {"S5", make_settings_hold},
     {"S6", make_deletion_is_done},
+    {"S7", make_deleted_topics_go},
     {"P1", make_exactly_once},
     {"P2", make_success_is_in_the_log},
     {"P3", make_sends_end_in_time},

@@ -41,6 +41,7 @@ std::unique_ptr<Checker> make_durable_is_durable(const ClusterView& view, Verdic
 std::unique_ptr<Checker> make_damage_stays(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_settings_hold(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_deletion_is_done(const ClusterView& view, Verdicts& verdicts);
+std::unique_ptr<Checker> make_deleted_topics_go(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_exactly_once(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_success_is_in_the_log(const ClusterView& view, Verdicts& verdicts);
 std::unique_ptr<Checker> make_sends_end_in_time(const ClusterView& view, Verdicts& verdicts);

@@ -85,6 +85,37 @@ TEST_F(Answers, CountAStopInOrderAsOne) {
   EXPECT_TRUE(registers(R"({"version":0,"brokerEpoch":4})"));
 }
 
+// ---- what becomes of deleted topics ----
+
+// S7.
+TEST_F(Answers, OfADeletedTopicNoReplicaStays) {
+  const auto has = [this](Uuid id) {
+    keep(2, "data/orders-0/partition.metadata", fmt::format("version: 0\ntopic_id: {}\n", id.to_string()));
+  };
+  wire::PartitionRecord partition;
+  partition.topic_id = kTopic;
+  partition.partition_id = 0;
+  decide(topic(), partition);
+  wire::RemoveTopicRecord removed;
+  removed.topic_id = kTopic;
+  decide(removed);
+  commit();
+  ASSERT_EQ(view.metadata().steps().size(), 2U);
+  has(kTopic);
+  const auto at_its_end = [this] {
+    now = now + seconds(10);
+    end();
+    return cried("S7");
+  };
+  EXPECT_FALSE(at_its_end()) << "it has not heard of it";
+  const MetadataImageRef image = view.metadata().steps().back().image;
+  emit(2, MetadataPublished{end_offset - 1, 1, false, &image});
+  has(Uuid{8, 8});
+  EXPECT_FALSE(at_its_end()) << "a namesake stands there";
+  has(kTopic);
+  EXPECT_TRUE(at_its_end());
+}
+
 // ---- what controllers say ----
 
 TEST_F(Answers, RestOnWhatIsCommitted) {

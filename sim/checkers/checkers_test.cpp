@@ -208,6 +208,11 @@ TEST_F(Story, R4KnowsTheFirstRecordThatIsNotOlder) {
   EXPECT_TRUE(minded(2000, -1));
   EXPECT_FALSE(minded(3001, -1));
   EXPECT_TRUE(minded(3001, 2));
+  keep(1, "data/log-start-offset-checkpoint", "0\n1\norders 0 1\n");
+  view.promise("orders", {3, 2, false, 0});
+  emit(1, LogStartMoved{kLog, kTopic, 0, 1, "segment deletion"});
+  EXPECT_FALSE(minded(0, 1));
+  EXPECT_TRUE(minded(0, 0)) << "it was deleted before anybody asked";
 }
 
 TEST_F(Story, R5CriesWhenAnUncommittedRecordIsServed) {

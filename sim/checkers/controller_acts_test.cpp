@@ -149,6 +149,21 @@ TEST_F(InTime, WhoMayStopIsFencedHoweverItIsHeard) {
   decide();
   EXPECT_EQ(cries(), "");
 }
+TEST_F(InTime, WhoWishesToStopIsLetGoOnceNothingIsLeftToWaitFor) {
+  set_broker(2, true);
+  set_broker(3, false, nullptr, true);
+  set_partitions({partition(1, {1})});
+  decide();
+  const auto heard_again = [this](int64_t known_to_1) {
+    emit(1, BrokerHeard{1, 1, false, known_to_1});
+    emit(1, BrokerHeard{3, 3, true, 1});
+    decide();
+    return cries();
+  };
+  EXPECT_EQ(heard_again(offset), "") << "it was just heard to wish it";
+  EXPECT_EQ(heard_again(0), "") << "broker 1 does not know yet that it leads nothing";
+  EXPECT_EQ(heard_again(offset), "M7") << "broker 2 is fenced and knows nothing";
+}
 TEST_F(InTime, APartitionIsLedByWhoeverMay) {
   set_broker(1, true);
   set_partitions({partition(-1, {1})});

@@ -1,5 +1,6 @@
 // K6: an administrator is told of what may pass (a leader that moves, a controller that is replaced) only
-// when the time that it gave the call is over: until then its client asks again (rule G76).
+// when the time that it gave the call is over: until then its client asks again (rule G76). A reader is told
+// by a poll of what its application can do something about, and of nothing else.
 
 #include <array>
 
@@ -23,7 +24,13 @@ class CallsAreRepeated final : public Checker {
   using Checker::Checker;
   std::string_view code() const override { return "K6"; }
   std::string_view text() const override {
-    return "an administrator is told of what may pass only when the time of its call is over";
+    return "who calls is told of what may pass only when the time of the call is over";
+  }
+
+  void on_reader_call(const ReaderCall& call) override {
+    if (!call.completed || call.what != "poll" || call.code != ErrorCode::UNKNOWN_SERVER_ERROR) return;
+    cry(*call.completed, fmt::format("consumer {}", call.consumer),
+        fmt::format("a poll ended with what its application can do nothing about: {}", call.error));
   }
 
   void on_admin_call(const AdminCall& call) override {

@@ -1,6 +1,6 @@
 // M7: an active controller that goes on deciding fences whom it has not heard from for
 // broker.session.timeout.ms, and nobody before that (rules C13, C16). It leaves no partition without a leader
-// that somebody may lead (rules C17, C24).
+// that somebody may lead (rules C17, C24), and lets go who has asked to stop and leads nothing (W.2).
 //
 // What it could have known is told by the order of its decisions. Each is one batch of its log, in the order
 // in which it was made: however long disks and networks take, what stands in front of a decision was decided
@@ -91,6 +91,11 @@ class ControllerActs final : public Checker {
     std::optional<size_t> overdue;  // with this decision
     // With this one it was heard to be ready for work, and always since.
     std::optional<size_t> ready;
+    int64_t metadata_offset = -1;
+    // The first that was published in which it is shutting down and leads nothing, of those when it was heard
+    // to wish to be gone; and since which decision nothing keeps it.
+    int64_t known_then = -1;
+    std::optional<size_t> may_go;
   };
   using Place = std::pair<Uuid, int32_t>;
   struct Waiting {
@@ -124,7 +129,38 @@ class ControllerActs final : public Checker {
                          now - session.heard <= view_.session_timeout_min - kClose;
     std::optional<size_t> since;
     if (ready) since = goes_on ? *session.ready : reign.decisions.size() + 1;
-    session = {event.broker_epoch, now, {}, {}, since};
+    const bool stays = session.broker_epoch != event.broker_epoch || !event.wants_fence;
+    const int64_t known_then = stays ? -1 : session.known_then;
+    std::optional<size_t> may_go = stays ? std::nullopt : session.may_go;
+    session = {event.broker_epoch, now, {}, {}, since, event.metadata_offset, known_then, may_go};
+    if (!event.wants_fence || !leads_nothing(reign, event.broker_id)) return;
+    if (!session.may_go && all_know(reign, known_then)) session.may_go = reign.decisions.size() + 1;
+    if (known_then < 0) session.known_then = reign.image->provenance.last_offset;
+  }
+
+  // It is shutting down, and nothing is decided that the image does not show.
+  static bool leads_nothing(const Reign& reign, int32_t id) {
+    if (reign.image == nullptr || reign.committed != reign.decisions.size()) return false;
+    const BrokerRegistration* broker = reign.image->broker(id);
+    if (broker == nullptr || broker->fenced || !broker->in_controlled_shutdown) return false;
+    for (const auto& [topic_id, topic] : reign.image->topics.by_id) {
+      for (const auto& [index, partition] : topic->partitions) {
+        if (partition->leader == id) return false;
+      }
+    }
+    return true;
+  }
+
+  // Everybody who stays has seen the metadata up to there.
+  static bool all_know(const Reign& reign, int64_t offset) {
+    for (const auto& [id, broker] : reign.image->cluster.brokers) {
+      if (!broker->active()) continue;
+      const auto session = reign.sessions.find(id);
+      if (session == reign.sessions.end() || session->second.broker_epoch != broker->epoch ||
+          session->second.metadata_offset < offset)
+        return false;
+    }
+    return offset >= 0;
   }
 
   void decided(Reign& reign, Instant now) {
@@ -166,7 +202,7 @@ class ControllerActs final : public Checker {
     count(reign, note.node, image->provenance.last_offset);
     for (const auto& [id, broker] : image->cluster.brokers) {
       const auto [known, first] =
-          reign.sessions.try_emplace(id, Session{broker->epoch, reign.began, {}, {}, {}});
+          reign.sessions.try_emplace(id, Session{broker->epoch, reign.began, {}, {}, {}, -1, -1, {}});
       Session& session = known->second;
       // Decisions were made before this one was known of.
       if (first && !reign.decisions.empty() &&
@@ -183,6 +219,12 @@ class ControllerActs final : public Checker {
             fmt::format("controller {} has heard since its decision {} that it is ready for work, and has it "
                         "fenced still after {}",
                         note.node, *session.ready, reign.committed));
+      if (session.may_go && *session.may_go <= reign.committed && !broker->fenced)
+        cry(note.at, fmt::format("broker {}", id),
+            fmt::format(
+                "controller {} has heard before its decision {} that it wishes to stop, nothing is left that "
+                "it has to wait for, and it is not let go after {}",
+                note.node, *session.may_go, reign.committed));
     }
     // What it has not decided itself it may not have looked at yet.
     if (reign.committed == 0 || reign.committed > reign.decisions.size()) return;

@@ -25,6 +25,16 @@ TEST_F(CallsAreRepeated, ButForWhatStays) {
   EXPECT_FALSE(minded(ErrorCode::NONE, milliseconds(20)));
 }
 
+TEST_F(Story, K6CriesForAPollThatTellsOfWhatPasses) {
+  const auto polled = [this](std::string error, ErrorCode code) {
+    for (auto& checker : checkers) checker->on_reader_call({1, "poll", now, tick(), error, 0, 20, code});
+    return cried("K6");
+  };
+  EXPECT_FALSE(polled("", ErrorCode::NONE));
+  EXPECT_FALSE(polled("position 7 is out of range", ErrorCode::OFFSET_OUT_OF_RANGE));
+  EXPECT_TRUE(polled("fetch answered KAFKA_STORAGE_ERROR", ErrorCode::UNKNOWN_SERVER_ERROR));
+}
+
 TEST_F(Story, P4CriesForAGapWithNothingMissing) {
   const auto refused = [this](uint32_t number, RecordId id, ErrorCode error) {
     session({number, "producer-1", -1, true});

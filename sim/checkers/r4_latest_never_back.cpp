@@ -50,7 +50,7 @@ class LatestNeverBack final : public Checker {
     if (truth == nullptr) return;
     Asked& asked = asked_[{lookup.client, lookup.partition}];
     if (!lookup.completed) {
-      asked = {truth->committed_end()};
+      asked = {start_of_leaders(*truth), truth->committed_end()};
       return;
     }
     const int64_t from = truth->first_kept();
@@ -60,7 +60,7 @@ class LatestNeverBack final : public Checker {
     const int64_t right = first == nullptr ? -1 : first->offset;
     if (lookup.offset == right || (none && right >= asked.end)) return;
     // Deleted while it was answered.
-    if (!none && lookup.offset < from) return;
+    if (!none && lookup.offset < from && lookup.offset >= asked.start) return;
     // A leader that was replaced tells what it knew, and what is lost may have been told.
     if (view_.replaced_may_tell(lookup.partition, lookup.invoked, *lookup.completed)) return;
     const int64_t low = none ? right : right < 0 ? lookup.offset : std::min(lookup.offset, right);
@@ -88,8 +88,19 @@ class LatestNeverBack final : public Checker {
     return nullptr;
   }
 
+  // Others may delete before a leader does.
+  static int64_t start_of_leaders(const PartitionTruth& truth) {
+    int64_t start = truth.first_kept();
+    for (const Reign& reign : truth.reigns) {
+      const auto known = truth.start.find(reign.leader);
+      if (!reign.until) start = std::min(start, known == truth.start.end() ? 0 : known->second);
+    }
+    return start;
+  }
+
   struct Asked {
-    int64_t end = 0;  // committed when it was asked
+    int64_t start = 0;  // of the leader's log when it was asked
+    int64_t end = 0;    // committed then
   };
   std::map<std::pair<uint32_t, PartitionId>, Asked> asked_;
   struct Seen {

@@ -462,9 +462,9 @@ TEST(Violation, ALogDirectoryThatIsGivenUp) {
 
 TEST(Violation, EveryCheckerHasAKindAndARule) {
   for (const char* checker :
-       {"R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "P1", "P2", "P3",       "P4",     "K1",
-        "K2", "K3", "K4", "K5", "K6", "S1", "S2", "S3", "S4", "S5", "S6",       "M1",     "M2",
-        "M3", "M4", "M5", "M6", "M7", "M8", "Q1", "Q2", "X1", "L",  "LIVELOCK", "ASSERT", "DISK"}) {
+       {"R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "P1", "P2",       "P3",     "P4",  "K1", "K2",
+        "K3", "K4", "K5", "K6", "S1", "S2", "S3", "S4", "S5", "S6",       "S7",     "M1",  "M2", "M3",
+        "M4", "M5", "M6", "M7", "M8", "Q1", "Q2", "X1", "L",  "LIVELOCK", "ASSERT", "DISK"}) {
     const Wrong& wrong = wrong_of(checker,
                                   "a duplicate, definitely not written, was reset to 3, a power loss, nobody "
                                   "leads it, registered as stopped in order, rests on offset 3");

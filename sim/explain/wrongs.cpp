@@ -201,6 +201,10 @@ constexpr Wrong kWrongs[] = {
      "segment.bytes or segment.ms."},
     {"S6", "", "deletion_not_done", kDeleted,
      "DeleteRecords is answered when the leader and all of its ISR begin at that offset."},
+    {"S7", "", "replica_stays", "deletion of topics",
+     "Who learns that a topic is deleted stops its replicas, and renames their directories before anything "
+     "else may "
+     "take their name."},
     {"M1", "both led", "two_quorum_leaders", kVotes, kVotesText},
     {"M1", "started anew, and leads", "led_again", kVotes,
      "Who has led an epoch does not lead in it again after a start."},
@@ -266,6 +270,10 @@ constexpr Wrong kWrongs[] = {
      "A broker that the active controller has not heard from for broker.session.timeout.ms is fenced. A new "
      "controller gives "
      "everybody that time anew, also those that it has never heard."},
+    {"M7", "it is not let go", "kept_from_stopping", "controlled shutdown",
+     "A broker that has asked to stop, and leads nothing any more, is let go by its next heartbeat once "
+     "every active "
+     "broker has seen that it leads nothing."},
     {"M7", "nobody leads it", "left_leaderless", kElections,
      "Whenever a member of the ISR, of the ELR if the ISR is empty, or the leader that was known last if "
      "both are, may lead, "

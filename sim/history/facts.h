@@ -108,6 +108,7 @@ struct ReaderCall {
   std::string error;  // empty: it succeeded
   size_t handed = 0;  // records
   size_t most = 0;    // max.poll.records; 0: nobody knows
+  ErrorCode code = ErrorCode::NONE;
 };
 
 // Its application has paused a partition, or is not assigned it any more; or goes on with it.

@@ -22,6 +22,9 @@ constexpr const char* kImpatient = "1300";  // of consumers
 
 // What a run is mostly about: faults that are spread over everything seldom meet.
 // `failovers`: leaders go and come so fast that their logs fork more than once (KIP-279).
+// What a batch of one record takes beside its value, at least: header, lengths, offsets and times.
+constexpr uint32_t kBatchOverhead = 65;
+
 enum class Focus : uint8_t { everything, partition, failovers, quorum, clients };
 
 // One value of a key that a seed may set.
@@ -267,9 +270,16 @@ class Storm {
   void refuse_large(const ProducerPlan& producer) {
     for (TopicPlan& topic : plan_.topics) {
       if (topic.name == producer.topic)
-        topic.config["max.message.bytes"] =
-            std::to_string(std::max(2000U, producer.record_bytes * kLargeTimes / 3));
+        topic.config["max.message.bytes"] = std::to_string(limit_beside(producer));
     }
+  }
+
+  // Well below what the large ones take, or so close to it that some are just in it and some are just not.
+  uint32_t limit_beside(const ProducerPlan& producer) const {
+    Draws draws = of("limit beside " + producer.name);
+    const uint32_t large = producer.record_bytes * kLargeTimes;
+    if (draws.one_in(2)) return std::max(2000U, large / 3);
+    return large + kBatchOverhead + static_cast<uint32_t>(draws.below(16));
   }
 
   void draw_consumers() {
@@ -410,6 +420,7 @@ class Storm {
       FaultPlan fault = fault_of(draws, kind);
       place(draws, fault);
       fault.target = target(draws, kind, fault);
+      if (kind.name.starts_with("partition")) part_from_some(fault, i);
       // Half of them longer than a session may be silent.
       fault.lasts = draws.duration(draws.one_in(2) ? milliseconds(20) : milliseconds(900),
                                    failovers ? seconds(2) : seconds(5));
@@ -423,6 +434,14 @@ class Storm {
     }
     if (in_a_row) draw_row(draws, on);
     if (two_directories_) lose_directory(seed_, up_, plan_);
+  }
+  // Half of them from some of the others only: who is out of reach of one may be well in reach of the rest.
+  void part_from_some(FaultPlan& fault, uint64_t number) {
+    Draws draws = of(fmt::format("peer of fault {}", number));
+    if (draws.one_in(2)) return;
+    fault.parameters["peer"] =
+        draws.of(Words{"controllers", "controllers", "any broker", "any controller", "controller", "clients",
+                       fmt::format("leader({})", some_partition(draws))});
   }
   // Leaders in a row, each struck when it has led for a moment and has a little that nobody else has: logs
   // that fork more than once need more than one question to find where they part (KIP-279).

@@ -90,12 +90,15 @@ class ConsumerProcess final : public ClientProcess {
   template <class Call, class OffsetOf>
   auto noted(std::string_view what, std::string subject, Call call, OffsetOf offset_of) {
     RunObserver& observer = state_.observer;
-    ReaderCall fact{number_, what, state_.world.now(), {}, {}, 0, most_};
+    ReaderCall fact{number_, what, state_.world.now(), {}, {}, 0, most_, ErrorCode::NONE};
     const int64_t op = observer.on_call_invoked(plan_.name, what, std::move(subject), fact.invoked, number_);
     observer.on_reader_call(fact);
     auto result = call();
     fact.completed = state_.world.now();
-    if (!result.ok()) fact.error = result.error().message;
+    if (!result.ok()) {
+      fact.error = result.error().message;
+      fact.code = error_of(result.error());
+    }
     constexpr bool kHandsOut =
         std::is_same_v<std::remove_cvref_t<decltype(*result)>, client::ConsumerRecords>;
     if constexpr (kHandsOut) fact.handed = result.ok() ? result->size() : 0;

@@ -358,6 +358,7 @@ Result<std::unique_ptr<SnapshotWriter>> RaftClient::create_snapshot(OffsetAndEpo
 
 Result<void> RaftClient::complete_snapshot(std::unique_ptr<SnapshotWriter> writer) {
   const OffsetAndEpoch id = writer->id();
+  env_.reached(Mark::raft_snapshot_written, kMetadataDirectory);
   TRY_ASSIGN(const uint64_t size, writer->freeze());
   // A later one may have been fetched from the leader meanwhile.
   if (id.offset < log_->start_offset() || failure_ || closed_) return {};
