@@ -61,7 +61,7 @@ void ConsumerCore::assign(const std::vector<TopicPartition>& partitions, Instant
 bool ConsumerCore::seek(const TopicPartition& partition, int64_t offset, std::optional<int32_t> epoch) {
   PartitionPosition* const position = subscriptions_.find(partition);
   if (position == nullptr) return false;
-  if (epoch) metadata_.saw_epoch(partition, *epoch);
+  if (epoch) metadata_.saw_epoch(partition, metadata_.topic_id(partition.topic), *epoch);
   position->seek_unvalidated({offset, epoch, metadata_.leader(partition)});
   return true;
 }
@@ -152,7 +152,8 @@ std::vector<ConsumerCore::OffsetQuery> ConsumerCore::resets(const CanSend& can_s
     if (!can_send(leader.leader_id)) continue;
     position.await_lookup(++lookups_);
     query_for(queries, leader.leader_id)
-        .entries.push_back({partition, *position.reset_to(), leader, position.lookup()});
+        .entries.push_back({partition, *position.reset_to(), leader, position.lookup(),
+                            metadata_.topic_id(partition.topic)});
     position.not_before = now + milliseconds(config_.request_timeout_ms);
   }
   return queries;
@@ -226,12 +227,13 @@ void ConsumerCore::fetch_answered(int32_t node, const wire::FetchResponse& respo
   }
   for (const wire::FetchableTopicResponse& topic : response.responses) {
     const std::string name = *name_of(topic);
+    const Uuid of = topic.topic_id.is_zero() ? metadata_.topic_id(name) : topic.topic_id;
     for (const auto& data : topic.partitions)
-      take_partition(node, {name, data.partition_index}, response, data, frame);
+      take_partition(node, {name, data.partition_index}, of, response, data, frame);
   }
 }
 
-void ConsumerCore::take_partition(int32_t node, const TopicPartition& partition,
+void ConsumerCore::take_partition(int32_t node, const TopicPartition& partition, const Uuid& of,
                                   const wire::FetchResponse& response,
                                   const wire::FetchResponsePartitionData& data,
                                   const std::shared_ptr<const void>& frame) {
@@ -258,7 +260,7 @@ void ConsumerCore::take_partition(int32_t node, const TopicPartition& partition,
       endpoint = BrokerNode{named.node_id, {std::string(named.host), static_cast<uint16_t>(named.port)}, {}};
       if (named.rack) endpoint->rack = std::string(*named.rack);
     }
-    metadata_.update_leader(partition, {data.current_leader.leader_id, data.current_leader.leader_epoch},
+    metadata_.update_leader(partition, of, {data.current_leader.leader_id, data.current_leader.leader_epoch},
                             endpoint ? &*endpoint : nullptr);
   }
   buffer_.push_back(

@@ -87,6 +87,7 @@ class ConsumerCore {
       AutoOffsetReset to;
       LeaderAndEpoch leader;
       uint64_t lookup;  // its number
+      Uuid topic_id;    // of the topic that is asked about
     };
     int32_t node = kNoNode;
     std::vector<Entry> entries;
@@ -132,8 +133,9 @@ class ConsumerCore {
   std::vector<TopicPartition> buffered() const;  // in order
   std::set<int32_t> nodes_of_buffered(const std::vector<TopicPartition>& waiting, Instant now);
   int32_t fetch_node(const TopicPartition& partition, PartitionPosition& position, Instant now);
-  void take_partition(int32_t node, const TopicPartition& partition, const wire::FetchResponse& response,
-                      const wire::FetchResponsePartitionData& data, const std::shared_ptr<const void>& frame);
+  void take_partition(int32_t node, const TopicPartition& partition, const Uuid& of,
+                      const wire::FetchResponse& response, const wire::FetchResponsePartitionData& data,
+                      const std::shared_ptr<const void>& frame);
   // Whether the fetch may be given out (rules G44-G46).
   Result<bool, ConsumerError> check(CompletedFetch& fetch, Instant now);
   Result<void, ConsumerError> fetch_error(const CompletedFetch& fetch, PartitionPosition& position,

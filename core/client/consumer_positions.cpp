@@ -30,10 +30,12 @@ void ConsumerCore::reset_answered(const OffsetQuery& query, const wire::ListOffs
     }
     const ErrorCode error =
         answer == nullptr ? ErrorCode::UNKNOWN_SERVER_ERROR : error_code_of(answer->error_code);
-    if (error == ErrorCode::NONE && answer->offset >= 0) {
+    // Made anew meanwhile under its name: neither that offset nor that epoch is one of the new topic.
+    const bool same_topic = metadata_.topic_id(entry.partition.topic) == entry.topic_id;
+    if (error == ErrorCode::NONE && answer->offset >= 0 && same_topic) {
       std::optional<int32_t> epoch;
       if (answer->leader_epoch >= 0) epoch = answer->leader_epoch;
-      if (epoch) metadata_.saw_epoch(entry.partition, *epoch);
+      if (epoch) metadata_.saw_epoch(entry.partition, entry.topic_id, *epoch);
       position->seek_unvalidated({answer->offset, epoch, metadata_.leader(entry.partition)});
       continue;
     }

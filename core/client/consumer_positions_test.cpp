@@ -30,13 +30,14 @@ class ConsumerPositions : public ::testing::Test {
     EXPECT_EQ(queries.size(), 1U);
     return queries.empty() ? Query{} : queries[0];
   }
-  void answer(const Query& query, int64_t offset) {
+  void answer(const Query& query, int64_t offset, int32_t epoch = -1) {
     wire::Arena arena;
     wire::ListOffsetsResponse response;
     response.topics = arena.make_array<wire::ListOffsetsTopicResponse>(1);
     response.topics[0].name = "t";
     response.topics[0].partitions = arena.make_array<wire::ListOffsetsPartitionResponse>(1);
     response.topics[0].partitions[0].offset = offset;
+    response.topics[0].partitions[0].leader_epoch = epoch;
     core.reset_answered(query, response, at(2));
   }
   PartitionPosition& position() { return *core.subscriptions().find(kFirst); }
@@ -75,6 +76,15 @@ TEST_F(ConsumerPositions, do_not_come_with_the_answer_to_an_earlier_reset_to_the
   EXPECT_EQ(place(), -1);
   answer(after, 8);
   EXPECT_EQ(place(), 8);
+}
+
+// Its leader's epoch, too, is one of the topic that is gone: that of the new one may never come to it.
+TEST_F(ConsumerPositions, do_not_come_with_an_answer_about_the_topic_that_had_the_name_before) {
+  const Query before = lookup();
+  metadata.update(testing::TestMetadata("t", Uuid{9, 9}, {{0, 0}}).response, 12, at(1), 0);
+  answer(before, 5, 3);
+  EXPECT_EQ(place(), -1);
+  EXPECT_TRUE(metadata.leader(kFirst).has_leader());
 }
 
 TEST_F(ConsumerPositions, do_not_come_with_the_answer_of_an_earlier_assignment) {

@@ -172,9 +172,9 @@ const PartitionMetadata& MetadataCache::newer(const TopicMetadata* known, Epochs
   return offered;
 }
 
-bool MetadataCache::update_leader(const TopicPartition& partition, const LeaderAndEpoch& leader,
-                                  const BrokerNode* endpoint) {
-  if (!leader.has_leader() || !leader.epoch) return false;
+bool MetadataCache::update_leader(const TopicPartition& partition, const Uuid& of,
+                                  const LeaderAndEpoch& leader, const BrokerNode* endpoint) {
+  if (!leader.has_leader() || !leader.epoch || topic_id(partition.topic) != of) return false;
   const auto topic = topics_.find(partition.topic);
   if (topic == topics_.end()) return false;
   auto& partitions = topic->second.metadata.partitions;
@@ -192,9 +192,9 @@ bool MetadataCache::update_leader(const TopicPartition& partition, const LeaderA
   return true;
 }
 
-void MetadataCache::saw_epoch(const TopicPartition& partition, int32_t epoch) {
+void MetadataCache::saw_epoch(const TopicPartition& partition, const Uuid& of, int32_t epoch) {
   const Known* const topic = known(partition.topic);
-  if (topic == nullptr || epoch < 0) return;
+  if (topic == nullptr || epoch < 0 || topic->metadata.id != of) return;
   int32_t& seen = topic->epochs->try_emplace(partition.partition, -1).first->second;
   if (epoch <= seen) return;
   saw(seen, epoch);
@@ -227,6 +227,11 @@ const MetadataCache::Known* MetadataCache::known(std::string_view name) const {
 const TopicMetadata* MetadataCache::topic(std::string_view name) const {
   const Known* const topic = known(name);
   return topic == nullptr ? nullptr : &topic->metadata;
+}
+
+Uuid MetadataCache::topic_id(std::string_view name) const {
+  const Known* const topic = known(name);
+  return topic == nullptr ? Uuid() : topic->metadata.id;
 }
 
 const std::string* MetadataCache::topic_name(const Uuid& id) const {

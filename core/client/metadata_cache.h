@@ -31,6 +31,9 @@ struct BrokerNode {
   }
 };
 
+// Which topics were known by their names when something was asked about them.
+using TopicIds = std::map<std::string, Uuid, std::less<>>;
+
 struct LeaderAndEpoch {
   int32_t leader_id = kNoNode;
   std::optional<int32_t> epoch;
@@ -96,10 +99,12 @@ class MetadataCache {
   // Partitions whose leader epoch is older than one seen before keep what was known (K2).
   bool update(const wire::MetadataResponse& response, int16_t version, Instant now, uint64_t draw);
   // Leaders named by other answers (rule G24): taken if the epoch is newer and the node is known or given.
-  bool update_leader(const TopicPartition& partition, const LeaderAndEpoch& leader,
+  // `of` is the topic that the question was about: what is said of an earlier topic of that name counts for
+  // nothing.
+  bool update_leader(const TopicPartition& partition, const Uuid& of, const LeaderAndEpoch& leader,
                      const BrokerNode* endpoint);
-  // An answer spoke of this epoch; if it is newer than the cached one a refresh is requested.
-  void saw_epoch(const TopicPartition& partition, int32_t epoch);
+  // An answer about `of` spoke of this epoch; if it is newer than the cached one a refresh is requested.
+  void saw_epoch(const TopicPartition& partition, const Uuid& of, int32_t epoch);
   // Everything is forgotten but the epochs seen: rebootstrapping starts with no nodes.
   void clear_nodes();
 
@@ -110,6 +115,7 @@ class MetadataCache {
   const std::string& cluster_id() const { return cluster_id_; }
   int32_t controller_id() const { return controller_id_; }
   const TopicMetadata* topic(std::string_view name) const;
+  Uuid topic_id(std::string_view name) const;  // zero: it is not known
   const std::string* topic_name(const Uuid& id) const;
   // Why the last answer had no such topic; NONE if it had, or was not asked.
   ErrorCode topic_error(std::string_view name) const;

@@ -59,9 +59,9 @@ TEST_F(MetadataCacheTest, epochs_of_old_versions_are_not_trusted) {
 TEST_F(MetadataCacheTest, an_epoch_seen_elsewhere_unseats_the_leader_and_asks_again) {
   take({"t", kId, {{1, 5}}}, 0);
   EXPECT_FALSE(cache.update_requested());
-  cache.saw_epoch(kFirst, 5);
+  cache.saw_epoch(kFirst, kId, 5);
   EXPECT_FALSE(cache.update_requested());
-  cache.saw_epoch(kFirst, 7);
+  cache.saw_epoch(kFirst, kId, 7);
   EXPECT_TRUE(cache.update_requested());
   EXPECT_FALSE(cache.leader(kFirst).has_leader());
   take({"t", kId, {{1, 6}}}, 1);
@@ -72,13 +72,25 @@ TEST_F(MetadataCacheTest, an_epoch_seen_elsewhere_unseats_the_leader_and_asks_ag
 
 TEST_F(MetadataCacheTest, leaders_out_of_other_answers) {  // G24
   take({"t", kId, {{1, 5}}}, 0);
-  EXPECT_FALSE(cache.update_leader(kFirst, {2, 5}, nullptr));
-  EXPECT_FALSE(cache.update_leader(kFirst, {9, 6}, nullptr));
-  EXPECT_TRUE(cache.update_leader(kFirst, {2, 6}, nullptr));
+  EXPECT_FALSE(cache.update_leader(kFirst, kId, {2, 5}, nullptr));
+  EXPECT_FALSE(cache.update_leader(kFirst, kId, {9, 6}, nullptr));
+  EXPECT_TRUE(cache.update_leader(kFirst, kId, {2, 6}, nullptr));
   EXPECT_EQ(cache.leader(kFirst), (LeaderAndEpoch{2, 6}));
   const BrokerNode newcomer{9, {"nine", 9}, {}};
-  EXPECT_TRUE(cache.update_leader(kFirst, {9, 7}, &newcomer));
+  EXPECT_TRUE(cache.update_leader(kFirst, kId, {9, 7}, &newcomer));
   EXPECT_EQ(cache.node(9)->endpoint.host, "nine");
+}
+
+// A late answer to a question about the topic that was there before: its epochs are not those of the
+// namesake.
+TEST_F(MetadataCacheTest, an_answer_about_another_topic_of_that_name_counts_for_nothing) {
+  take({"t", kId, {{1, 5}}}, 0);
+  take({"t", kOtherId, {{1, 0}}}, 1);
+  cache.saw_epoch(kFirst, kId, 6);
+  EXPECT_FALSE(cache.update_leader(kFirst, kId, {2, 7}, nullptr));
+  EXPECT_FALSE(cache.update_requested());
+  take({"t", kOtherId, {{2, 1}}}, 2);
+  EXPECT_EQ(cache.leader(kFirst), (LeaderAndEpoch{2, 1}));
 }
 
 TEST_F(MetadataCacheTest, errors_keep_the_epochs_seen) {
@@ -98,7 +110,7 @@ TEST_F(MetadataCacheTest, tells_when_an_epoch_has_changed) {
   const uint64_t before = cache.epochs_version();
   take({"t", kId, {{2, 5}}}, 1);
   EXPECT_EQ(cache.epochs_version(), before);
-  cache.saw_epoch(kFirst, 6);
+  cache.saw_epoch(kFirst, kId, 6);
   const uint64_t seen = cache.epochs_version();
   EXPECT_GT(seen, before);
   take({"t", kOtherId, {{1, 7}}}, 2);

@@ -35,8 +35,8 @@ wire::ListOffsetsRequest make_request(const Timestamps& asked, MetadataCache& me
 }
 
 // Moves what was answered from `left` to `found`; an error that a retry will not cure.
-Result<void> take(const wire::ListOffsetsResponse& response, MetadataCache& metadata, Timestamps& left,
-                  Offsets& found) {
+Result<void> take(const wire::ListOffsetsResponse& response, const TopicIds& asked, MetadataCache& metadata,
+                  Timestamps& left, Offsets& found) {
   for (const wire::ListOffsetsTopicResponse& topic : response.topics) {
     for (const wire::ListOffsetsPartitionResponse& partition : topic.partitions) {
       const TopicPartition name{std::string(topic.name), partition.partition_index};
@@ -45,13 +45,16 @@ Result<void> take(const wire::ListOffsetsResponse& response, MetadataCache& meta
         if (!is_retriable(error)) return fail(error, name.to_string());
         continue;
       }
+      // Another topic has the name by now: what was answered is about none that there is.
+      const auto of = asked.find(name.topic);
+      if (of == asked.end() || of->second != metadata.topic_id(name.topic)) continue;
       if (left.erase(name) == 0) continue;
       OffsetAndTimestamp& offset = found[name];
       offset.offset = partition.offset;
       offset.timestamp_ms = partition.timestamp;
       if (partition.leader_epoch >= 0) {
         offset.leader_epoch = partition.leader_epoch;
-        metadata.saw_epoch(name, partition.leader_epoch);
+        metadata.saw_epoch(name, of->second, partition.leader_epoch);
       }
     }
   }
@@ -77,9 +80,12 @@ Result<Offsets> look_up_offsets(ClientNetwork& network, const Timestamps& timest
       if (!connection.ok()) continue;
       wire::Arena arena;
       const auto request = make_request(asked, metadata, isolation, arena);
+      TopicIds ids;
+      for (const auto& [partition, timestamp] : asked)
+        ids[partition.topic] = metadata.topic_id(partition.topic);
       const auto reply = (*connection)->call(request, std::min(deadline, network.request_deadline()));
       if (reply.ok()) {
-        TRY(take(reply->message, metadata, left, found));
+        TRY(take(reply->message, ids, metadata, left, found));
       } else if (reply.error().code == ErrorCode::NETWORK_EXCEPTION) {
         network.connection_failed(node);
       } else {

@@ -69,8 +69,10 @@ std::vector<ProduceAnswer> read_produce_response(const wire::ProduceResponse& re
   return answers;
 }
 
-void take_leaders(const wire::ProduceResponse& response, MetadataCache& metadata) {
+void take_leaders(const wire::ProduceResponse& response, const TopicIds& asked, MetadataCache& metadata) {
   for (const wire::TopicProduceResponse& topic : response.responses) {
+    const auto of = asked.find(topic.name);
+    if (of == asked.end()) continue;
     for (const wire::PartitionProduceResponse& partition : topic.partition_responses) {
       const auto& leader = partition.current_leader;
       if (leader.leader_id < 0 || leader.leader_epoch < 0) continue;
@@ -80,7 +82,7 @@ void take_leaders(const wire::ProduceResponse& response, MetadataCache& metadata
         endpoint = BrokerNode{node.node_id, {std::string(node.host), static_cast<uint16_t>(node.port)}, {}};
         if (node.rack) endpoint->rack = std::string(*node.rack);
       }
-      metadata.update_leader({std::string(topic.name), partition.index},
+      metadata.update_leader({std::string(topic.name), partition.index}, of->second,
                              {leader.leader_id, leader.leader_epoch}, endpoint ? &*endpoint : nullptr);
     }
   }

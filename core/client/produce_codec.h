@@ -19,6 +19,6 @@ std::vector<ProduceAnswer> read_produce_response(const wire::ProduceResponse& re
                                                  std::span<const ProduceAttempt> attempts);
 
 // Takes the leaders that the response names for partitions that have moved (rule G24).
-void take_leaders(const wire::ProduceResponse& response, MetadataCache& metadata);
+void take_leaders(const wire::ProduceResponse& response, const TopicIds& asked, MetadataCache& metadata);
 
 }  // namespace ksim::client

@@ -237,23 +237,25 @@ void Producer::send_request(int32_t node, const ConnectionPtr& connection,
                             std::vector<ProduceAttempt> attempts) {
   wire::Arena arena;
   const wire::ProduceRequest request = make_produce_request(attempts, config_, arena);
+  TopicIds asked;
+  for (const wire::TopicProduceData& topic : request.topic_data)
+    asked[std::string(topic.name)] = network_.metadata().topic_id(topic.name);
   auto shared = std::make_shared<std::vector<ProduceAttempt>>(std::move(attempts));
-  connection->send(request, network_.request_deadline(),
-                   [this, node, shared](Result<rpc::Reply<wire::ProduceResponse>> reply) {
-                     const Instant now = env_.now();
-                     if (reply.ok()) {
-                       const auto answers = read_produce_response(reply->message, *shared);
-                       for (size_t i = 0; i < shared->size(); ++i)
-                         core_.handle((*shared)[i], answers[i], now);
-                       take_leaders(reply->message, network_.metadata());
-                       network_.throttle(node, reply->message.throttle_time_ms);
-                     } else {
-                       for (const ProduceAttempt& attempt : *shared)
-                         core_.handle(attempt, lost(reply.error()), now);
-                       network_.connection_failed(node);
-                     }
-                     wake();
-                   });
+  connection->send(
+      request, network_.request_deadline(),
+      [this, node, shared, asked = std::move(asked)](Result<rpc::Reply<wire::ProduceResponse>> reply) {
+        const Instant now = env_.now();
+        if (reply.ok()) {
+          const auto answers = read_produce_response(reply->message, *shared);
+          for (size_t i = 0; i < shared->size(); ++i) core_.handle((*shared)[i], answers[i], now);
+          take_leaders(reply->message, asked, network_.metadata());
+          network_.throttle(node, reply->message.throttle_time_ms);
+        } else {
+          for (const ProduceAttempt& attempt : *shared) core_.handle(attempt, lost(reply.error()), now);
+          network_.connection_failed(node);
+        }
+        wake();
+      });
 }
 
 // Rule G23: done as soon as the network has taken it.

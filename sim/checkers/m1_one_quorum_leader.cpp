@@ -17,6 +17,7 @@ namespace ksim::sim {
 namespace {
 
 constexpr Duration kUnderWay = milliseconds(5500);
+constexpr Duration kLateTimers = seconds(2);
 constexpr Duration kToComeToIt = seconds(1);
 
 class OneQuorumLeader final : public Checker {
@@ -33,7 +34,7 @@ class OneQuorumLeader final : public Checker {
       promised(note, vote->epoch, true, "granted a vote");
     }
     const auto* e = std::get_if<RaftStateChanged>(note.event);
-    if (e == nullptr) return acts(note.node, note.at);
+    if (e == nullptr) return acts(note);
     reigns(note, *e);
     if (e->state == "leader") {
       const auto [it, fresh] = leader_.try_emplace(e->epoch, Leader{note.node, note.incarnation});
@@ -136,13 +137,19 @@ class OneQuorumLeader final : public Checker {
 
   // Rule B26: whom no majority of the voters asks, resigns (KAFKA-15489). Those who elected another one ask
   // that one; what they had asked before may be under way for a while.
-  void acts(int32_t node, Instant at) {
+  void acts(const NodeEvent& note) {
+    const int32_t node = note.node;
+    const Instant at = note.at;
     const auto it = reigning_.find(node);
     if (it == reigning_.end()) return;
     Reign& reign = it->second;
     const Instant now = view_.clock(node, at);
-    const bool late = (reign.deposed && now >= *reign.deposed + patience() + kUnderWay) ||
-                      now >= last_majority(node, reign) + patience() + kUnderWay;
+    // Whose disk holds up the quorum's log does not come to its timers; who appends to it does.
+    const auto* appended = std::get_if<LogAppended>(note.event);
+    const bool quorum_goes_on = appended != nullptr && appended->log == kMetadataLog;
+    const bool alone = quorum_goes_on && now >= last_majority(node, reign) + patience() + kLateTimers;
+    const bool late = alone || (reign.deposed && now >= *reign.deposed + patience() + kUnderWay);
+    if (!late && !quorum_goes_on) return;
     if (!late) {
       reign.seen_late.reset();
       return;
