@@ -60,7 +60,8 @@ class LatestNeverBack final : public Checker {
     const int64_t right = first == nullptr ? -1 : first->offset;
     if (lookup.offset == right || (none && right >= asked.end)) return;
     // Deleted while it was answered.
-    if (!none && lookup.offset < from && lookup.offset >= asked.start) return;
+    const bool kept_then = lookup.offset >= asked.start || leads_since(*truth, lookup.invoked);
+    if (!none && lookup.offset < from && kept_then) return;
     // A leader that was replaced tells what it knew, and what is lost may have been told.
     if (view_.replaced_may_tell(lookup.partition, lookup.invoked, *lookup.completed)) return;
     const int64_t low = none ? right : right < 0 ? lookup.offset : std::min(lookup.offset, right);
@@ -88,14 +89,20 @@ class LatestNeverBack final : public Checker {
     return nullptr;
   }
 
-  // Others may delete before a leader does.
+  // Others may delete before a leader does. 0: nobody leads, and who will is not known.
   static int64_t start_of_leaders(const PartitionTruth& truth) {
-    int64_t start = truth.first_kept();
+    std::optional<int64_t> start;
     for (const Reign& reign : truth.reigns) {
       const auto known = truth.start.find(reign.leader);
-      if (!reign.until) start = std::min(start, known == truth.start.end() ? 0 : known->second);
+      const int64_t begins = known == truth.start.end() ? 0 : known->second;
+      if (!reign.until) start = std::min(start.value_or(begins), begins);
     }
-    return start;
+    return std::min(start.value_or(0), truth.first_kept());
+  }
+  // Somebody leads who did not when it was asked: it may have an older log.
+  static bool leads_since(const PartitionTruth& truth, Instant asked) {
+    return std::any_of(truth.reigns.begin(), truth.reigns.end(),
+                       [&](const Reign& reign) { return reign.from >= asked; });
   }
 
   struct Asked {

@@ -232,6 +232,8 @@ TEST_F(ALeaderThatWasReplaced, MayTellByTimeWhatItHas) {
   hears_of_it();
   EXPECT_TRUE(r4_minds_a_lookup(2));
   EXPECT_FALSE(r4_minds_a_lookup(0));
+  emit(1, BecameLeader{"orders", kTopic, 0, 0, 0, 3, std::vector<int32_t>{1}});
+  EXPECT_FALSE(r4_minds_a_lookup(2)) << "its metadata is late: it begins what has been over for long";
 }
 
 TEST_F(ALeaderThatWasReplaced, MayTellItsOwnEnd) {

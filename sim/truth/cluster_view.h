@@ -308,7 +308,8 @@ class ClusterView {
   // The same of the end, where everything up to `committed` was committed when it was asked for.
   bool may_end_at(PartitionId id, int64_t offset, int64_t committed, Instant asked, Instant at) const;
   // True if what was told between these times may come from a leader that was replaced, and goes by what it
-  // knew: there were several, or another one had been elected after the one that believed to lead.
+  // knew: there were several, or another one had been elected for a later epoch than that of who believed to
+  // lead.
   bool replaced_may_tell(PartitionId id, Instant from, Instant to) const;
   // True if records that a reader had seen in [from, to) may be gone, of which it was told by a leader of
   // epoch `epoch` or a later one: they were lost in later epochs, or their loss is permitted. -1: nobody

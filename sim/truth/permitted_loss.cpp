@@ -132,8 +132,9 @@ bool ClusterView::replaced_may_tell(PartitionId id, Instant from, Instant to) co
   for (const Reign& reign : truth->reigns) {
     if (reign.from > to || (reign.until && *reign.until < from)) continue;
     for (const Reign& elected : truth->elected) {
+      // Metadata that is late may even let it begin when another one has long led.
       if (elected.leader >= 0 && elected.leader != reign.leader &&
-          elected.leader_epoch > reign.leader_epoch && elected.from >= reign.from && elected.from <= to)
+          elected.leader_epoch > reign.leader_epoch && elected.from <= to)
         return true;
     }
   }
