@@ -20,7 +20,13 @@ Result<Database> Database::create() {
   return database;
 }
 
-Result<Database> Database::open(const std::string& image) {
+Result<Database> Database::open(const std::string& image) { return load(image, SQLITE_DESERIALIZE_READONLY); }
+
+Result<Database> Database::copy(const std::string& image) {
+  return load(image, SQLITE_DESERIALIZE_RESIZEABLE);
+}
+
+Result<Database> Database::load(const std::string& image, unsigned flags) {
   constexpr std::string_view kMagic = "SQLite format 3";
   if (!image.starts_with(kMagic)) return fail(ErrorCode::INVALID_REQUEST, "is no sqlite file");
   TRY_ASSIGN(Database database, create());
@@ -30,7 +36,7 @@ Result<Database> Database::open(const std::string& image) {
   std::memcpy(bytes, image.data(), image.size());
   // The bytes are sqlite's from here on, also where this fails.
   if (sqlite3_deserialize(database.handle_, "main", bytes, size, size,
-                          SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_READONLY) != SQLITE_OK) {
+                          SQLITE_DESERIALIZE_FREEONCLOSE | flags) != SQLITE_OK) {
     return fail(ErrorCode::INVALID_REQUEST, "sqlite: " + std::string(sqlite3_errmsg(database.handle_)));
   }
   return database;

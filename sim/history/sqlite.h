@@ -19,6 +19,8 @@ class Database {
   static Result<Database> create();
   // One that holds what a file does, to be read. Errors: INVALID_REQUEST where it is no sqlite file.
   static Result<Database> open(const std::string& image);
+  // The same, to be changed in memory.
+  static Result<Database> copy(const std::string& image);
   Database(Database&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
   Database& operator=(Database&&) = delete;
   Database(const Database&) = delete;
@@ -31,6 +33,7 @@ class Database {
 
  private:
   explicit Database(sqlite3* handle) : handle_(handle) {}
+  static Result<Database> load(const std::string& image, unsigned flags);
   sqlite3* handle_;
 };
 

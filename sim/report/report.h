@@ -23,8 +23,10 @@ struct RunPage {
   std::vector<std::pair<std::string, std::string>> checkers;  // code and invariant of all there are
   std::optional<std::string> seed_command;  // repeats it as well; none: only its plan is known to do so
   std::optional<std::string> explanation;   // one JSON object; none: the violations tell their stories
+  std::string why_unexplained = {};         // what an explanation lacked; empty: there was nothing to explain
 };
-// Errors: INVALID_REQUEST where a table lacks what a run has, or the explanation is no JSON object.
+// Errors: INVALID_REQUEST where a table lacks what a run has or holds something else (check_recording), or
+// the explanation is no JSON object.
 Result<std::string> run_page(Database& database, const RunPage& page);
 
 struct CampaignPage {

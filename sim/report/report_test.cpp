@@ -160,6 +160,42 @@ TEST(RunPage, ShowsAnExplanationAndRefusesWhatIsNone) {
   EXPECT_FALSE(run_page(database, page).ok());
 }
 
+TEST(RunPage, SaysWhyItExplainsNothing) {
+  RunPage page{"run.sqlite", {}, {}, {}};
+  page.why_unexplained = "has no table batch";
+  EXPECT_EQ(data_of(page_of_run(page))["left_out"]["explanation"], "has no table batch");
+  page.why_unexplained.clear();
+  EXPECT_FALSE(data_of(page_of_run(page))["left_out"].contains("explanation"));
+}
+
+TEST(RunPage, RefusesASpoiltRecording) {
+  for (const char* change : {"UPDATE partition_state SET isr = 'x'", "UPDATE record SET id = 'none'",
+                             "UPDATE fault SET began_ns = 'soon'", "UPDATE event SET detail = 'nothing'",
+                             "UPDATE run SET virtual_ns = -1"}) {
+    Database database = Database::copy(recording()).value();
+    ASSERT_TRUE(database.run(change).ok()) << change;
+    const Result<std::string> html = run_page(database, {"run.sqlite", {}, {}, {}});
+    ASSERT_FALSE(html.ok()) << change;
+    EXPECT_TRUE(html.error().message.starts_with("table ")) << html.error().message;
+  }
+}
+
+// Fields of another type than those that this ksim writes.
+TEST(RunPage, PassesOverMarksThatAreNone) {
+  for (const char* detail : {R"({"leader":5,"high_watermark":7})", R"({"leader":true,"high_watermark":"x"})",
+                             R"({"leader":true})", R"({"high_watermark":7})"}) {
+    Database database = Database::copy(recording()).value();
+    ASSERT_TRUE(
+        database
+            .run(std::string(
+                     "INSERT INTO event VALUES (900, 1, 1, 1, 'replica.high_watermark', 'orders-0', '") +
+                 detail + "')")
+            .ok());
+    EXPECT_TRUE(data_of(run_page(database, {"run.sqlite", {}, {}, {}}).value())["watermarks"].empty())
+        << detail;
+  }
+}
+
 TEST(CampaignPage, IsWholeAndNamesWhatWasNeverMet) {
   Database database = Database::create().value();
   ASSERT_TRUE(

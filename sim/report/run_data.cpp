@@ -1,11 +1,13 @@
 #include "sim/report/run_data.h"
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <set>
 
 #include <fmt/format.h>
 
+#include "sim/history/check_recording.h"
 #include "sim/report/availability.h"
 
 namespace ksim::sim {
@@ -41,11 +43,19 @@ class Names {
   std::vector<std::string> list_;
 };
 
+// 0 where it is none: check_recording has seen to that.
+template <class Number>
+Number number_of(std::string_view text, int base = 10) {
+  Number number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number, base);
+  return number;
+}
+
 std::vector<int64_t> ids_of(const std::string& text) {
   std::vector<int64_t> ids;
   for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find(',', at), text.size());
-    ids.push_back(std::stoll(text.substr(at, end - at)));
+    ids.push_back(number_of<int64_t>(text.substr(at, end - at)));
     at = end + 1;
   }
   return ids;
@@ -56,7 +66,7 @@ bool natural(const std::string& a, const std::string& b) {
   const auto split = [](const std::string& text) {
     const size_t digits = text.find_last_not_of("0123456789") + 1;
     const bool numbered = digits < text.size() && text.size() - digits < 10;
-    return std::make_pair(text.substr(0, digits), numbered ? std::stoll(text.substr(digits)) : -1);
+    return std::make_pair(text.substr(0, digits), numbered ? number_of<int64_t>(text.substr(digits)) : -1);
   };
   return split(a) < split(b);
 }
@@ -80,6 +90,7 @@ class RunData {
   RunData(Database& database, const RunPage& page) : database_(database), page_(page) {}
 
   Result<Json> all() {
+    TRY(check_recording(database_));
     TRY(header());
     TRY(machines());
     TRY(lives());
@@ -97,6 +108,7 @@ class RunData {
         return fail(ErrorCode::INVALID_REQUEST, "the explanation is no JSON object");
       out_["explanation"] = std::move(explanation);
     }
+    if (!page_.why_unexplained.empty()) out_["left_out"]["explanation"] = page_.why_unexplained;
     commands();
     return std::move(out_);
   }
@@ -293,7 +305,7 @@ class RunData {
     while (query.next()) {
       const std::string id = query.text(0);
       records_[id] = static_cast<int64_t>(records_.size());
-      const uint64_t number = std::stoull(id, nullptr, 16);
+      const auto number = number_of<uint64_t>(id, 16);
       session.push_back(number >> 40);
       send.push_back(number & 0xff'ffff'ffffULL);
       part.push_back(partitions_.find(query.text(1)));
@@ -418,9 +430,11 @@ class RunData {
       if (query.text(2) == "replica.high_watermark") {
         const Json fields = Json::parse(said, nullptr, false);
         const int64_t partition = partitions_.find(query.text(3));
-        if (partition >= 0 && fields.is_object() && fields.value("leader", false)) {
+        const auto mark = fields.is_object() ? fields.find("high_watermark") : fields.end();
+        const bool leads = fields.is_object() && fields.contains("leader") && fields["leader"] == true;
+        if (partition >= 0 && leads && mark != fields.end() && mark->is_number_integer()) {
           marks[partition].first.push_back(at);
-          marks[partition].second.push_back(fields.value("high_watermark", int64_t{0}));
+          marks[partition].second.push_back(mark->get<int64_t>());
         }
       }
       if (query.number(5) != 0 && seen++ % every != 0) continue;

@@ -258,7 +258,8 @@ function remediesTable(remedies) {
 function showExplanation(told, width) {
   // As ksim explain marks them.
   const isCulprit = (step, { at_ns, kind, node, text }) => step.at_ns === at_ns && (step.text === text ||
-    (kind === "acknowledgement" ? step.kind === "told" : step.node === node && !/^(fault|back|.*fenced)$/.test(step.kind ?? "")));
+    (kind === "acknowledgement" ? step.kind === "told" : step.node === node && !/^(fault|.*fenced)$/.test(step.kind ?? "") &&
+      (step.kind === "back") === /^(unclean_restart|lone_member)$/.test(kind)));
   const steps = element("ol.steps", ...(told.steps ?? []).map((step) => {
     const line = element("li", jump(step.at_ns / 1e3), element("span.quiet", step.kind ?? ""), element("span", step.text));
     if (told.culprit && isCulprit(step, told.culprit)) line.classList.add("culprit");
@@ -271,6 +272,7 @@ function showExplanation(told, width) {
   if (told.rule) side.append(element("h3", "The rule: " + told.rule.name), element("p", told.rule.text));
   if (told.copies?.length) side.append(element("h3", "Copies of it on disks (full colour: synced, ×: taken away)"), copiesChart(told.copies, width));
   if (told.remedies?.length) side.append(element("h3", "The same run again, with one thing changed"), remediesTable(told.remedies));
+  if (told.untried) side.append(element("h3", "The same run again: not tried"), element("p", told.untried));
   return element("div", element("p", element("b", [told.subject, told.headline].filter((text) => text).join(": "))), element("div.two", steps, side));
 }
 
@@ -283,8 +285,10 @@ function showWhy() {
     fill(body, showExplanation(told, Math.max(room > 660 ? room / 2 - 10 : room, 260)));
     byId("why-note").textContent = body.querySelector("li.culprit") ? "Marked: what did it" : body.querySelector("li.chance") ? "Marked: the last chance" : "";
   }
+  const missing = data.left_out.explanation ? element("p", element("b", "No explanation"), ": " + data.left_out.explanation) : null;
   if (boxes.length && told) body.append(element("details", element("summary", "The stories that the checks tell"), ...boxes));
-  else if (boxes.length) fill(body, ...boxes);
+  else if (boxes.length) fill(body, missing, ...boxes);
+  else if (missing) fill(body, missing);
   else if (!told) {
     const took = data.faults.filter((fault) => fault.took);
     fill(body, element("p", (data.run.verdict === "unchecked" ? "Nothing to explain: checks were off (--no-checkers)" : "Nothing to explain: every check held") + (took.length ? ", under " + plural(took.length, "fault") + "." : ". No fault took effect.")),
