@@ -62,7 +62,7 @@ struct ProducerPlan {
   uint32_t burst = 1;    // mean count of records sent at once; those without a key go to one partition
   uint32_t records = 0;  // 0: until the workload's end
   uint32_t record_bytes = 100;
-  uint32_t large_every = 0;  // each so-manieth record is kLargeTimes as long; 0: none
+  uint32_t large_every = 0;  // every n-th record is kLargeTimes as long; 0: none
   bool keyed = false;
   uint32_t renew_every = 0;  // after so many records it is closed and another producer goes on; 0: never
   std::string path;

@@ -35,7 +35,7 @@ Result<uint64_t> occurrence_in(std::string_view& text) {
   uint64_t count = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), count);
   if (error != std::errc{} || end != digits.data() + digits.size() || count == 0)
-    return bad(fmt::format("\"#{}\": the how manieth time is a number from 1 on", digits));
+    return bad(fmt::format("\"#{}\": which time it is to be is a number from 1 on", digits));
   text = trimmed(text.substr(0, hash));
   return count;
 }
