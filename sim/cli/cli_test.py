@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import time
@@ -252,6 +253,47 @@ class CommandLine(CommandLineCase):
         self.assertIn("expected record:ID", self.refused("explain", path, "--of", "topic:orders"))
         self.assertIn("no recorded run", self.refused("explain", self.file("no.sqlite", "not at all")))
         self.refused("explain")
+
+    def changed(self, path, sql):
+        """A copy of a recording, changed."""
+        other = self.path("changed.sqlite")
+        shutil.copy(path, other)
+        database = sqlite3.connect(other)
+        database.executescript(sql)
+        database.close()
+        return other
+
+    def test_recordings_of_others(self):
+        """What cannot be read is refused by name, and what is left out of a page is told."""
+        path, page = self.path("run.sqlite"), self.path("run.html")
+        self.good("scenario", "kip966_last_replica_standing", "--seed", "2", "--record", path)
+        other = self.changed(path, "update run set plan = 'wat = 1' || char(10) || plan, version = '9.9'")
+        self.assertIn("The culprit", self.good("explain", other, "--no-trials").stdout)
+        told = ksim("explain", other, "--json")
+        self.assertEqual(told.returncode, 0)
+        self.assertIn('ksim 9.9 recorded: run.plan:1:1: unknown key "wat"', json.loads(told.stdout)["untried"])
+        self.assertIn("ksim: no remedies tried: this build cannot read the plan", told.stderr)
+        told = ksim("report", other, "-o", page)
+        self.assertEqual(told.returncode, 0)
+        self.assertIn("the page is without what other settings would have done", told.stderr)
+        other = self.changed(path, "update run set digest = '0123456789abcdef'")
+        self.assertIn("makes another run", json.loads(ksim("explain", other, "--json").stdout)["untried"])
+        other = self.changed(path, "drop table batch")
+        self.assertIn(f"{other}: has no table batch", self.refused("explain", other))
+        told = ksim("report", other, "-o", page)
+        self.assertEqual(told.returncode, 0)
+        self.assertIn("the page is without the explanation: has no table batch", told.stderr)
+        with open(page, encoding="utf-8") as file:
+            self.assertIn('"explanation":"has no table batch', file.read())
+        other = self.changed(path, "update partition_state set isr = 'x,y'")
+        for command in [["explain", other], ["report", other, "-o", page]]:
+            self.assertIn(f'{other}: table partition_state, column isr, row 1: expected ids of nodes', self.refused(*command))
+        other = self.path("other.sqlite")
+        database = sqlite3.connect(other)
+        database.execute("create table t (x)")
+        database.commit()
+        database.close()
+        self.assertIn(f"{other}: is no recorded run (ksim scenario NAME --record FILE)", self.refused("explain", other))
 
     def test_a_run_shrinks_and_two_are_bisected(self):
         """A run that is given no time to heal fails, and is a small one at the end."""

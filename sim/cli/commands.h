@@ -10,6 +10,7 @@
 
 #include "sim/campaign/campaign.h"
 #include "sim/campaign/run_function.h"
+#include "sim/explain/explain.h"
 #include "sim/host/command_line.h"
 #include "sim/plan/lineage.h"
 
@@ -37,6 +38,8 @@ int ask_sql(const host::SqlCommand& command);
 int write_report(const host::ReportCommand& command);
 int run_replay(const host::ReplayCommand& command);
 
+// Of the image of a recorded run, kept in `file`: its first question's answer, remedies tried.
+Result<Explanation> explain_recording(const std::string& file, const std::string& image);
 // Code and invariant of each checker.
 std::vector<std::pair<std::string, std::string>> checker_words();
 

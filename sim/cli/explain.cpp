@@ -3,16 +3,12 @@
 
 #include "sim/explain/explain.h"
 
-#include <algorithm>
-#include <nlohmann/json.hpp>
-
 #include <fmt/format.h>
 
 #include "sim/cli/remedies.h"
 #include "sim/cli/trials.h"
-#include "sim/explain/outage.h"
-#include "sim/explain/words.h"
-#include "sim/history/sqlite.h"
+#include "sim/explain/trial.h"
+#include "sim/history/check_recording.h"
 #include "sim/host/files.h"
 #include "sim/host/scramble.h"
 #include "sim/host/terminal.h"
@@ -21,16 +17,21 @@
 namespace ksim::sim {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr size_t kPageWidth = 120;
 
 // What the person asked about: the recording, and the plan that it is of.
 struct Recording {
-  std::string recording;
-  Plan plan;
+  std::string image;
+  std::string file;  // that holds it; empty: it was recorded just now
+  std::optional<Plan> plan;
+  std::string why_no_plan;  // where this build cannot read it
   std::vector<std::string> repeat;
 };
+
+// An error about a file begins with its name.
+Failure<Error> in_file(const std::string& file, const Error& error) {
+  return fail(error.code, (file.empty() ? "" : file + ": ") + error.message);
+}
 
 Result<std::string> first_text(Database& database, const std::string& sql) {
   Query query(database, sql);
@@ -40,26 +41,37 @@ Result<std::string> first_text(Database& database, const std::string& sql) {
   return text;
 }
 
-// A recording that was made before.
+// A recording that was made before. The plan is for the trials only: one of another version may be unknown
+// here.
 Result<Recording> open_recording(const std::string& file, std::string image) {
   Recording told;
-  told.recording = std::move(image);
-  TRY_ASSIGN(Database database, Database::open(told.recording));
+  told.file = file;
+  told.image = std::move(image);
+  TRY_ASSIGN(Database database, Database::open(told.image));
+  TRY_ASSIGN(const bool recorded, is_recorded_run(database));
+  if (!recorded) return fail(ErrorCode::INVALID_REQUEST, std::string(kNoRecordedRun));
   TRY_ASSIGN(const std::string text, first_text(database, "SELECT plan FROM run"));
-  TRY_ASSIGN(told.plan, parse_plan(text, file, {}, plan_vocabulary()));
-  host::RunChoice choice;
-  choice.scenario = told.plan.scenario;
-  choice.seed = std::to_string(told.plan.seed);
-  const Result<Plan> drawn = chosen_plan(choice);
-  if (drawn.ok() && print_plan(*drawn) == text)
-    told.repeat.push_back(fmt::format("scripts/ksim scenario {} --seed {}", choice.scenario, *choice.seed));
+  Result<Plan> plan = parse_plan(text, "run.plan", {}, plan_vocabulary());
+  if (plan.ok()) {
+    told.plan = std::move(plan).value();
+    host::RunChoice choice;
+    choice.scenario = told.plan->scenario;
+    choice.seed = std::to_string(told.plan->seed);
+    const Result<Plan> drawn = chosen_plan(choice);
+    if (drawn.ok() && print_plan(*drawn) == text)
+      told.repeat.push_back(fmt::format("scripts/ksim scenario {} --seed {}", choice.scenario, *choice.seed));
+  } else {
+    TRY_ASSIGN(const std::string version, first_text(database, "SELECT version FROM run"));
+    told.why_no_plan = fmt::format("this build cannot read the plan of the run, which ksim {} recorded: {}",
+                                   version, plan.error().message);
+  }
   told.repeat.push_back(fmt::format("scripts/ksim sql {} \"select * from timeline\"", file));
   return told;
 }
 
 Result<Recording> record_now(const host::RunChoice& run) {
   Recording told;
-  TRY_ASSIGN(told.plan, chosen_plan(run));
+  TRY_ASSIGN(Plan plan, chosen_plan(run));
   host::ScenarioCommand again;
   again.scenario = run.scenario;
   again.plan_file = run.plan_file;
@@ -71,9 +83,10 @@ Result<Recording> record_now(const host::RunChoice& run) {
   RunMemory memory;
   RunRequest request;
   request.record = true;
-  RunSummary summary = run_guarded(told.plan, request, memory);
+  RunSummary summary = run_guarded(plan, request, memory);
   if (!summary.simulator_fault.empty()) return fail(ErrorCode::UNKNOWN_SERVER_ERROR, summary.simulator_fault);
-  told.recording = std::move(summary.recording);
+  told.plan = std::move(plan);
+  told.image = std::move(summary.recording);
   told.repeat.push_back(repeat_command(again, source, lineage) + " --record run.sqlite");
   return told;
 }
@@ -81,112 +94,55 @@ Result<Recording> record_now(const host::RunChoice& run) {
 Result<Recording> recording_of(const host::RunChoice& run) {
   if (!run.plan_file && !run.seed && run.settings.empty()) {
     Result<std::string> file = host::read_text(run.scenario);
-    if (file.ok() && file->starts_with(kSqliteMagic))
-      return open_recording(run.scenario, std::move(file).value());
+    if (file.ok() && file->starts_with(kSqliteMagic)) {
+      Result<Recording> told = open_recording(run.scenario, std::move(file).value());
+      if (!told.ok()) return in_file(run.scenario, told.error());
+      return told;
+    }
     if (run.scenario.ends_with(".sqlite")) {
       return fail(ErrorCode::INVALID_REQUEST,
-                  file.ok() ? run.scenario + ": no recorded run (ksim scenario NAME --record FILE)"
-                            : file.error().message);
+                  file.ok() ? fmt::format("{}: {}", run.scenario, kNoRecordedRun) : file.error().message);
     }
   }
   return record_now(run);
 }
 
-// How a run ended, as far as the page is concerned.
-struct Ending {
-  std::string cause;  // of its first violation; empty: none
-  int64_t acknowledged = 0;
-  int64_t lost = 0;
-  int64_t given_up = 0;
-  int64_t waited_ns = 0;
-  std::string told;   // of the record: what its client was told; empty: it was not sent
-  bool gone = false;  // the record is acknowledged and lost
-};
-
-Result<Ending> ending_of(const std::string& recording, const Explanation& page) {
-  Ending ending;
-  TRY_ASSIGN(Database database, Database::open(recording));
-  const std::string of = page.partition.empty() ? "" : " AND partition = " + sql_text(page.partition);
-  Query counts(
-      database,
-      "SELECT coalesce(sum(acknowledged_ns IS NOT NULL), 0), coalesce(sum(lost), 0) FROM record WHERE 1" +
-          of);
-  if (counts.next()) ending.acknowledged = counts.number(0), ending.lost = counts.number(1);
-  Query given_up(database,
-                 "SELECT count(*) FROM op WHERE kind = 'send' AND outcome IN ('failed', 'unknown')" + of);
-  if (given_up.next()) ending.given_up = given_up.number(0);
-  TRY_ASSIGN(const std::optional<Outage> outage, longest_outage(database, page.partition));
-  if (outage) ending.waited_ns = outage->lasted_ns();
-  if (page.record.empty()) return ending;
-  Query record(database,
-               "SELECT o.outcome, coalesce(o.error, ''), r.lost FROM record r JOIN op o ON o.id = r.sent_op "
-               "WHERE r.id = " +
-                   sql_text(page.record));
-  if (record.next()) {
-    ending.told = record.text(0) == "ok" ? "ok" : fmt::format("{} {}", record.text(0), record.text(1));
-    ending.gone = record.number(2) != 0;
-  }
-  return ending;
-}
-
-// Through the pipe of a worker.
-std::string packed(const Ending& ending) {
-  return Json{ending.cause,     ending.acknowledged, ending.lost, ending.given_up,
-              ending.waited_ns, ending.told,         ending.gone}
-      .dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-Ending unpacked(const std::string& words) {
-  const Json made = Json::parse(words);
-  return {made[0], made[1], made[2], made[3], made[4], made[5], made[6]};
-}
-
-Explanation::Remedy judged(const std::string& setting, const Ending& before, const Ending& now,
-                           const Explanation& page) {
-  Explanation::Remedy remedy{setting, "saved", ""};
-  remedy.text =
-      fmt::format("{} of {} acknowledged lost, {} given up, {}", now.lost, now.acknowledged, now.given_up,
-                  now.waited_ns == 0 ? "no wait of a second" : "longest wait " + lasting_text(now.waited_ns));
-  const bool outage = page.subject.starts_with("partition ");
-  if (!now.cause.empty()) {
-    remedy.outcome = now.cause == before.cause ? "lost anyway" : "other violation";
-    remedy.text = now.cause == before.cause ? "the same violation again" : now.cause;
-  } else if (outage) {
-    remedy.outcome = now.waited_ns * 2 < before.waited_ns ? "sooner" : "no better";
-  } else if (now.lost > 0) {
-    remedy.outcome = "lost anyway";
-  } else if (!page.record.empty() && now.told != "ok") {
-    remedy.outcome = "refused";
-    remedy.text +=
-        now.told.empty() ? "; it was not sent" : fmt::format("; the client was told: {}", now.told);
-  }
-  return remedy;
-}
-
-// Runs it again with each remedy.
+// Runs it again with each remedy. Errors: why none was tried.
 Result<void> try_remedies(const Recording& told, size_t jobs, Explanation& page) {
-  const Remedies remedies = remedies_for(told.plan, page);
+  if (!told.plan) return fail(ErrorCode::INVALID_REQUEST, told.why_no_plan);
+  TRY_ASSIGN(Database database, Database::open(told.image));
+  TRY_ASSIGN(const std::string digest, first_text(database, "SELECT digest FROM run"));
+  TRY_ASSIGN(const std::string version, first_text(database, "SELECT version FROM run"));
+  const Remedies remedies = remedies_for(*told.plan, page);
   Trials trials(jobs);
-  std::vector<Plan> plans{told.plan};
+  std::vector<Plan> plans{*told.plan};
   plans.insert(plans.end(), remedies.plans.begin(), remedies.plans.end());
   const auto words = trials.judged(plans, [&](const RunSummary& summary) {
     if (!summary.simulator_fault.empty()) return std::string();
-    const Result<Ending> made = ending_of(summary.recording, page);
-    if (!made.ok()) return std::string();
-    Ending ending = *made;
+    Result<Database> recorded = Database::open(summary.recording);
+    if (!recorded.ok()) return std::string();
+    Result<Ending> ending = ending_of(*recorded, page);
+    if (!ending.ok()) return std::string();
     const std::vector<std::string> causes = causes_of(summary);
-    if (!causes.empty()) ending.cause = causes.front();
-    return packed(ending);
+    if (!causes.empty()) ending->cause = causes.front();
+    ending->digest = fmt::format("{:016x}", summary.digest);
+    return packed(*ending);
   });
-  if (!words[0] || words[0]->empty())
-    return fail(ErrorCode::UNKNOWN_SERVER_ERROR, "the run could not be repeated");
-  const Ending before = unpacked(*words[0]);
-  page.remedies.push_back({"(as it was)", before.cause.empty() && before.lost == 0 ? "" : "lost", ""});
-  page.remedies.back().text = judged("", before, before, page).text;
-  if (page.subject.starts_with("partition ")) page.remedies.back().outcome = "unavailable";
+  const auto ending_at = [&](size_t i) { return words[i] ? unpacked(*words[i]) : std::nullopt; };
+  const std::optional<Ending> before = ending_at(0);
+  if (!before) return fail(ErrorCode::INVALID_REQUEST, "this build cannot repeat the run from its plan");
+  if (before->digest != digest) {
+    return fail(
+        ErrorCode::INVALID_REQUEST,
+        fmt::format(
+            "from the plan of the run, which ksim {} recorded, this build makes another run (digest {} "
+            "instead of {})",
+            version, before->digest, digest));
+  }
+  page.remedies.push_back(as_it_was(*before, page));
   for (size_t i = 0; i < remedies.settings.size(); ++i) {
-    if (words[i + 1] && !words[i + 1]->empty())
-      page.remedies.push_back(judged(remedies.settings[i], before, unpacked(*words[i + 1]), page));
+    if (const std::optional<Ending> now = ending_at(i + 1))
+      page.remedies.push_back(judged(remedies.settings[i], *before, *now, page));
   }
   for (const std::string& setting : remedies.in_force)
     page.remedies.push_back({setting, std::string(kInForce), "it was so in this run"});
@@ -194,12 +150,12 @@ Result<void> try_remedies(const Recording& told, size_t jobs, Explanation& page)
 }
 
 Result<Explanation> explained(const Recording& told, const Question& question, bool trials, size_t jobs) {
-  TRY_ASSIGN(Database database, Database::open(told.recording));
+  TRY_ASSIGN(Database database, Database::open(told.image));
   TRY_ASSIGN(Explanation page, explain(database, question));
   page.repeat.insert(page.repeat.end(), told.repeat.begin(), told.repeat.end());
   if (trials && page.culprit) {
     const Result<void> tried = try_remedies(told, jobs, page);
-    if (!tried.ok()) host::write_error(fmt::format("ksim: no remedies: {}\n", tried.error().message));
+    if (!tried.ok()) page.untried = tried.error().message;
   }
   return page;
 }
@@ -221,8 +177,9 @@ int explain_run(const host::ExplainCommand& command) {
   const Result<Recording> told = recording_of(command.run);
   if (!told.ok()) return refuse(told.error().message);
   const Result<Explanation> page = explained(*told, question, command.trials, command.jobs);
-  if (!page.ok()) return refuse(page.error().message);
+  if (!page.ok()) return refuse(in_file(told->file, page.error()).error.message);
   host::write_out(command.json ? to_json(*page) : to_text(*page, kPageWidth));
+  if (!page->untried.empty()) host::write_error(fmt::format("ksim: no remedies tried: {}\n", page->untried));
   return kHolds;
 }
 

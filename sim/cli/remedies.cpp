@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "sim/explain/features.h"
+
 namespace ksim::sim {
 namespace {
 
@@ -40,6 +42,25 @@ int number(const std::string& text, int otherwise) {
   return error == std::errc{} ? value : otherwise;
 }
 
+// Of every node.
+std::string cluster_value(const Plan& plan, const std::string& key, const std::string& otherwise) {
+  for (const NodePlan& node : plan.cluster.nodes) {
+    if (const auto own = node.config.find(key); own != node.config.end()) return own->second;
+  }
+  const auto all = plan.cluster.config.find(key);
+  return all == plan.cluster.config.end() ? otherwise : all->second;
+}
+
+void set_everywhere(Plan& plan, const std::string& key, const std::string& value) {
+  for (NodePlan& node : plan.cluster.nodes) node.config.erase(key);
+  plan.cluster.config[key] = value;
+}
+
+bool sends_to(const ProducerPlan& producer, const std::string& topic) {
+  return producer.topic == topic ||
+         std::find(producer.also.begin(), producer.also.end(), topic) != producer.also.end();
+}
+
 class Maker {
  public:
   Maker(const Plan& plan, const Explanation& page) : plan_(plan), page_(page) {}
@@ -47,10 +68,10 @@ class Maker {
   Remedies make() {
     Plan copy = plan_;
     if (const TopicPlan* topic = topic_of(copy, page_.partition)) {
-      if (!page_.subject.starts_with("partition ")) {
-        add_durability(*topic);
-      } else {
+      if (page_.about == Explanation::About::outage) {
         add_availability(*topic);
+      } else {
+        add_durability(*topic);
       }
     }
     if (std::any_of(plan_.faults.begin(), plan_.faults.end(), stops_nodes))
@@ -85,7 +106,7 @@ class Maker {
   void add_acks(const TopicPlan& topic) {
     const auto weaker = [&](const ProducerPlan& producer) {
       const auto acks = producer.config.find("acks");
-      return producer.topic == topic.name && acks != producer.config.end() && acks->second != "all" &&
+      return sends_to(producer, topic.name) && acks != producer.config.end() && acks->second != "all" &&
              acks->second != "-1";
     };
     if (std::none_of(plan_.producers.begin(), plan_.producers.end(), weaker)) {
@@ -142,23 +163,71 @@ class Maker {
     }
     add_replication(topic);
     add_retries();
-    out_.in_force.emplace_back("eligible.leader.replicas.version=1");
+    add_elr();
     if (together_.size() > 1)
       add("all of these settings", [this](Plan& plan) {
         for (const Edit& edit : together_) edit(plan);
       });
   }
 
+  void add_elr() {
+    constexpr const char* kFeatures = "bootstrap.features";
+    const std::string features = cluster_value(plan_, kFeatures, "");
+    if (elr_on(features)) {
+      out_.in_force.emplace_back("eligible.leader.replicas.version=1");
+      return;
+    }
+    const ElrChange change = with_elr(features);
+    const Edit edit = [change](Plan& plan) { set_everywhere(plan, kFeatures, change.features); };
+    together_.push_back(edit);
+    add(change.setting, edit);
+  }
+
+  bool blames(std::string_view setting) const {
+    return std::find(page_.blamed.begin(), page_.blamed.end(), setting) != page_.blamed.end();
+  }
+
+  // A third of what it is, and of the outage, whichever is less: so that it tells.
+  int64_t sooner(int64_t now_ms, int64_t least_ms) const {
+    constexpr int64_t kNsPerMs = 1'000'000;
+    return std::max(std::min(now_ms, page_.waited_ns / kNsPerMs) / 3, std::min(least_ms, now_ms));
+  }
+
+  // What the page blames must be among what is tried.
+  void add_blamed(const TopicPlan& topic) {
+    if (blames("replica.lag.time.max.ms")) {
+      const int now = number(cluster_value(plan_, "replica.lag.time.max.ms", ""), 30'000);
+      // A follower's fetch may not wait for longer.
+      const int waits = number(cluster_value(plan_, "replica.fetch.wait.max.ms", ""), 500);
+      const std::string wanted = std::to_string(sooner(now, waits));
+      add("replica.lag.time.max.ms=" + wanted,
+          [wanted](Plan& plan) { set_everywhere(plan, "replica.lag.time.max.ms", wanted); });
+    }
+    if (!blames("request.timeout.ms")) return;
+    int now = 0;
+    for (const ProducerPlan& producer : plan_.producers) {
+      const auto own = producer.config.find("request.timeout.ms");
+      if (sends_to(producer, topic.name))
+        now = std::max(now, own == producer.config.end() ? 30'000 : number(own->second, 30'000));
+    }
+    const std::string wanted = std::to_string(sooner(now, 100));
+    add("request.timeout.ms=" + wanted, [wanted, &topic](Plan& plan) {
+      for (ProducerPlan& producer : plan.producers) {
+        if (sends_to(producer, topic.name)) producer.config["request.timeout.ms"] = wanted;
+      }
+    });
+  }
+
   void add_availability(const TopicPlan& topic) {
     topic_setting(topic, "unclean.leader.election.enable", "unclean.leader.election.enable", "false", "true");
     topic_setting(topic, "min.insync.replicas", "min.insync.replicas", "1", "1");
     add_replication(topic);
-    const auto timeout = plan_.cluster.config.find("broker.session.timeout.ms");
-    const int now = timeout == plan_.cluster.config.end() ? 9000 : number(timeout->second, 9000);
+    const int now = number(cluster_value(plan_, "broker.session.timeout.ms", ""), 9000);
     add(fmt::format("broker.session.timeout.ms={}", now / 3), [now](Plan& plan) {
-      plan.cluster.config["broker.session.timeout.ms"] = std::to_string(now / 3);
-      plan.cluster.config["broker.heartbeat.interval.ms"] = std::to_string(now / 15);
+      set_everywhere(plan, "broker.session.timeout.ms", std::to_string(now / 3));
+      set_everywhere(plan, "broker.heartbeat.interval.ms", std::to_string(now / 15));
     });
+    add_blamed(topic);
   }
 
   const Plan& plan_;

@@ -16,11 +16,9 @@ struct Remedies {
   std::vector<std::string> in_force;  // settings of the list that the plan has already
 };
 
-// From a closed list: acks, min.insync.replicas, flush.messages, unclean elections, replication, retries; for
-// a partition that was unavailable their opposites; and without what stops nodes, or without any fault.
+// From a closed list: acks, min.insync.replicas, flush.messages, unclean elections, replication, retries,
+// eligible leader replicas; for a partition that was unavailable the opposites, and the times that the page
+// blames; and without what stops nodes, or without any fault.
 Remedies remedies_for(const Plan& plan, const Explanation& page);
-
-// Of the image of a recorded run, kept in `file`: its first question's answer, remedies tried.
-Result<Explanation> explain_recording(const std::string& file, const std::string& image);
 
 }  // namespace ksim::sim

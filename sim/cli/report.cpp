@@ -5,9 +5,9 @@
 #include <fmt/format.h>
 
 #include "core/base/hooks.h"
-#include "sim/cli/remedies.h"
 #include "sim/cli/trials.h"
 #include "sim/faults/all.h"
+#include "sim/history/check_recording.h"
 #include "sim/host/files.h"
 #include "sim/host/terminal.h"
 #include "sim/matrix/render.h"
@@ -33,6 +33,10 @@ Result<std::optional<std::string>> seed_command(Database& database) {
   return std::optional(fmt::format("scripts/ksim scenario {} --seed {}", choice.scenario, *choice.seed));
 }
 
+void left_out(const std::string& file, std::string_view what, const std::string& why) {
+  host::write_error(fmt::format("ksim: {}: the page is without {}: {}\n", file, what, why));
+}
+
 Result<std::string> page_of(const std::string& file, const std::string& image) {
   TRY_ASSIGN(Database database, Database::open(image));
   TRY_ASSIGN(const Recorded kind, what_recorded(database));
@@ -49,9 +53,16 @@ Result<std::string> page_of(const std::string& file, const std::string& image) {
   }
   RunPage page{file, checker_words(), {}, {}};
   TRY_ASSIGN(page.seed_command, seed_command(database));
-  // One of another version may not be run again; then its violations tell their stories.
+  TRY(check_recording(database));
+  // Of one of another version a part may be left out, which page and person are told.
   const Result<Explanation> why = explain_recording(file, image);
-  if (why.ok() && why->culprit) page.explanation = to_json(*why);
+  if (!why.ok()) {
+    page.why_unexplained = why.error().message;
+    left_out(file, "the explanation", page.why_unexplained);
+  } else if (why->culprit) {
+    page.explanation = to_json(*why);
+    if (!why->untried.empty()) left_out(file, "what other settings would have done", why->untried);
+  }
   return run_page(database, page);
 }
 

@@ -9,6 +9,7 @@
 #include "sim/explain/told_page.h"
 #include "sim/explain/violation.h"
 #include "sim/explain/words.h"
+#include "sim/history/check_recording.h"
 #include "sim/history/sqlite.h"
 
 namespace ksim::sim {
@@ -44,6 +45,7 @@ Result<std::string> record_at(Database& database, int64_t batch, int64_t offset)
 Explanation loss_page(const LossCase& about) {
   const Loss loss = find_loss(about);
   Explanation page;
+  page.about = about.sent ? Explanation::About::record : Explanation::About::offset;
   page.partition = about.past.partition;
   page.acks = about.acks();
   if (about.sent) page.record = about.sent->id;
@@ -120,7 +122,7 @@ PastViolation counted(PastViolation violation) {
   const std::string words = "acknowledged at ";
   const size_t at = violation.message.find(words);
   if (violation.checker == "X1" && violation.offset < 0 && at != std::string::npos)
-    violation.offset = std::atoll(violation.message.c_str() + at + words.size()) - 1;
+    violation.offset = int64_t{number_behind(violation.message, {words})} - 1;
   return violation;
 }
 
@@ -214,10 +216,16 @@ Result<Question> parse_question(const std::string& text) {
 }
 
 Result<Explanation> explain(Database& database, const Question& question) {
-  Query tables(database, "SELECT count(*) FROM sqlite_master WHERE name IN ('run', 'copy', 'node_event')");
-  const bool recorded = tables.next() && tables.number(0) == 3;
-  if (!recorded)
-    return bad("it is no recorded run (ksim scenario NAME --record FILE), or one of an older ksim");
+  TRY_ASSIGN(const bool recorded, is_recorded_run(database));
+  if (!recorded) return bad(std::string(kNoRecordedRun));
+  for (const std::string_view table : {"batch", "batch_record", "copy", "node_event"}) {
+    TRY_ASSIGN(const bool there, has_table(database, table));
+    if (!there)
+      return bad(fmt::format(
+          "has no table {}: another ksim recorded it, without what an explanation needs; record it again",
+          table));
+  }
+  TRY(check_recording(database));
   if (question.record) {
     TRY_ASSIGN(const std::optional<SentRecord> sent, read_record(database, *question.record));
     if (!sent) return bad(fmt::format("nobody sent a record {} in this run", *question.record));

@@ -62,7 +62,7 @@ struct Explanation {
   };
   struct Remedy {
     std::string setting;
-    std::string outcome;  // saved, lost anyway, refused, other violation
+    std::string outcome;  // one that trial.h makes
     std::string text;
   };
   struct Rule {
@@ -77,13 +77,17 @@ struct Explanation {
   std::optional<Culprit> culprit;  // none: all held
   std::optional<LastChance> last_chance;
   std::vector<Remedy> remedies;
+  std::string untried;  // why no remedies were tried; empty: they were, or nobody asked
   std::optional<Rule> rule;
   std::vector<std::string> repeat;
 
   // For who runs it again with other settings; not shown.
+  enum class About : uint8_t { nothing, record, offset, outage, violation } about = About::nothing;
   std::string partition;  // empty: not about one
   std::string record;
-  int32_t acks = -1;  // of the client that sent it
+  int32_t acks = -1;                // of the client that sent it
+  int64_t waited_ns = 0;            // of an outage
+  std::vector<std::string> blamed;  // settings that its text gives as a reason
 };
 
 // Errors: INVALID_REQUEST where the database is no recorded run, or has not what is asked about.

@@ -189,6 +189,66 @@ TEST(Explain, AnUncleanRestartThatStaysEligible) {
   expect_culprit(made.page(), "unclean_restart", 17, 2);
 }
 
+// Without eligible leader replicas the contract permits what the last member of an ISR has lost.
+Made lone_member(Made made, Nodes isr) {
+  made.copy(1, 11, 16, "power loss"), made.copy(3, 12, 31, "truncation");
+  made.state(8, 1, 0, {1, 3}, {}), made.isr_changed(1, 8, {1, 3}), made.committed(1, 12), made.told(13);
+  made.node(3, NodeFault::crashed, 14), made.state(15, 1, 0, isr, {});
+  made.node(1, NodeFault::power_lost, 16), made.node(1, NodeFault::started, 17);
+  made.state(18, -1, 1, isr, {}), made.registered(1, 19), made.state(20, 1, 2, isr, {});
+  made.leads(1, 20, 2, isr);
+  made.node(3, NodeFault::started, 30), made.follows(3, 30, 1, 2), made.cut(3, 31);
+  return made;
+}
+
+TEST(Explain, ALoneMemberWithoutEligibleReplicas) {
+  for (const char* features :
+       {"eligible.leader.replicas.version=0", "metadata.version=24", "metadata.version=7"}) {
+    Made made;
+    made.features(features);
+    const Explanation page = lone_member(std::move(made), {1}).page();
+    expect_culprit(page, "lone_member", 19, 1);
+    expect_words(page, {"Eligible leader replicas are off", "only member: ISR [1]"});
+    EXPECT_EQ(page.culprit->text.find("breaks a rule"), std::string::npos);
+    EXPECT_NE(to_text(page, 100).find("*    19.000 s  back"), std::string::npos) << to_text(page, 100);
+  }
+}
+
+TEST(Explain, ALoneMemberThatHadToLeave) {
+  for (const char* features : {"", "eligible.leader.replicas.version=1", "metadata.version=25"}) {
+    Made made;
+    made.features(features);
+    const Explanation page = lone_member(std::move(made), {1}).page();
+    expect_culprit(page, "unclean_restart", 19, 1);
+    expect_words(page, {"That breaks a rule of Kafka"});
+  }
+  // It is not alone: who has registered anew leaves the ISR then, with or without eligible replicas.
+  Made made;
+  made.features("eligible.leader.replicas.version=0");
+  expect_culprit(lone_member(std::move(made), {1, 3}).page(), "unclean_restart", 19, 1);
+}
+
+TEST(Explain, TheReturnOnWhichItHingesIsAStep) {
+  Made made;
+  made.copy(1, 11, 22, "power loss"), made.copy(3, 12, 31, "truncation");
+  made.state(8, 1, 0, {1, 3}, {}), made.isr_changed(1, 8, {1, 3}), made.committed(1, 12), made.told(13);
+  made.node(3, NodeFault::crashed, 14), made.state(15, 1, 0, {1}, {3});
+  // More that matters than there is room for.
+  for (int64_t s = 16; s < 22; ++s)
+    made.fault("crash", "broker-2", s, s), made.node(2, NodeFault::crashed, s);
+  for (int32_t epoch = 1; epoch < 9; ++epoch) made.state(21, 1, epoch, {1}, {3});
+  made.node(1, NodeFault::power_lost, 22), made.node(1, NodeFault::started, 23);
+  made.state(24, -1, 9, {}, {3, 1}), made.registered(1, 25), made.state(25, -1, 9, {}, {3});
+  made.node(3, NodeFault::started, 29), made.state(30, 1, 10, {1}, {}, true), made.registered(3, 30);
+  made.leads(1, 30, 10, {1}), made.follows(3, 30, 1, 10), made.cut(3, 31);
+  const Explanation page = made.page();
+  expect_culprit(page, "last_known_leader", 30, 1);
+  EXPECT_TRUE(std::any_of(page.steps.begin(), page.steps.end(), [](const Explanation::Step& step) {
+    return step.node == 3 &&
+           step.text.find("registers after a stop that was not in order") != std::string::npos;
+  })) << to_text(page, 100);
+}
+
 TEST(Explain, AnAnswerBeforeTheSyncThatWasPromised) {
   Made made(1, "1", "false", "1");
   made.copy(1, 11, 20, "power loss");
@@ -243,6 +303,71 @@ TEST(Explain, AnIsrThatIsTooSmall) {
   made.state(9, 1, 0, {1}, {2}), made.state(25, 1, 0, {1, 2}, {}), made.told(25);
   made.copy(1, 25), made.copy(2, 25);
   expect_culprit(made.page({}, false), "isr_too_small", 10, 1);
+}
+
+// The leader is up, and waits for a member that is dead.
+Made waits_for(Made made) {
+  made.node(2, NodeFault::power_lost, 9), made.state(22, 1, 0, {1, 3}, {}), made.told(23);
+  made.copy(1, 11), made.copy(3, 12);
+  return made;
+}
+
+TEST(Explain, AMemberThatIsDown) {
+  Explanation page = waits_for(Made()).page({}, false);
+  expect_culprit(page, "member_down", 10, 2);
+  expect_words(page, {"broker 1 led and was up", "broker 2 of the ISR [1,2,3] was down since 9.000 s",
+                      "broker.session.timeout.ms=9000"});
+  EXPECT_EQ(page.blamed, std::vector<std::string>{"broker.session.timeout.ms"});
+  EXPECT_NE(page.headline.find("member 2 of its ISR was down for 12.000 s"), std::string::npos)
+      << page.headline;
+  // Its leader gives it up before the controller does.
+  Made made;
+  made.setting("replica.lag.time.max.ms", "4000");
+  page = waits_for(std::move(made)).page({}, false);
+  expect_words(page, {"replica.lag.time.max.ms=4000"});
+  EXPECT_EQ(page.blamed, std::vector<std::string>{"replica.lag.time.max.ms"});
+}
+
+TEST(Explain, AMemberThatIsCutOff) {
+  Made made;
+  made.fault("partition", "broker-2, broker-1", 9, 22), made.state(8, 3, 1, {1, 2, 3}, {});
+  made.leads(3, 8, 1, {1, 2, 3}), made.state(22, 3, 1, {1, 3}, {}), made.told(23), made.copy(3, 11);
+  const Explanation page = made.page({}, false);
+  expect_culprit(page, "member_cut_off", 10, 1);
+  EXPECT_EQ(page.blamed, std::vector<std::string>{"replica.lag.time.max.ms"});
+}
+
+TEST(Explain, WhoAsksForNoMoreDoesNotWaitForTheIsr) {
+  const Explanation page = waits_for(Made(1)).page({}, false);
+  expect_culprit(page, "slow", 10, 1);
+  EXPECT_TRUE(page.blamed.empty());
+}
+
+TEST(Explain, AMemberThatStandsStillWhileTheMarkMoves) {
+  Made made;
+  made.fault("latency", "broker-2", 9, 22), made.committed(1, 15), made.told(23), made.copy(1, 11);
+  expect_culprit(made.page({}, false), "slow", 10, 1);
+}
+
+// Only what was asked of whoever led is a reason.
+TEST(Explain, AnAnswerThatClientsWaitFor) {
+  Made made;
+  made.node(1, NodeFault::crashed, 10), made.asked("producer-1", "broker-1", "Produce", 10, -1);
+  made.asked("producer-1", "broker-3", "Produce", 10, -1);
+  made.state(13, 2, 1, {2, 3}, {}), made.leads(2, 13, 1, {2, 3}), made.told(25), made.copy(2, 24);
+  const Explanation page = made.page({}, false);
+  expect_culprit(page, "slow", 13, 2);
+  expect_words(page, {"At 10.000 s producer-1 sends a Produce request to broker-1 that is never answered",
+                      "request.timeout.ms"});
+  EXPECT_EQ(page.blamed, std::vector<std::string>{"request.timeout.ms"});
+  EXPECT_EQ(to_text(page, 100).find("broker-3 that is never answered"), std::string::npos);
+}
+
+TEST(Explain, WhatIsKnownComesBeforeWhatIsNot) {
+  Made made;
+  made.node(1, NodeFault::crashed, 10), made.asked("producer-1", "broker-3", "Produce", 10, -1);
+  made.state(15, 2, 1, {2, 3}, {}), made.leads(2, 15, 1, {2, 3}), made.told(25), made.copy(2, 24);
+  expect_culprit(made.page({}, false), "leader_down", 10, 1);
 }
 
 TEST(Explain, NothingWentWrong) {
@@ -309,6 +434,14 @@ TEST(Explain, TheJsonHasItsNames) {
   EXPECT_EQ(json["steps"][0]["kind"], "sent");
 }
 
+TEST(Explain, APageSaysWhyNothingWasTried) {
+  Explanation page = unclean(Made(-1, "1", "true")).page();
+  EXPECT_FALSE(nlohmann::json::parse(to_json(page)).contains("untried"));
+  page.untried = "this build cannot read the plan";
+  EXPECT_EQ(nlohmann::json::parse(to_json(page))["untried"], page.untried);
+  EXPECT_NE(to_text(page, 100).find("not tried\n  this build cannot read the plan"), std::string::npos);
+}
+
 TEST(Explain, APageIsAPage) {
   const std::string text = to_text(unclean(Made(-1, "1", "true")).page(), 100);
   EXPECT_LE(std::count(text.begin(), text.end(), '\n'), 60) << text;
@@ -322,7 +455,16 @@ TEST(Explain, RefusesWhatIsNotThere) {
   EXPECT_FALSE(explain(database, parse_question("partition:parcels-0").value()).ok());
   EXPECT_FALSE(explain(database, parse_question("violation:1").value()).ok());
   Database empty = Database::create().value();
-  EXPECT_FALSE(explain(empty, {}).ok());
+  ASSERT_FALSE(explain(empty, {}).ok());
+  EXPECT_EQ(explain(empty, {}).error().message, "is no recorded run (ksim scenario NAME --record FILE)");
+  Database older = Database::copy(Made().image()).value();
+  ASSERT_TRUE(older.run("DROP TABLE batch").ok());
+  ASSERT_FALSE(explain(older, {}).ok());
+  EXPECT_NE(explain(older, {}).error().message.find("has no table batch"), std::string::npos);
+  Database spoilt = Database::copy(Made().image()).value();
+  ASSERT_TRUE(spoilt.run("UPDATE partition_state SET elr = 'nobody'").ok());
+  ASSERT_FALSE(explain(spoilt, {}).ok());
+  EXPECT_NE(explain(spoilt, {}).error().message.find("column elr, row 1"), std::string::npos);
   for (const char* bad : {"", "record", "record:xyz", "violation:a", "topic:orders", "partition:"})
     EXPECT_FALSE(parse_question(bad).ok()) << bad;
 }

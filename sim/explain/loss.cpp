@@ -83,7 +83,8 @@ class Finder {
               false,
               {},
               {},
-              -1};
+              -1,
+              {}};
     return loss;
   }
 
@@ -176,7 +177,7 @@ class Finder {
                  because;
     } else if (last_known(next)) {
       loss.kind = "last_known_leader";
-      loss.why = emptied_words(before, next.elected_ns) + because;
+      loss.why = emptied_words(before, next.elected_ns, loss) + because;
     } else {
       loss.kind = "election_outside_isr";
       loss.broken = true;
@@ -202,7 +203,7 @@ class Finder {
 
   // Why ISR and ELR were empty at that election, though the state before it may name somebody: who registers
   // after a stop that was not in order leaves them in the very change that elects another one.
-  std::string emptied_words(const PastState& before, int64_t elected_ns) const {
+  std::string emptied_words(const PastState& before, int64_t elected_ns, Loss& loss) const {
     constexpr int64_t kAtOnce = 5'000'000;
     Nodes members = before.isr;
     members.insert(members.end(), before.elr.begin(), before.elr.end());
@@ -210,6 +211,7 @@ class Finder {
     for (const int32_t node : members) {
       const PastNode* again = registered_between(past(), node, before.at_ns, elected_ns + kAtOnce);
       if (again == nullptr || again->what == "registered") continue;
+      loss.returns.push_back(again);
       left += fmt::format(
           " Broker {} had just come back after a stop that was not in order, and had to leave them: the "
           "controller cannot know what its disk has lost.",
@@ -253,14 +255,27 @@ class Finder {
     const PastNode* again = registered_between(past(), node, *own.until_ns, by_ns);
     const PastState* after = again == nullptr ? nullptr : state_after(again->at_ns, by_ns);
     if (again == nullptr || after == nullptr || !after->names(node)) return std::nullopt;
-    loss.kind = "unclean_restart";
     loss.at_ns = again->at_ns;
+    loss.returns.push_back(again);
+    const std::string back = fmt::format(
+        "{} At {} it registered again {}, and stayed ", how, seconds_text(again->at_ns),
+        again->what == "registered" ? "as if it had stopped in order" : "after a stop that was not in order");
+    if (!past().in_force.elr && after->isr == Nodes{node}) {
+      loss.kind = "lone_member";
+      loss.what = fmt::format("{}in the ISR, as its only member: ISR {}.", back, set_text(after->isr));
+      loss.why =
+          "Eligible leader replicas are off (eligible.leader.replicas.version=0), so that the last member of "
+          "an ISR stays in it, and may lead, whatever its disk has lost.";
+      loss.headline = fmt::format(
+          "was lost when broker {}, the last member of the ISR, came back without it: eligible leader "
+          "replicas "
+          "are off",
+          node);
+      return loss;
+    }
+    loss.kind = "unclean_restart";
     loss.broken = true;
-    loss.what = fmt::format(
-        "{} At {} it registered again {}, and stayed eligible: ISR {}, ELR {}.", how,
-        seconds_text(again->at_ns),
-        again->what == "registered" ? "as if it had stopped in order" : "after a stop that was not in order",
-        set_text(after->isr), set_text(after->elr));
+    loss.what = fmt::format("{}eligible: ISR {}, ELR {}.", back, set_text(after->isr), set_text(after->elr));
     loss.why = "Who may have lost records must leave ISR and ELR before it may lead.";
     loss.headline = fmt::format("was lost since broker {} stayed eligible after its disk had lost it", node);
     return loss;

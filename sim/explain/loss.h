@@ -34,8 +34,9 @@ struct Loss {
   std::string headline;  // "was lost when ..."
   bool broken = false;   // it breaks a rule of Kafka: no setting helps
   std::optional<int64_t> committed_ns;
-  std::optional<int64_t> elected_ns;  // of the leader that went on without it
-  int32_t heir = -1;                  // that leader
+  std::optional<int64_t> elected_ns;     // of the leader that went on without it
+  int32_t heir = -1;                     // that leader
+  std::vector<const PastNode*> returns;  // of nodes, on which it hinges
 };
 
 Loss find_loss(const LossCase& about);

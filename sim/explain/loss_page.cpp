@@ -116,6 +116,7 @@ std::vector<Explanation::Step> loss_steps(const LossCase& about, const Loss& los
     if (copy.until_ns && *copy.until_ns <= about.horizon_ns) until = std::max(until, *copy.until_ns);
   }
   steps.add_troubles(about.past, replicas_of(about), from, until);
+  for (const PastNode* back : loss.returns) steps.add_node(Weight::spine, about.past, *back);
   tell_copies(about, until, steps);
   if (loss.committed_ns) {
     for (const PastEvent& event : about.past.events) {

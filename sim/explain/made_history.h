@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "sim/explain/explain.h"
@@ -66,6 +67,17 @@ class Made {
   }
   void registered(int32_t node, int64_t s, bool clean = false) {
     tell(s, 101, BrokerRegistered{node, s, clean});
+  }
+  // A cluster that begins with these features.
+  void features(std::string levels) {
+    recorder_.config("broker-1", "node.id", "1");
+    recorder_.config("broker-1", "bootstrap.features", std::move(levels));
+  }
+  void setting(std::string name, std::string value) {
+    recorder_.config("broker-1", std::move(name), std::move(value));
+  }
+  void fault(std::string_view kind, const std::string& target, int64_t s, int64_t until) {
+    recorder_.fault({std::string(kind), target, at(s), at(until), fmt::format("at {}s", s), "it began"});
   }
   void node(int32_t node, NodeFault what, int64_t s) { recorder_.node(node, what, at(s)); }
   void copy(int32_t node, int64_t from, std::optional<int64_t> until = {}, std::string_view by = {},

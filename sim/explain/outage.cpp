@@ -19,8 +19,11 @@ constexpr size_t kMostOutageSteps = 22;
 struct Spell {
   int64_t from_ns = 0;
   int64_t to_ns = 0;
-  std::string kind;  // leaderless, leader_down, leader_cut_off, isr_too_small, slow
+  // leaderless, leader_down, leader_cut_off, isr_too_small, member_down, member_cut_off, slow
+  std::string kind;
   int32_t node = -1;
+
+  int64_t lasted_ns() const { return to_ns - from_ns; }
 };
 
 bool cuts_off(const PastFault& fault) {
@@ -30,21 +33,43 @@ bool cuts_off(const PastFault& fault) {
   return std::find(std::begin(kKinds), std::end(kKinds), fault.kind) != std::end(kKinds);
 }
 
-Spell spell_at(const Past& past, int64_t at_ns) {
+// What hampers a node then; null: nothing.
+const PastFault* hampers(const Past& past, int32_t node, int64_t at_ns) {
+  const PastFault* found = nullptr;
+  for (const PastFault& fault : past.faults) {
+    const bool acts = fault.began_ns <= at_ns && (!fault.ended_ns || at_ns < *fault.ended_ns);
+    if (acts && cuts_off(fault) && fault.strikes(node)) found = &fault;
+  }
+  return found;
+}
+
+// What was written was committed, by its leader's word: it waits for nobody.
+bool commits(const Past& past, int32_t leader, int64_t from_ns, int64_t to_ns) {
+  return std::any_of(past.events.begin(), past.events.end(), [&](const PastEvent& event) {
+    return event.name == "replica.high_watermark" && event.flag && event.node == leader &&
+           event.at_ns > from_ns && event.at_ns < to_ns;
+  });
+}
+
+// From one turn of things to the next. `for_all`: somebody waits for the whole ISR (acks=all).
+Spell spell_at(const Past& past, int64_t at_ns, int64_t next_ns, bool for_all) {
   const PastState* state = past.state_at(at_ns);
   if (state == nullptr || state->leader < 0) return {at_ns, at_ns, "leaderless", -1};
   if (past.down_at(state->leader, at_ns) != nullptr) return {at_ns, at_ns, "leader_down", state->leader};
-  for (const PastFault& fault : past.faults) {
-    const bool acts = fault.began_ns <= at_ns && (!fault.ended_ns || at_ns < *fault.ended_ns);
-    if (acts && cuts_off(fault) && fault.strikes(state->leader))
-      return {at_ns, at_ns, "leader_cut_off", state->leader};
-  }
-  if (static_cast<int32_t>(state->isr.size()) < past.in_force.min_insync)
+  if (hampers(past, state->leader, at_ns) != nullptr) return {at_ns, at_ns, "leader_cut_off", state->leader};
+  if (for_all && static_cast<int32_t>(state->isr.size()) < past.in_force.min_insync)
     return {at_ns, at_ns, "isr_too_small", state->leader};
+  const bool waits = for_all && !commits(past, state->leader, at_ns, next_ns);
+  for (const int32_t member : waits ? state->isr : Nodes{}) {
+    if (past.down_at(member, at_ns) != nullptr) return {at_ns, at_ns, "member_down", member};
+  }
+  for (const int32_t member : waits ? state->isr : Nodes{}) {
+    if (hampers(past, member, at_ns) != nullptr) return {at_ns, at_ns, "member_cut_off", member};
+  }
   return {at_ns, at_ns, "slow", state->leader};
 }
 
-std::vector<Spell> spells_of(const Past& past, const Outage& outage) {
+std::vector<Spell> spells_of(const Past& past, const Outage& outage, bool for_all) {
   std::set<int64_t> turns{outage.from_ns};
   const auto turn = [&](int64_t at_ns) {
     if (at_ns > outage.from_ns && at_ns < outage.to_ns) turns.insert(at_ns);
@@ -53,8 +78,10 @@ std::vector<Spell> spells_of(const Past& past, const Outage& outage) {
   for (const PastNode& node : past.nodes) turn(node.at_ns);
   for (const PastFault& fault : past.faults) turn(fault.began_ns), turn(fault.ended_ns.value_or(-1));
   std::vector<Spell> spells;
-  for (const int64_t at : turns) {
-    Spell spell = spell_at(past, at);
+  for (auto turn_at = turns.begin(); turn_at != turns.end(); ++turn_at) {
+    const int64_t at = *turn_at;
+    const auto next = std::next(turn_at);
+    Spell spell = spell_at(past, at, next == turns.end() ? outage.to_ns : *next, for_all);
     if (!spells.empty() && spells.back().kind == spell.kind && spells.back().node == spell.node) continue;
     if (!spells.empty()) spells.back().to_ns = at;
     spells.push_back(spell);
@@ -83,6 +110,36 @@ std::string who_could_lead(const Past& past, int64_t at_ns) {
   return text + why + ".";
 }
 
+// Who is fenced leaves the ISR at once; who stands still is left out by its leader. The sooner one of the
+// two.
+bool fenced_first(const Past& past, const Spell& spell) {
+  return spell.kind == "member_down" && past.in_force.session_timeout_ms < past.in_force.replica_lag_ms;
+}
+
+std::string member_words(const Past& past, const Spell& spell, const PastState& state,
+                         const std::string& span) {
+  std::string why;
+  if (spell.kind == "member_down") {
+    const PastNode* down = past.down_at(spell.node, spell.from_ns);
+    why = fmt::format("was down since {} ({})", seconds_text(down == nullptr ? spell.from_ns : down->at_ns),
+                      down == nullptr ? "?" : down->what);
+  } else {
+    const PastFault* by = hampers(past, spell.node, spell.from_ns);
+    why = fmt::format("was up but hampered by a fault ({})", by == nullptr ? "?" : fault_text(*by));
+  }
+  return fmt::format(
+      "From {} broker {} led and was up, but broker {} of the ISR {} {}: acks=all waits for every member. {}",
+      span, state.leader, spell.node, set_text(state.isr), why,
+      fenced_first(past, spell)
+          ? fmt::format(
+                "It leaves the ISR when the controller fences it, broker.session.timeout.ms={} after its "
+                "last heartbeat.",
+                past.in_force.session_timeout_ms)
+          : fmt::format("It leaves the ISR when it has not come to the end of the leader's log for "
+                        "replica.lag.time.max.ms={}.",
+                        past.in_force.replica_lag_ms));
+}
+
 std::string words(const Past& past, const Spell& spell) {
   const std::string span = fmt::format("{} to {}", seconds_text(spell.from_ns), seconds_text(spell.to_ns));
   const PastState* state = past.state_at(spell.from_ns);
@@ -96,15 +153,11 @@ std::string words(const Past& past, const Spell& spell) {
         span, spell.node, down == nullptr ? "?" : down->what);
   }
   if (spell.kind == "leader_cut_off") {
-    std::string by;
-    for (const PastFault& fault : past.faults) {
-      const bool acts =
-          fault.began_ns <= spell.from_ns && (!fault.ended_ns || spell.from_ns < *fault.ended_ns);
-      if (acts && cuts_off(fault) && fault.strikes(spell.node)) by = fault_text(fault);
-    }
+    const PastFault* by = hampers(past, spell.node, spell.from_ns);
     return fmt::format("From {} its leader, broker {}, was up but hampered by a fault: {}.", span, spell.node,
-                       by);
+                       by == nullptr ? "?" : fault_text(*by));
   }
+  if (spell.kind.starts_with("member_")) return member_words(past, spell, *state, span);
   if (spell.kind == "isr_too_small")
     return fmt::format(
         "From {} broker {} led, but the ISR {} was smaller than min.insync.replicas={}: it refuses acks=all "
@@ -129,6 +182,14 @@ Explanation::Rule rule_for(const std::string& kind) {
   if (kind == "isr_too_small")
     return {"min.insync.replicas",
             "With acks=all a leader takes nothing while fewer replicas than that are in sync."};
+  if (kind.starts_with("member_"))
+    return {
+        "acks=all and the ISR (replica.lag.time.max.ms, broker.session.timeout.ms)",
+        "With acks=all a leader answers when every member of the ISR has the record. A member that does not "
+        "fetch stays "
+        "one until it has lagged for replica.lag.time.max.ms, or is fenced after broker.session.timeout.ms "
+        "without a "
+        "heartbeat."};
   if (kind == "leader_cut_off")
     return {"heartbeats and fencing (KIP-631)",
             "A leader whom clients cannot reach leads on for as long as the controller hears of it."};
@@ -136,30 +197,133 @@ Explanation::Rule rule_for(const std::string& kind) {
           "A client that meets a broker which does not lead asks for metadata and tries again."};
 }
 
-// Produce requests of the waiting clients that were never answered, the first one of each client: it waits
-// for them until request.timeout.ms is over, whoever leads meanwhile.
-Result<std::string> unanswered(Database& database, const Outage& outage, Steps& steps) {
-  Query query(
-      database,
-      fmt::format(
-          "SELECT client, server, asked_ns, fate FROM call WHERE api = 'Produce' AND fate <> 'answered' AND "
-          "asked_ns BETWEEN {0} AND {1} AND client IN (SELECT client FROM op WHERE kind = 'send' AND "
-          "partition = "
-          "{2} AND invoked_ns <= {1} AND coalesce(completed_ns, {1}) >= {0}) GROUP BY client, server ORDER "
-          "BY "
-          "asked_ns LIMIT 4",
-          outage.from_ns, outage.to_ns, sql_text(outage.partition)));
+// Of the sends that waited in it: their clients.
+std::string waiting_sends(const Outage& outage) {
+  return fmt::format(
+      "kind = 'send' AND partition = {} AND invoked_ns <= {} AND coalesce(completed_ns, {}) >= {}",
+      sql_text(outage.partition), outage.to_ns, outage.to_ns, outage.from_ns);
+}
+
+// Produce requests of the waiting clients to whoever led it, by the controller's word, that were never
+// answered, the first one of each client: it waits for them until request.timeout.ms is over, or the
+// connection ends, whoever leads meanwhile.
+Result<std::string> unanswered(Database& database, const Past& past, const Outage& outage, Steps& steps) {
+  Query query(database,
+              fmt::format("SELECT client, server, asked_ns, fate FROM call WHERE api = 'Produce' AND "
+                          "fate <> 'answered' AND asked_ns BETWEEN {} AND {} AND client IN (SELECT "
+                          "client FROM op WHERE {}) ORDER BY asked_ns",
+                          outage.from_ns, outage.to_ns, waiting_sends(outage)));
+  constexpr size_t kMostQuoted = 4;
   std::string text;
+  std::set<std::pair<std::string, std::string>> told;
   while (query.next()) {
+    const PastState* state = past.state_at(query.number(2));
+    const bool leads = state != nullptr && query.text(1) == fmt::format("broker-{}", state->leader);
+    if (!leads || told.size() == kMostQuoted || !told.emplace(query.text(0), query.text(1)).second) continue;
     const std::string line = fmt::format("{} sends a Produce request to {} that is never answered ({})",
                                          query.text(0), query.text(1), query.text(3));
     steps.add(Weight::context, query.number(2), "unanswered", -1, line);
     if (text.empty())
-      text = fmt::format(" At {} {}: until request.timeout.ms is over it goes on waiting for it.",
-                         seconds_text(query.number(2)), line);
+      text = fmt::format(
+          " At {} {}: until request.timeout.ms is over, or the connection ends, it goes on waiting for it.",
+          seconds_text(query.number(2)), line);
   }
   TRY(query.end());
   return text;
+}
+
+// Somebody waited for the whole ISR.
+Result<bool> waits_for_all(Database& database, const Outage& outage) {
+  Query query(database,
+              fmt::format("SELECT count(*) FROM op LEFT JOIN producer_session s USING (session) WHERE {} "
+                          "AND coalesce(op.acks, s.acks, -1) = -1",
+                          waiting_sends(outage)));
+  bool all = false;
+  while (query.next()) all = query.number(0) > 0;
+  TRY(query.end());
+  return all;
+}
+
+std::string kind_words(const Spell& spell) {
+  if (spell.kind == "leaderless") return "nobody led it";
+  if (spell.kind == "leader_down") return fmt::format("its leader {} was down", spell.node);
+  if (spell.kind == "leader_cut_off") return fmt::format("its leader {} was hampered", spell.node);
+  if (spell.kind == "isr_too_small") return "its ISR was too small";
+  if (spell.kind == "member_down") return fmt::format("member {} of its ISR was down", spell.node);
+  if (spell.kind == "member_cut_off") return fmt::format("member {} of its ISR was hampered", spell.node);
+  return "clients found their way";
+}
+
+std::string parts_text(const std::vector<Spell>& spells) {
+  std::string parts;
+  for (const Spell& spell : spells) {
+    if (spell.lasted_ns() >= kNoticedNs / 10)
+      parts += fmt::format("{}{} for {}", parts.empty() ? "" : ", ", kind_words(spell),
+                           lasting_text(spell.lasted_ns()));
+  }
+  return parts;
+}
+
+// The longest one. Why clients were slow to find the leader is known only where one waits for an answer
+// (`waited`): otherwise what else was longest comes first, if it lasted for a good part.
+const Spell& decisive_of(const std::vector<Spell>& spells, bool waited) {
+  const auto weight = [&](const Spell& spell) {
+    return spell.kind == "slow" && !waited ? spell.lasted_ns() / 4 : spell.lasted_ns();
+  };
+  return *std::max_element(spells.begin(), spells.end(),
+                           [&](const Spell& a, const Spell& b) { return weight(a) < weight(b); });
+}
+
+// Whoever was in the ISR at any time.
+Nodes members_of(const Past& past) {
+  Nodes nodes;
+  for (const PastState& state : past.states) {
+    for (const int32_t node : state.isr) {
+      if (!contains(nodes, node)) nodes.push_back(node);
+    }
+  }
+  return nodes;
+}
+
+// The settings that words() gives as a reason.
+std::vector<std::string> blamed_by(const Past& past, const Spell& spell, bool waited) {
+  if (spell.kind == "leaderless") return {"unclean.leader.election.enable"};
+  if (spell.kind == "leader_down") return {"broker.session.timeout.ms"};
+  if (spell.kind == "isr_too_small") return {"min.insync.replicas"};
+  if (spell.kind.starts_with("member_"))
+    return {fenced_first(past, spell) ? "broker.session.timeout.ms" : "replica.lag.time.max.ms"};
+  if (spell.kind == "slow" && waited) return {"request.timeout.ms"};
+  return {};
+}
+
+std::optional<Explanation::LastChance> last_chance_of(const Past& past, const Spell& spell,
+                                                      const Nodes& nodes) {
+  if (spell.kind == "leaderless") {
+    // Who was up outside ISR and ELR could have led, without what it lacked.
+    for (const PastNode& event : past.nodes) {
+      const PastState* state = past.state_at(spell.from_ns);
+      if (event.what != "unfenced" || event.at_ns > spell.to_ns || state == nullptr ||
+          state->names(event.node) || !contains(nodes, event.node) ||
+          past.down_at(event.node, spell.from_ns) != nullptr)
+        continue;
+      return Explanation::LastChance{std::max(event.at_ns, spell.from_ns),
+                                     fmt::format("From then on broker {} was up and could have led by an "
+                                                 "unclean election, without what it lacked.",
+                                                 event.node)};
+    }
+  }
+  if (spell.kind == "leader_down")
+    return Explanation::LastChance{
+        spell.from_ns,
+        "A shorter broker.session.timeout.ms would have had it replaced sooner; a stop in order hands over "
+        "leadership first."};
+  if (spell.kind.starts_with("member_"))
+    return Explanation::LastChance{
+        spell.from_ns,
+        fmt::format("A shorter {} would have had it out of the ISR sooner{}.",
+                    fenced_first(past, spell) ? "broker.session.timeout.ms" : "replica.lag.time.max.ms",
+                    spell.kind == "member_down" ? "; a stop in order leaves the ISR first" : "")};
+  return std::nullopt;
 }
 
 Result<void> tell_errors(Database& database, const Outage& outage, Steps& steps) {
@@ -214,33 +378,18 @@ Result<std::optional<Outage>> longest_outage(Database& database, const std::stri
 
 Result<Explanation> explain_outage(Database& database, const Past& past, const Outage& outage) {
   Explanation page;
+  page.about = Explanation::About::outage;
   page.partition = outage.partition;
+  page.waited_ns = outage.lasted_ns();
   page.subject = fmt::format("partition {}", outage.partition);
-  const std::vector<Spell> spells = spells_of(past, outage);
-  const auto longest = std::max_element(spells.begin(), spells.end(), [](const Spell& a, const Spell& b) {
-    return a.to_ns - a.from_ns < b.to_ns - b.from_ns;
-  });
-  std::string parts;
-  for (const Spell& spell : spells) {
-    const std::string kind = spell.kind == "leaderless"    ? "nobody led it"
-                             : spell.kind == "leader_down" ? fmt::format("its leader {} was down", spell.node)
-                             : spell.kind == "leader_cut_off"
-                                 ? fmt::format("its leader {} was hampered", spell.node)
-                             : spell.kind == "isr_too_small" ? "its ISR was too small"
-                                                             : "clients found their way";
-    if (spell.to_ns - spell.from_ns >= kNoticedNs / 10)
-      parts += fmt::format("{}{} for {}", parts.empty() ? "" : ", ", kind,
-                           lasting_text(spell.to_ns - spell.from_ns));
-  }
+  TRY_ASSIGN(const bool for_all, waits_for_all(database, outage));
+  const std::vector<Spell> spells = spells_of(past, outage, for_all);
   page.headline = fmt::format("took no record for {}, from {} to {}: {}", lasting_text(outage.lasted_ns()),
-                              seconds_text(outage.from_ns), seconds_text(outage.to_ns), parts);
+                              seconds_text(outage.from_ns), seconds_text(outage.to_ns), parts_text(spells));
   Steps steps;
-  Nodes nodes;
-  for (const PastState& state : past.states) {
-    for (const int32_t node : state.isr) {
-      if (!contains(nodes, node)) nodes.push_back(node);
-    }
-  }
+  TRY_ASSIGN(const std::string waited, unanswered(database, past, outage, steps));
+  const Spell& decisive = decisive_of(spells, !waited.empty());
+  const Nodes nodes = members_of(past);
   if (const PastState* state = past.state_at(outage.from_ns))
     steps.add(Weight::spine, state->at_ns, "before", state->leader,
               fmt::format("broker {} leads in epoch {}: ISR {}", state->leader, state->leader_epoch,
@@ -251,43 +400,27 @@ Result<Explanation> explain_outage(Database& database, const Past& past, const O
             "the next send is acknowledged, or the last one given up");
   steps.add_states(past, outage.from_ns, outage.to_ns);
   const PastNode* before = nullptr;
-  if (longest->node >= 0) before = past.down_at(longest->node, outage.to_ns);
+  if (decisive.node >= 0) before = past.down_at(decisive.node, decisive.from_ns);
   steps.add_troubles(past, nodes,
                      std::min(outage.from_ns, before == nullptr ? outage.from_ns : before->at_ns),
                      outage.to_ns);
   TRY(tell_errors(database, outage, steps));
-  TRY_ASSIGN(const std::string waited, unanswered(database, outage, steps));
+  if (!steps.has(decisive.from_ns, decisive.node))
+    steps.add(
+        Weight::spine, decisive.from_ns, decisive.kind, decisive.node,
+        fmt::format("from here on {}, for {}", kind_words(decisive), lasting_text(decisive.lasted_ns())));
   page.steps = steps.take(kMostOutageSteps);
-  std::string text = words(past, *longest);
-  if (longest->kind == "slow") text += waited;
+  std::string text = words(past, decisive);
+  if (decisive.kind == "slow") text += waited;
   for (const PastCall& call : past.elections) {
     if (call.completed_ns && *call.completed_ns >= outage.from_ns &&
         *call.completed_ns <= outage.to_ns + kNoticedNs)
       text += fmt::format(" {} asked for an election at {}.", call.client, seconds_text(call.invoked_ns));
   }
-  page.culprit = Explanation::Culprit{longest->from_ns, longest->kind, longest->node, text};
-  if (longest->kind == "leaderless") {
-    // Who was up outside ISR and ELR could have led, without what it lacked.
-    for (const PastNode& event : past.nodes) {
-      const PastState* state = past.state_at(longest->from_ns);
-      if (event.what != "unfenced" || event.at_ns > longest->to_ns || state == nullptr ||
-          state->names(event.node) || !contains(nodes, event.node) ||
-          past.down_at(event.node, longest->from_ns) != nullptr)
-        continue;
-      page.last_chance =
-          Explanation::LastChance{std::max(event.at_ns, longest->from_ns),
-                                  fmt::format("From then on broker {} was up and could have led by an "
-                                              "unclean election, without what it lacked.",
-                                              event.node)};
-      break;
-    }
-  } else if (longest->kind == "leader_down") {
-    page.last_chance = Explanation::LastChance{
-        longest->from_ns,
-        "A shorter broker.session.timeout.ms would have had it replaced sooner; a stop in order hands over "
-        "leadership first."};
-  }
-  page.rule = rule_for(longest->kind);
+  page.culprit = Explanation::Culprit{decisive.from_ns, decisive.kind, decisive.node, text};
+  page.blamed = blamed_by(past, decisive, !waited.empty());
+  page.last_chance = last_chance_of(past, decisive, nodes);
+  page.rule = rule_for(decisive.kind);
   return page;
 }
 

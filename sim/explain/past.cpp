@@ -1,13 +1,17 @@
 #include "sim/explain/past.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/format.h>
 
+#include "sim/explain/features.h"
 #include "sim/history/sqlite.h"
 
 namespace ksim::sim {
 namespace {
+
+constexpr int64_t kMostMs = 1'000'000'000;
 
 int32_t small(const Query& query, int column) { return static_cast<int32_t>(query.number(column)); }
 
@@ -100,19 +104,37 @@ Result<void> read_in_force(Database& database, Past& past) {
     if (name == "unclean.leader.election.enable") past.in_force.unclean_election = value == "true";
     if (name == "flush.messages") past.in_force.flush_each = value == "1";
   }
-  return query.end();
+  TRY(query.end());
+  // A cluster begins with the features of its first node, whichever that is.
+  Query features(database,
+                 "SELECT value FROM config WHERE name = 'bootstrap.features' AND scope = (SELECT scope FROM "
+                 "config WHERE name = 'node.id' ORDER BY rowid LIMIT 1)");
+  if (features.next()) {
+    past.in_force.elr = elr_on(features.text(0));
+  } else {
+    TRY(features.end());
+  }
+  Query times(
+      database,
+      "SELECT name, max(CAST(value AS INTEGER)) FROM config WHERE name IN ('replica.lag.time.max.ms', "
+      "'broker.session.timeout.ms') GROUP BY name");
+  while (times.next())
+    (times.text(0) == "replica.lag.time.max.ms" ? past.in_force.replica_lag_ms
+                                                : past.in_force.session_timeout_ms) =
+        std::clamp<int64_t>(times.number(1), 0, kMostMs);
+  return times.end();
 }
 
 }  // namespace
 
 Nodes parse_nodes(const std::string& text) {
   Nodes nodes;
-  bool open = false;
-  for (const char c : text) {
-    const bool digit = c >= '0' && c <= '9';
-    if (digit && !open) nodes.push_back(0);
-    if (digit) nodes.back() = nodes.back() * 10 + (c - '0');
-    open = digit;
+  const char* const end = text.data() + text.size();
+  for (const char* at = text.data(); at != end;) {
+    int32_t node = 0;
+    const auto parsed = std::from_chars(at, end, node);
+    if (parsed.ec == std::errc{}) nodes.push_back(node);
+    at = parsed.ptr == at ? at + 1 : parsed.ptr;
   }
   return nodes;
 }
@@ -229,7 +251,7 @@ Result<Past> read_past(Database& database, const std::string& partition) {
   Query run(database, "SELECT virtual_ns FROM run");
   if (!run.next()) {
     TRY(run.end());
-    return fail(ErrorCode::INVALID_REQUEST, "it holds no run");
+    return fail(ErrorCode::INVALID_REQUEST, "holds no run");
   }
   past.ended_ns = run.number(0);
   TRY(read_states(database, past));

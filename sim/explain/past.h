@@ -15,12 +15,17 @@ class Database;
 
 using Nodes = std::vector<int32_t>;
 
-// How a partition's topic is configured, its own settings over the cluster's.
+// How a partition's topic is configured, its own settings over the cluster's; and what of the cluster decides
+// who may lead it.
 struct InForce {
   int32_t replication = 0;  // 0: not known
   int32_t min_insync = 1;
   bool unclean_election = false;
   bool flush_each = false;  // flush.messages=1
+  // Of the cluster.
+  bool elr = true;  // eligible leader replicas are kept
+  int64_t replica_lag_ms = 30'000;
+  int64_t session_timeout_ms = 9'000;
 };
 
 struct SentRecord {
@@ -149,7 +154,7 @@ Result<std::optional<SentRecord>> read_record(Database& database, const std::str
 Result<std::vector<PastBatch>> read_batches(Database& database, const std::string& partition,
                                             const std::string& record, int64_t offset);
 
-// "1,2,3" and "[1,2,3]".
+// "1,2,3" and "[1,2,3]"; what is too long to be an id is none.
 Nodes parse_nodes(const std::string& text);
 bool contains(const Nodes& nodes, int32_t node);
 // "'it''s'", as SQL takes it.

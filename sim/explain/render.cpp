@@ -43,7 +43,9 @@ std::string section(const std::string& title, const std::string& text, size_t wi
 bool is_culprit(const Explanation& page, const Explanation::Step& step) {
   if (!page.culprit || step.at_ns != page.culprit->at_ns) return false;
   if (page.culprit->kind == "acknowledgement") return step.kind == "told";
-  return step.node == page.culprit->node && step.kind != "fault" && step.kind != "back" &&
+  // Who comes back without what it had is one that does nothing else at that moment.
+  const bool came_back = page.culprit->kind == "unclean_restart" || page.culprit->kind == "lone_member";
+  return step.node == page.culprit->node && step.kind != "fault" && (step.kind == "back") == came_back &&
          !step.kind.ends_with("fenced");
 }
 
@@ -107,6 +109,7 @@ std::string to_text(const Explanation& page, size_t width) {
     text += section(fmt::format("The last chance, {}", seconds_text(page.last_chance->at_ns)),
                     page.last_chance->text, width);
   if (!page.remedies.empty()) text += remedies_text(page, width);
+  if (!page.untried.empty()) text += section("The same run again: not tried", page.untried, width);
   if (page.rule) text += section("The rule: " + page.rule->name, page.rule->text, width);
   if (!page.repeat.empty()) text += "\nAgain\n";
   for (const std::string& command : page.repeat) text += fmt::format("  {}\n", command);
@@ -143,6 +146,7 @@ std::string to_json(const Explanation& page) {
   for (const Explanation::Remedy& remedy : page.remedies)
     out["remedies"].push_back(
         {{"setting", remedy.setting}, {"outcome", remedy.outcome}, {"text", remedy.text}});
+  if (!page.untried.empty()) out["untried"] = page.untried;
   out["rule"] = nullptr;
   if (page.rule) out["rule"] = {{"name", page.rule->name}, {"text", page.rule->text}};
   out["repeat"] = page.repeat;

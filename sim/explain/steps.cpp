@@ -12,6 +12,11 @@ namespace {
 
 constexpr int64_t kStarted = 3'000'000'000;
 
+bool is_death(const PastNode& event) {
+  return event.what == "crashed" || event.what == "power_lost" || event.what == "wiped" ||
+         event.what == "stopped";
+}
+
 }  // namespace
 
 void Steps::add(Weight weight, int64_t at_ns, std::string kind, int32_t node, std::string text) {
@@ -42,27 +47,28 @@ void Steps::add_states(const Past& past, int64_t from_ns, int64_t to_ns) {
   }
 }
 
+void Steps::add_node(Weight weight, const Past& past, const PastNode& event) {
+  const bool death = is_death(event);
+  const PastFault* fault = death ? past.fault_of(event.node, event.at_ns) : nullptr;
+  const std::string cause = fault == nullptr ? ""
+                            : fault->cause.starts_with("at ")
+                                ? fmt::format(" (fault {})", fault->kind)
+                                : fmt::format(" (fault {}, {})", fault->kind, fault->cause);
+  const std::string reason = event.detail.empty() ? "" : fmt::format(": {}", event.detail);
+  const std::string kind = death ? "fault" : event.what.ends_with("fenced") ? event.what : "back";
+  add(weight, event.at_ns, kind, event.node,
+      fmt::format("{}: {}{}{}", past.name_of(event.node), node_words(event.what), reason, cause));
+}
+
 void Steps::add_troubles(const Past& past, const Nodes& nodes, int64_t from_ns, int64_t to_ns) {
   for (const PastNode& event : past.nodes) {
     if (event.at_ns < from_ns || event.at_ns > to_ns || !contains(nodes, event.node)) continue;
-    const bool death = event.what == "crashed" || event.what == "power_lost" || event.what == "wiped" ||
-                       event.what == "stopped";
+    const bool death = is_death(event);
     // The first start of the cluster is no news.
     if (!death && (past.states.empty() ? event.at_ns < kStarted : event.at_ns < past.states.front().at_ns))
       continue;
-    const PastFault* fault = death ? past.fault_of(event.node, event.at_ns) : nullptr;
-    const std::string cause = fault == nullptr ? ""
-                              : fault->cause.starts_with("at ")
-                                  ? fmt::format(" (fault {})", fault->kind)
-                                  : fmt::format(" (fault {}, {})", fault->kind, fault->cause);
-    const std::string reason = event.detail.empty() ? "" : fmt::format(": {}", event.detail);
     const bool matters = event.what == "started" || event.what == "registered uncleanly";
-    const std::string kind = death ? "fault" : event.what.ends_with("fenced") ? event.what : "back";
-    add(death     ? Weight::cause
-        : matters ? Weight::context
-                  : Weight::detail,
-        event.at_ns, kind, event.node,
-        fmt::format("{}: {}{}{}", past.name_of(event.node), node_words(event.what), reason, cause));
+    add_node(death ? Weight::cause : matters ? Weight::context : Weight::detail, past, event);
   }
   for (const PastFault& fault : past.faults) {
     const bool acts = fault.began_ns <= to_ns && (!fault.ended_ns || *fault.ended_ns >= from_ns);

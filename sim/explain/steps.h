@@ -20,6 +20,8 @@ class Steps {
   void add_states(const Past& past, int64_t from_ns, int64_t to_ns);
   // What happened to those nodes, and faults that struck them or began before and went on.
   void add_troubles(const Past& past, const Nodes& nodes, int64_t from_ns, int64_t to_ns);
+  // One thing that happened to a node.
+  void add_node(Weight weight, const Past& past, const PastNode& event);
   bool has(int64_t at_ns, int32_t node) const;
   // In order of time, `most` at most.
   std::vector<Explanation::Step> take(size_t most);

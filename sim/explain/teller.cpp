@@ -1,7 +1,7 @@
 #include "sim/explain/teller.h"
 
 #include <algorithm>
-#include <cstdlib>
+#include <charconv>
 
 #include <fmt/format.h>
 
@@ -55,8 +55,10 @@ int64_t Tale::about() const {
   const std::string& text = violation.message;
   for (size_t at = text.find('['); at != std::string::npos; at = text.find('[', at + 1)) {
     const size_t end = text.find_first_not_of("0123456789", at + 1);
-    if (end != std::string::npos && end > at + 1 && text.compare(end, 2, "..") == 0)
-      return std::atoll(text.c_str() + at + 1);
+    if (end == std::string::npos || end == at + 1 || text.compare(end, 2, "..") != 0) continue;
+    int64_t offset = -1;
+    std::from_chars(text.data() + at + 1, text.data() + end, offset);
+    return offset;
   }
   return -1;
 }

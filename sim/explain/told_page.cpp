@@ -36,6 +36,7 @@ Result<std::optional<Place>> first_place(Database& database, const std::string& 
 
 Explanation begun_page(const SentRecord& sent) {
   Explanation page;
+  page.about = Explanation::About::record;
   page.partition = sent.partition;
   page.record = sent.id;
   page.acks = sent.acks;

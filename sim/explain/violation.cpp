@@ -85,6 +85,7 @@ Result<Explanation> explain_violation(Database& database, const PastViolation& v
   tale.page.subject =
       fmt::format("violation {}: {} in {}", violation.number, violation.checker, violation.subject);
   tale.page.headline = violation.message;
+  tale.page.about = Explanation::About::violation;
   tale.page.partition = violation.partition();
   tale.page.rule = Explanation::Rule{wrong.rule.empty() ? violation.checker : std::string(wrong.rule),
                                      wrong.text.empty() ? violation.invariant : std::string(wrong.text)};

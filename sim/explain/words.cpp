@@ -116,6 +116,14 @@ Explanation::Rule rule_of(std::string_view culprit) {
             "Who registers after a stop that was not in order may have lost what was not synced, and leaves "
             "ISR and ELR "
             "until it has caught up again."};
+  if (culprit == "lone_member")
+    return {
+        "KIP-966: without eligible leader replicas",
+        "The last member of an ISR stays in it, also where it comes back after a stop that was not in order "
+        "and may "
+        "have lost what was not synced: who else could lead? With eligible.leader.replicas.version=1 it "
+        "leaves the "
+        "ISR, and who left it before with all that is committed stays eligible."};
   if (culprit == "unflushed")
     return {"flush.messages=1",
             "With it a copy is synced before it counts: only a lost disk destroys it then."};
