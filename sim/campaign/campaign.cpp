@@ -46,6 +46,23 @@ bool take_text(Bytes& from, std::string& text) {
   return true;
 }
 
+void put_texts(ByteBuffer& out, const std::vector<std::string>& texts) {
+  put(out, texts.size());
+  for (const std::string& text : texts) put_text(out, text);
+}
+
+bool take_texts(Bytes& from, std::vector<std::string>& texts) {
+  uint64_t count = 0;
+  if (!take(from, count) || count > from.size()) return false;
+  texts.resize(count);
+  return std::all_of(texts.begin(), texts.end(), [&](std::string& text) { return take_text(from, text); });
+}
+
+void sort_out(std::vector<std::string>& texts) {
+  std::sort(texts.begin(), texts.end());
+  texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
+}
+
 }  // namespace
 
 std::string complaint_of(const ViolationRow& violation) {
@@ -64,9 +81,7 @@ SeedResult SeedResult::of(const RunSummary& summary) {
   for (const FaultRow& fault : summary.faults) {
     if (fault.took_effect) result.fault_kinds.push_back(fault.kind);
   }
-  std::sort(result.fault_kinds.begin(), result.fault_kinds.end());
-  result.fault_kinds.erase(std::unique(result.fault_kinds.begin(), result.fault_kinds.end()),
-                           result.fault_kinds.end());
+  sort_out(result.fault_kinds);
   result.situations = summary.situations;
   if (!summary.simulator_fault.empty()) {
     result.simulator_fault = true;
@@ -75,6 +90,11 @@ SeedResult SeedResult::of(const RunSummary& summary) {
     result.complaint = complaint_of(summary.violations.front());
   }
   return result;
+}
+
+void SeedResult::plan_faults(const Plan& plan) {
+  for (const FaultPlan& fault : plan.faults) planned.push_back(fault.kind);
+  sort_out(planned);
 }
 
 ByteBuffer SeedResult::encode() const {
@@ -86,8 +106,8 @@ ByteBuffer SeedResult::encode() const {
   for (const uint64_t* field : fields(copy)) put(out, *field);
   put(out, marks.size());
   for (uint64_t reached : marks) put(out, reached);
-  put(out, fault_kinds.size());
-  for (const std::string& kind : fault_kinds) put_text(out, kind);
+  put_texts(out, fault_kinds);
+  put_texts(out, planned);
   put(out, situations.size());
   for (uint64_t situation : situations) put(out, situation);
   put_text(out, complaint);
@@ -112,11 +132,7 @@ std::optional<SeedResult> SeedResult::decode(Bytes bytes) {
   for (uint64_t& reached : result.marks) {
     if (!take(bytes, reached)) return std::nullopt;
   }
-  if (!take(bytes, count) || count > bytes.size()) return std::nullopt;
-  result.fault_kinds.resize(count);
-  for (std::string& kind : result.fault_kinds) {
-    if (!take_text(bytes, kind)) return std::nullopt;
-  }
+  if (!take_texts(bytes, result.fault_kinds) || !take_texts(bytes, result.planned)) return std::nullopt;
   if (!take(bytes, count) || count > bytes.size()) return std::nullopt;
   result.situations.resize(count);
   for (uint16_t& situation : result.situations) {

@@ -9,6 +9,7 @@
 
 #include "core/base/bytes.h"
 #include "sim/observer/summary.h"
+#include "sim/plan/plan.h"
 
 namespace ksim::sim {
 
@@ -25,11 +26,14 @@ struct SeedResult {
   RunCounts counts;
   std::vector<uint64_t> marks;           // by number of the mark: how often it was reached
   std::vector<std::string> fault_kinds;  // that took effect, sorted
+  std::vector<std::string> planned;      // kinds of fault in its plan, sorted
   std::vector<uint16_t> situations;      // ascending (sim/observer/situations.h)
   std::string complaint;                 // the first violation, or what is wrong with the simulator
   bool simulator_fault = false;
 
   static SeedResult of(const RunSummary& summary);
+  // What a summary does not say: which kinds of fault were to strike.
+  void plan_faults(const Plan& plan);
   ByteBuffer encode() const;
   static std::optional<SeedResult> decode(Bytes bytes);
 };

@@ -22,6 +22,9 @@ TEST(Campaign, ResultsCrossAPipe) {
   SeedResult sent = result_of(~0ULL, 3, false);
   sent.counts.quorum_elections = 77;
   sent.simulator_fault = true;
+  Plan plan;
+  for (const char* kind : {"pause", "crash", "power_loss", "crash"}) plan.faults.emplace_back().kind = kind;
+  sent.plan_faults(plan);
   const std::optional<SeedResult> got = SeedResult::decode(sent.encode());
   ASSERT_TRUE(got.has_value());
   EXPECT_EQ(got->seed, sent.seed);
@@ -33,6 +36,7 @@ TEST(Campaign, ResultsCrossAPipe) {
   EXPECT_EQ(got->marks, sent.marks);
   EXPECT_EQ(got->complaint, sent.complaint);
   EXPECT_EQ(got->fault_kinds, sent.fault_kinds);
+  EXPECT_EQ(got->planned, (std::vector<std::string>{"crash", "pause", "power_loss"}));
   ByteBuffer damaged = sent.encode();
   for (size_t n = 0; n < damaged.size(); ++n) {
     EXPECT_FALSE(SeedResult::decode(Bytes(damaged).first(n)).has_value());

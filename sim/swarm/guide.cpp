@@ -46,7 +46,6 @@ bool Guide::brings_news(const SeedResult& result) {
     if (bits == 0) continue;
     for (const std::string& kind : result.fault_kinds) news = pairs_.insert({kind, mark}).second || news;
   }
-  situations_.resize(1U << 16);
   for (const uint16_t situation : result.situations) {
     if (situations_[situation]) continue;
     situations_[situation] = true;
@@ -61,7 +60,30 @@ bool Guide::learn(size_t scenario, const Lineage& lineage, const SeedResult& res
   return true;
 }
 
-void Guide::keep(size_t scenario, const Lineage& lineage) { corpus_[scenario].push_back({lineage, 0}); }
+void Guide::keep(size_t scenario, const Lineage& lineage, uint64_t mutated) {
+  corpus_[scenario].push_back({lineage, mutated});
+}
+
+void Guide::know_mark(size_t mark, uint8_t bits) {
+  marks_.resize(std::max(marks_.size(), mark + 1));
+  marks_[mark] = bits;
+}
+
+std::vector<uint16_t> Guide::situations() const {
+  std::vector<uint16_t> seen;
+  for (size_t situation = 0; situation < situations_.size(); ++situation) {
+    if (situations_[situation]) seen.push_back(static_cast<uint16_t>(situation));
+  }
+  return seen;
+}
+
+std::map<std::pair<size_t, Lineage>, uint64_t> Guide::mutated() const {
+  std::map<std::pair<size_t, Lineage>, uint64_t> times;
+  for (const auto& [scenario, plans] : corpus_) {
+    for (const Kept& plan : plans) times[{scenario, plan.lineage}] = plan.children;
+  }
+  return times;
+}
 
 size_t Guide::kept() const {
   size_t sum = 0;

@@ -9,6 +9,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sim/campaign/campaign.h"
@@ -22,9 +23,18 @@ class Guide {
   Lineage next(size_t scenario, uint64_t number, uint64_t seed);
   // What came of it; true if it is kept.
   bool learn(size_t scenario, const Lineage& lineage, const SeedResult& result);
-  // A plan kept by an earlier session.
-  void keep(size_t scenario, const Lineage& lineage);
   size_t kept() const;
+
+  // ---- from session to session ----
+  // By mark, how often in one run, as a number of bits.
+  const std::vector<uint8_t>& marks() const { return marks_; }
+  std::vector<uint16_t> situations() const;
+  // How often each kept plan was mutated, by scenario and lineage.
+  std::map<std::pair<size_t, Lineage>, uint64_t> mutated() const;
+  void know_mark(size_t mark, uint8_t bits);
+  void know_pair(const std::string& kind, size_t mark) { pairs_.emplace(kind, mark); }
+  void know_situation(uint16_t situation) { situations_[situation] = true; }
+  void keep(size_t scenario, const Lineage& lineage, uint64_t mutated = 0);
 
  private:
   struct Kept {
@@ -36,7 +46,7 @@ class Guide {
   std::map<size_t, std::vector<Kept>> corpus_;  // by scenario
   std::vector<uint8_t> marks_;                  // by mark: how often in one run, as a number of bits
   std::set<std::pair<std::string, size_t>> pairs_;
-  std::vector<bool> situations_;
+  std::vector<bool> situations_ = std::vector<bool>(size_t{1} << 16);
 };
 
 }  // namespace ksim::sim

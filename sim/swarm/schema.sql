@@ -1,7 +1,8 @@
 -- What a swarm has run so far, and what it found. `ksim swarm` goes on from such a file; `ksim coverage` reads it.
 
--- What it was asked for: scenarios (one a line), first_seed, last_seed (missing: no end), settings, build, guided (1),
--- favoured (the scenario that has three turns of four). And real_ms, how long all its sessions took.
+-- What it was asked for: scenarios (one a line), texts (of each scenario, as a hash), first_seed, last_seed (missing: no
+-- end), settings, build, guided (1), favoured (the scenario that has three turns of four). And real_ms, how long all its
+-- sessions took.
 CREATE TABLE swarm (
   name TEXT PRIMARY KEY,
   value TEXT NOT NULL
@@ -38,8 +39,14 @@ CREATE TABLE failure (
 -- Seeds that were run a second time, in another process.
 CREATE TABLE recheck (
   number INTEGER PRIMARY KEY REFERENCES run(number),
-  digest TEXT NOT NULL,
+  digest TEXT NOT NULL,        -- empty: it died or hung
   difference TEXT              -- null: it did the same
+);
+
+-- Runs that died or hung, and did not when they were done once more, alone.
+CREATE TABLE died_once (
+  number INTEGER PRIMARY KEY REFERENCES run(number),
+  how TEXT NOT NULL
 );
 
 -- In how many runs a mark of core was reached, and how often in all.
@@ -53,6 +60,14 @@ CREATE TABLE mark (
 
 -- In how many runs a kind of fault took effect.
 CREATE TABLE fault_kind (
+  scenario TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  runs INTEGER NOT NULL,
+  PRIMARY KEY (scenario, kind)
+);
+
+-- In how many runs a kind of fault was planned, whether it took effect or not.
+CREATE TABLE fault_plan (
   scenario TEXT NOT NULL,
   kind TEXT NOT NULL,
   runs INTEGER NOT NULL,
@@ -74,6 +89,20 @@ CREATE TABLE run_time (
   real_us INTEGER NOT NULL,    -- from beginning to end, in its worker,
   cpu_us INTEGER NOT NULL,     -- which had a processor for so long of it
   ended_ms INTEGER NOT NULL    -- since the campaign began, the time between its sessions left out
+);
+
+-- Of a guided swarm: what is not new any more, beside the pairs in fault_mark. How often a mark was reached in one run, at
+-- most, as a number of bits; situations (sim/observer/situations.h); how often each plan that is kept was mutated.
+CREATE TABLE seen_mark (
+  mark TEXT PRIMARY KEY,
+  bits INTEGER NOT NULL
+);
+CREATE TABLE situation (
+  number INTEGER PRIMARY KEY
+);
+CREATE TABLE mutated (
+  number INTEGER PRIMARY KEY REFERENCES run(number),
+  times INTEGER NOT NULL
 );
 
 CREATE VIEW cause AS

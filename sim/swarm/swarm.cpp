@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "core/base/hash.h"
 #include "core/base/hooks.h"
 
@@ -122,9 +124,7 @@ void Swarm::add(uint64_t number, const SeedResult& result, std::string recording
   virtual_ms_ += run.virtual_ms;
   cover(plan_.scenario_of(number), result);
   if (run.outcome != SwarmOutcome::held) fail_run(number, result.complaint, std::move(recording));
-  if (const auto repeated = rechecks_.find(number);
-      repeated != rechecks_.end() && repeated->second != run.digest)
-    differences_.emplace(number, "");
+  compare(number);
 }
 
 void Swarm::add_dead(uint64_t number, SwarmOutcome outcome, std::string complaint) {
@@ -133,18 +133,46 @@ void Swarm::add_dead(uint64_t number, SwarmOutcome outcome, std::string complain
   runs_[number].outcome = outcome;
   ++outcomes_[static_cast<size_t>(outcome)];
   fail_run(number, std::move(complaint), {});
+  compare(number);
 }
 
 void Swarm::add_recheck(uint64_t number, uint64_t digest) {
-  rechecks_[number] = digest;
+  rechecks_[number] = {digest, {}};
+  compare(number);
+}
+
+void Swarm::add_dead_recheck(uint64_t number, SwarmOutcome outcome, const std::string& complaint) {
+  rechecks_[number] = {std::nullopt, fmt::format("{}: {}", to_string(outcome), complaint)};
+  compare(number);
+}
+
+bool Swarm::ended(uint64_t number) const {
+  const auto run = runs_.find(number);
+  return run != runs_.end() && run->second.outcome != SwarmOutcome::died &&
+         run->second.outcome != SwarmOutcome::hung;
+}
+
+// What does not end has no digest: there is only that it did not.
+void Swarm::compare(uint64_t number) {
   const auto first = runs_.find(number);
-  if (first != runs_.end() && first->second.digest != digest) differences_.emplace(number, "");
+  const auto again = rechecks_.find(number);
+  if (first == runs_.end() || again == rechecks_.end()) return;
+  if (ended(number) && !again->second.digest) {
+    differences_.emplace(number, "the second run " + again->second.death);
+  } else if (!ended(number) && again->second.digest) {
+    const std::string& complaint = failures_.at(number).complaint;
+    differences_.emplace(
+        number, fmt::format("only the first run {}: {}", to_string(first->second.outcome), complaint));
+  } else if (ended(number) && *again->second.digest != first->second.digest) {
+    differences_.emplace(number, "");
+  }
 }
 
 void Swarm::cover(const std::string& scenario, const SeedResult& result) {
   std::vector<MarkCount>& marks = marks_[scenario];
   marks.resize(std::max(marks.size(), result.marks.size()));
   for (const std::string& kind : result.fault_kinds) ++kinds_[{scenario, kind}];
+  for (const std::string& kind : result.planned) ++planned_[{scenario, kind}];
   for (size_t mark = 0; mark < result.marks.size(); ++mark) {
     if (result.marks[mark] == 0) continue;
     ++marks[mark].runs;
@@ -167,7 +195,7 @@ uint64_t Swarm::smallest(size_t cause) const {
 
 int Swarm::exit_code() const {
   if (!differences_.empty() || count(SwarmOutcome::simulator_fault) > 0) return 3;
-  return failures_.empty() ? 0 : 1;
+  return failures_.empty() && dud_faults().empty() ? 0 : 1;
 }
 
 uint64_t Swarm::mark_runs(const std::string& scenario, size_t mark) const {
@@ -178,12 +206,35 @@ uint64_t Swarm::mark_runs(const std::string& scenario, size_t mark) const {
   return sum;
 }
 
-uint64_t Swarm::fault_runs(const std::string& scenario, const std::string& kind) const {
+uint64_t Swarm::runs_in(const std::map<std::pair<std::string, std::string>, uint64_t>& kinds,
+                        const std::string& scenario, const std::string& kind) {
   uint64_t sum = 0;
-  for (const auto& [key, runs] : kinds_) {
+  for (const auto& [key, runs] : kinds) {
     if ((scenario.empty() || key.first == scenario) && key.second == kind) sum += runs;
   }
   return sum;
+}
+
+uint64_t Swarm::fault_runs(const std::string& scenario, const std::string& kind) const {
+  return runs_in(kinds_, scenario, kind);
+}
+
+uint64_t Swarm::planned_runs(const std::string& scenario, const std::string& kind) const {
+  return runs_in(planned_, scenario, kind);
+}
+
+std::map<std::string, uint64_t> Swarm::without_effect() const {
+  std::map<std::string, uint64_t> kinds;
+  for (const auto& [key, runs] : planned_) {
+    if (fault_runs("", key.second) == 0) kinds[key.second] += runs;
+  }
+  return kinds;
+}
+
+std::map<std::string, uint64_t> Swarm::dud_faults() const {
+  std::map<std::string, uint64_t> kinds = without_effect();
+  std::erase_if(kinds, [](const auto& kind) { return kind.second < kPlansToStrike; });
+  return kinds;
 }
 
 uint64_t Swarm::pair_runs(const std::string& kind, size_t mark) const {

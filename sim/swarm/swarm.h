@@ -26,6 +26,7 @@ struct SwarmJob {
   bool recheck = false;
 };
 constexpr uint64_t kRunsToRecheck = 50;  // one of so many is run again
+constexpr uint64_t kPlansToStrike = 50;  // of so many plans with a kind of fault it should take effect in one
 
 SwarmJob swarm_job(uint64_t job);
 // Jobs for so many runs.
@@ -33,6 +34,7 @@ uint64_t swarm_jobs(uint64_t runs);
 
 struct SwarmPlan {
   std::vector<std::string> scenarios;  // names or paths, no two equal
+  std::vector<std::string> texts;      // of each scenario, as a hash: its file may be edited
   uint64_t first_seed = 1;
   std::optional<uint64_t> last_seed;  // none: no end
   std::vector<std::string> settings;  // "key=value"
@@ -74,6 +76,11 @@ struct SwarmRun {
   RunCounts counts;
   std::optional<SwarmTimes> times;  // none: its worker did not come to its end
 };
+// A run that was done again.
+struct SwarmRepetition {
+  std::optional<uint64_t> digest;  // none: it did not come to its end
+  std::string death;               // how it did not
+};
 struct SwarmFailure {
   size_t cause = 0;
   std::string complaint;
@@ -103,6 +110,9 @@ class Swarm {
   void add_dead(uint64_t number, SwarmOutcome outcome, std::string complaint);
   // The run of that number has been repeated, perhaps before its first time is known.
   void add_recheck(uint64_t number, uint64_t digest);
+  void add_dead_recheck(uint64_t number, SwarmOutcome outcome, const std::string& complaint);
+  // It died or hung so, and did not when it was done again alone.
+  void add_died_once(uint64_t number, std::string how) { died_once_[number] = std::move(how); }
   // Why the repetition differed, found later.
   void explain(uint64_t number, std::string difference) { differences_[number] = std::move(difference); }
 
@@ -119,16 +129,24 @@ class Swarm {
   const std::vector<std::string>& causes() const { return causes_; }
   // Of runs whose repetition differed.
   const std::map<uint64_t, std::string>& differences() const { return differences_; }
+  const std::map<uint64_t, std::string>& died_once() const { return died_once_; }
   // The failed run of a cause that was shortest.
   uint64_t smallest(size_t cause) const;
   const SwarmRun& run(uint64_t number) const { return runs_.at(number); }
+  // It is known what came of it: its process neither died nor hung.
+  bool ended(uint64_t number) const;
   int exit_code() const;
 
   // ---- coverage ----
   // Of one scenario, or with "" of all.
   uint64_t mark_runs(const std::string& scenario, size_t mark) const;
   uint64_t fault_runs(const std::string& scenario, const std::string& kind) const;
+  uint64_t planned_runs(const std::string& scenario, const std::string& kind) const;
   uint64_t pair_runs(const std::string& kind, size_t mark) const;
+  // Kinds of fault that were planned and never took effect, and in how many runs they were.
+  std::map<std::string, uint64_t> without_effect() const;
+  // Those of them that are no accident any more: such a campaign has not tested what it says.
+  std::map<std::string, uint64_t> dud_faults() const;
 
  private:
   struct MarkCount {
@@ -138,19 +156,32 @@ class Swarm {
   size_t cause_number(const std::string& complaint);
   void fail_run(uint64_t number, std::string complaint, std::string recording);
   void cover(const std::string& scenario, const SeedResult& result);
-  Result<void> load_rows(class Database& database);
+  void compare(uint64_t number);
+  static uint64_t runs_in(const std::map<std::pair<std::string, std::string>, uint64_t>& kinds,
+                          const std::string& scenario, const std::string& kind);
+  // ---- store.cpp ----
+  bool write_runs(class Database& database) const;
+  bool write_coverage(Database& database) const;
+  bool write_guide(Database& database) const;
+  Result<void> load_runs(Database& database);
+  Result<void> load_failures(Database& database);
+  Result<void> load_coverage(Database& database);
+  Result<void> load_guide(Database& database);
+  Result<void> load_times(Database& database);
 
   SwarmPlan plan_;
   Guide guide_;
   std::map<uint64_t, Lineage> lineages_;  // of guided runs, where they are not their fresh seeds
   std::map<uint64_t, SwarmRun> runs_;
   std::map<uint64_t, SwarmFailure> failures_;
-  std::map<uint64_t, uint64_t> rechecks_;  // number -> digest
+  std::map<uint64_t, SwarmRepetition> rechecks_;
   std::map<uint64_t, std::string> differences_;
+  std::map<uint64_t, std::string> died_once_;
   std::vector<std::string> causes_;
-  std::map<std::string, std::vector<MarkCount>> marks_;            // by scenario
-  std::map<std::pair<std::string, std::string>, uint64_t> kinds_;  // (scenario, kind)
-  std::map<std::pair<std::string, size_t>, uint64_t> pairs_;       // (kind, mark)
+  std::map<std::string, std::vector<MarkCount>> marks_;              // by scenario
+  std::map<std::pair<std::string, std::string>, uint64_t> kinds_;    // (scenario, kind) that took effect,
+  std::map<std::pair<std::string, std::string>, uint64_t> planned_;  // or was planned
+  std::map<std::pair<std::string, size_t>, uint64_t> pairs_;         // (kind, mark)
   uint64_t outcomes_[5] = {};
   uint64_t events_ = 0;
   uint64_t virtual_ms_ = 0;

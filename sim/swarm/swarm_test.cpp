@@ -10,6 +10,7 @@ namespace {
 SwarmPlan plan_of(std::vector<std::string> scenarios) {
   SwarmPlan plan;
   plan.scenarios = std::move(scenarios);
+  for (const std::string& name : plan.scenarios) plan.texts.push_back("text of " + name);
   plan.settings = {"duration=10s"};
   plan.build = "b1";
   return plan;
@@ -24,6 +25,7 @@ SeedResult result_of(uint64_t digest, std::string complaint = {}, uint64_t event
   result.counts.acknowledged = 7;
   result.marks = {1, 0, 5};
   result.fault_kinds = {"crash"};
+  result.planned = {"crash", "pause"};
   return result;
 }
 
@@ -85,10 +87,11 @@ TEST(Swarm, FailuresAreGroupedAndTheSmallestIsKept) {
   swarm.add(1, result_of(2, "R1 in x-0: gone 5", 300), "one.sqlite");
   swarm.add(2, result_of(3, "R1 in x-1: gone 7", 200), "");
   swarm.add(3, result_of(4, "L in x-1: stuck", 100), "");
-  swarm.add_dead(4, SwarmOutcome::died, "the process died (code 139)");
-  EXPECT_EQ(swarm.runs(), 5U);
-  EXPECT_EQ(swarm.failures(), 4U);
-  ASSERT_EQ(swarm.causes().size(), 3U);
+  swarm.add_dead(4, SwarmOutcome::died, "killed by SIGSEGV");
+  swarm.add_dead(6, SwarmOutcome::died, "killed by SIGKILL (out of memory?)");
+  EXPECT_EQ(swarm.runs(), 6U);
+  EXPECT_EQ(swarm.failures(), 5U);
+  ASSERT_EQ(swarm.causes().size(), 4U);
   EXPECT_EQ(swarm.smallest(0), 2U);
   EXPECT_EQ(swarm.smallest(1), 3U);
   EXPECT_EQ(swarm.exit_code(), 1);
@@ -116,6 +119,88 @@ TEST(Swarm, ARepetitionThatDiffersIsSeenWhicheverComesFirst) {
   EXPECT_EQ(swarm.exit_code(), 3);
 }
 
+TEST(Swarm, ARepetitionThatDiesIsADifferenceUnlessTheFirstOneDidAsWell) {
+  constexpr const char* kKilled = "killed by SIGSEGV";
+  for (const bool backwards : {false, true}) {
+    Swarm swarm(plan_of({"a"}));
+    for (const bool repetitions : {backwards, !backwards}) {
+      if (repetitions) {
+        swarm.add_dead_recheck(0, SwarmOutcome::died, kKilled);
+        swarm.add_recheck(1, 5);
+        swarm.add_dead_recheck(2, SwarmOutcome::hung, "no end");
+      } else {
+        swarm.add(0, result_of(1), "");
+        swarm.add_dead(1, SwarmOutcome::died, kKilled);
+        swarm.add_dead(2, SwarmOutcome::died, kKilled);
+      }
+    }
+    const std::map<uint64_t, std::string> expected{{0, "the second run died: killed by SIGSEGV"},
+                                                   {1, "only the first run died: killed by SIGSEGV"}};
+    EXPECT_EQ(swarm.differences(), expected);
+    EXPECT_EQ(swarm.exit_code(), 3);
+    const Result<Swarm> back = Swarm::load(swarm.image().value());
+    ASSERT_TRUE(back.ok()) << back.error().message;
+    EXPECT_EQ(back->differences(), expected);
+    EXPECT_TRUE(back->rechecked(2));
+  }
+}
+
+TEST(Swarm, AFaultThatIsPlannedAndNeverStrikesFailsIt) {
+  Swarm swarm(plan_of({"a", "b"}));
+  for (uint64_t number = 0; number < kPlansToStrike - 1; ++number) swarm.add(number, result_of(1), "");
+  EXPECT_EQ(swarm.exit_code(), 0);
+  EXPECT_EQ(swarm.without_effect(), (std::map<std::string, uint64_t>{{"pause", kPlansToStrike - 1}}));
+  EXPECT_TRUE(swarm.dud_faults().empty());
+  swarm.add(kPlansToStrike, result_of(1), "");
+  EXPECT_EQ(swarm.dud_faults(), (std::map<std::string, uint64_t>{{"pause", kPlansToStrike}}));
+  EXPECT_EQ(swarm.exit_code(), 1);
+  const Result<Swarm> back = Swarm::load(swarm.image().value());
+  ASSERT_TRUE(back.ok()) << back.error().message;
+  EXPECT_EQ(back->exit_code(), 1);
+  EXPECT_EQ(back->planned_runs("a", "crash"), 26U);
+  SeedResult struck = result_of(1);
+  struck.fault_kinds.push_back("pause");
+  swarm.add(1000, struck, "");
+  EXPECT_TRUE(swarm.without_effect().empty());
+  EXPECT_EQ(swarm.exit_code(), 0);
+}
+
+// What was new in one session is not new in the next one, and what was mutated often stays so.
+TEST(Swarm, AGuidedOneRemembersWhatItHasSeen) {
+  SwarmPlan plan = plan_of({"a"});
+  plan.guided = true;
+  Swarm swarm(plan);
+  const auto seen = [](uint64_t digest) {
+    SeedResult result = result_of(digest);
+    result.situations = {3, 40'000};
+    return result;
+  };
+  swarm.add(0, seen(1), "");
+  SeedResult more = seen(2);
+  more.marks[2] = 20;
+  swarm.add(1, more, "");
+  for (uint64_t number = 2; number < 40; ++number) swarm.lineage_of(number);
+  EXPECT_EQ(swarm.kept(), 2U);
+  swarm.add(2, seen(3), "");
+  EXPECT_EQ(swarm.kept(), 2U);
+  const std::string image = swarm.image().value();
+  Result<Swarm> back = Swarm::load(image);
+  ASSERT_TRUE(back.ok()) << back.error().message;
+  EXPECT_EQ(back->image().value(), image);
+  for (uint64_t number = 40; number < 60; ++number)
+    EXPECT_EQ(back->lineage_of(number), swarm.lineage_of(number)) << number;
+  for (uint64_t number = 60; number < 63; ++number) {
+    SeedResult same = more;
+    same.digest = number;
+    if (number == 61) same.marks[2] = 31;  // no more bits than 20
+    back->add(number, same, "");
+    EXPECT_FALSE(back->run(number).kept);
+  }
+  more.situations.push_back(40'001);
+  back->add(70, more, "");
+  EXPECT_TRUE(back->run(70).kept);
+}
+
 TEST(Swarm, GoesOnFromItsFile) {
   SwarmPlan plan = plan_of({"a", "b"});
   plan.last_seed = ~0ULL;
@@ -125,6 +210,7 @@ TEST(Swarm, GoesOnFromItsFile) {
   swarm.add_dead(7, SwarmOutcome::hung, "hung");
   swarm.add_recheck(0, 3);
   swarm.explain(0, "event 5 differs");
+  swarm.add_died_once(1, "killed by SIGKILL");
   swarm.real_ms = 78'000;
   const Result<std::string> image = swarm.image();
   ASSERT_TRUE(image.ok()) << image.error().message;
@@ -140,6 +226,7 @@ TEST(Swarm, GoesOnFromItsFile) {
   EXPECT_EQ(back->count(SwarmOutcome::hung), 1U);
   EXPECT_EQ(back->failed().at(1).recording, "one.sqlite");
   EXPECT_EQ(back->differences().at(0), "event 5 differs");
+  EXPECT_EQ(back->died_once().at(1), "killed by SIGKILL");
   EXPECT_EQ(back->mark_runs("", 2), 2U);
   EXPECT_EQ(back->mark_runs("b", 2), 1U);
   EXPECT_EQ(back->mark_runs("", 1), 0U);
@@ -160,7 +247,7 @@ TEST(Swarm, AFileOfAnEarlierBuildHasNoRealTimes) {
   swarm.add(0, result_of(1), "", SwarmTimes{1500, 1400, 77'000});
   swarm.real_ms = 78'000;
   std::string image = swarm.image().value();
-  for (const std::string name : {"run_time", "real_ms"}) {
+  for (const std::string name : {"run_time", "real_ms", "fault_plan", "died_once", "texts"}) {
     for (size_t at = image.find(name); at != std::string::npos; at = image.find(name)) image[at] = 'x';
   }
   const Result<Swarm> back = Swarm::load(image);
@@ -180,6 +267,18 @@ TEST(Swarm, RealTimesChangeNothingElse) {
   for (uint64_t number : {0U, 1U}) EXPECT_EQ(swarms[0].run(number).digest, swarms[1].run(number).digest);
   EXPECT_EQ(swarms[0].exit_code(), swarms[1].exit_code());
   EXPECT_TRUE(swarms[1].differences().empty());
+}
+
+// A repetition may end before its first run does, and the campaign between the two.
+TEST(Swarm, ARepetitionWithoutItsRunIsNotKept) {
+  Swarm swarm(plan_of({"a"}));
+  swarm.add(0, result_of(1), "");
+  swarm.add_recheck(1, 5);
+  swarm.add_dead_recheck(2, SwarmOutcome::died, "killed");
+  swarm.add_died_once(2, "killed");
+  const Result<Swarm> back = Swarm::load(swarm.image().value());
+  ASSERT_TRUE(back.ok()) << back.error().message;
+  EXPECT_EQ(back->rechecks(), 0U);
 }
 
 TEST(Swarm, OtherFilesAreRefused) {
