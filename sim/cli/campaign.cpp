@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "sim/cli/commands.h"
-#include "sim/host/children.h"
+#include "sim/host/farm.h"
 #include "sim/host/scramble.h"
 #include "sim/host/terminal.h"
 
@@ -107,8 +107,8 @@ bool run_each(const Source& source, const host::ScenarioCommand& command, uint64
     if (!progress.live()) progress.tell(campaign);
     return true;
   };
-  farm.died = [&](uint64_t job, int code) {
-    campaign.add(broken(seeds.first + job, fmt::format("the process died (code {})", code)));
+  farm.died = [&](uint64_t job, const host::Death& death) {
+    campaign.add(broken(seeds.first + job, to_string(death)));
     return true;
   };
   if (progress.live()) farm.tick = [&] { progress.tell(campaign); };
@@ -124,6 +124,7 @@ SeedResult run_seed(const Source& source, const host::ScenarioCommand& command, 
   const RunRequest request{!command.no_faults, !command.no_checkers, false, nullptr};
   SeedResult result = SeedResult::of(run_guarded(*plan, request, memory));
   result.seed = lineage.seed;
+  if (request.faults) result.plan_faults(*plan);
   return result;
 }
 

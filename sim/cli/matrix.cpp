@@ -10,7 +10,7 @@
 
 #include "sim/cli/commands.h"
 #include "sim/cli/trials.h"
-#include "sim/host/children.h"
+#include "sim/host/farm.h"
 #include "sim/host/files.h"
 #include "sim/host/scramble.h"
 #include "sim/host/terminal.h"
@@ -64,11 +64,11 @@ class Workshop {
       if (!words.empty()) done(job, words);
       return true;
     };
-    farm.died = [this](uint64_t job, int code) {
-      broken(job, code == host::kHung ? fmt::format("no end within {} s", kRunPatienceNs / kSecondNs)
-                                      : fmt::format("the process died (code {})", code));
+    farm.died = [this](uint64_t job, const host::Death& death) {
+      broken(job, to_string(death));
       return true;
     };
+    farm.recovered = [](uint64_t, const host::Death&) {};
     farm.tick = [this] { tick(); };
     const bool whole = farm.count == 0 || host::run_farm(farm);
     if (host::is_terminal(2)) host::write_error("\r\033[K");

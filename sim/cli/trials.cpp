@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "sim/host/children.h"
+#include "sim/host/farm.h"
 #include "sim/host/scramble.h"
 #include "sim/host/terminal.h"
 #include "sim/ping/ping_run.h"
@@ -13,7 +13,6 @@
 #include "sim/swarm/swarm.h"
 
 namespace ksim::sim {
-namespace {}  // namespace
 
 Result<Plan> chosen_plan(const host::RunChoice& choice) {
   host::ScenarioCommand command;
@@ -71,7 +70,7 @@ std::optional<size_t> Trials::first_with(const std::vector<const Plan*>& plans, 
     ++runs_;
     return !first();
   };
-  farm.died = [&](uint64_t job, int) {
+  farm.died = [&](uint64_t job, const host::Death&) {
     has[job] = false;
     ++runs_;
     return true;
@@ -110,7 +109,7 @@ std::vector<std::optional<std::string>> Trials::judged(
     ++runs_;
     return true;
   };
-  farm.died = [&](uint64_t, int) {
+  farm.died = [&](uint64_t, const host::Death&) {
     ++runs_;
     return true;
   };

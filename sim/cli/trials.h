@@ -13,7 +13,8 @@
 
 namespace ksim::sim {
 
-constexpr int64_t kRunPatienceNs = 60'000'000'000;  // for one run, which takes a second or two
+constexpr int64_t kRunPatienceNs =
+    60'000'000'000;  // of a processor, for one run, which takes a second or two
 
 // What a person chose (RunChoice), as a plan that can be run. Errors: INVALID_REQUEST.
 Result<Plan> chosen_plan(const host::RunChoice& choice);

@@ -241,7 +241,10 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
       ->required();
 
   CLI::App* many = app.add_subcommand("swarm", "run many scenarios, seed after seed, and group what fails");
-  many->add_option("SCENARIO", swarm.scenarios, "names or .toml files (default: all scenarios)");
+  many->add_option(
+      "SCENARIO", swarm.scenarios,
+      "names or .toml files (default: all scenarios; with --time or --until-failure and without --seeds "
+      "storm, in which everything is drawn, then has three of four turns)");
   many->add_option("--seeds", typed.seeds, "FIRST..LAST of each scenario (default: 1..100)");
   many->add_option("--time", typed.time, "go on for so long: 40s, 10m, 2h");
   many->add_flag("--until-failure", swarm.until_failure, "go on until a run fails");
@@ -251,7 +254,7 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
       ->allow_extra_args(false);
   many->add_option("--campaign", swarm.campaign,
                    "the file that keeps what was run and found; goes on from it (default: swarm.sqlite)");
-  many->add_flag("--fresh", swarm.fresh, "begin anew, whatever that file has");
+  many->add_flag("--fresh", swarm.fresh, "begin anew, in the place of the campaign that the file has");
   many->add_flag("--json", swarm.json, "print one JSON object");
 
   MatrixCommand matrix;

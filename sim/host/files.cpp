@@ -35,14 +35,6 @@ class SignalsWait {
   sigset_t before_;
 };
 
-std::string behind_links(const std::string& path) {
-  char* real = ::realpath(path.c_str(), nullptr);
-  if (real == nullptr) return path;
-  std::string target = real;
-  std::free(real);
-  return target;
-}
-
 int open_part(const std::string& part) {
   return ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 }
@@ -67,6 +59,14 @@ bool write_all(int descriptor, std::string_view text) {
 }
 
 }  // namespace
+
+std::string behind_links(const std::string& path) {
+  char* real = ::realpath(path.c_str(), nullptr);
+  if (real == nullptr) return path;
+  std::string target = real;
+  std::free(real);
+  return target;
+}
 
 Result<std::string> read_text(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
