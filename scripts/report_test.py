@@ -25,8 +25,8 @@ VIOLATION = """insert into violation select 1, 'R1', 9000000000, partition, 'rec
   update run set verdict = 'violated';"""
 # A campaign in which runs fail in two ways, one of them by ending the process, and one is not the same twice.
 FAILURES = """insert into failure values (0, 0, 'R1 in orders-0: record 0001 is gone', 'c.leader_crash.1.sqlite'),
-    (2, 0, 'R1 in orders-3: record 0002 is gone </script>', null), (3, 1, 'the process died (code 139)', null);
-  update run set outcome = 'violated' where number in (0, 2); update run set outcome = 'died', virtual_ms = 0, events = 0 where number = 3;
+    (2, 0, 'R1 in orders-3: record 0002 is gone </script>', null), (3, 1, 'killed by SIGSEGV', null);
+  update run set outcome = 'violated', events = 1000 - number where number in (0, 2); update run set outcome = 'died', virtual_ms = 0, events = 0 where number = 3;
   delete from run_time where number = 3; insert into recheck values (1, '00', 'event 17 differs');"""
 # A cell that is safe by the contract, and a run in it that is not.
 CONTRADICTION = """update run set outcome = 'violated', complaint = 'R1 in orders-0: record 0001 is gone <b>' where cell = 3 and seed = 2"""
@@ -193,7 +193,7 @@ class Pages(unittest.TestCase):
         self.assertIn("1 shown", self.ask("byId('failures-note').textContent"))
         self.search("")
         failures = self.ask("byId('failures-body').textContent")
-        for words in ["</script>", "2 runs", "scripts/ksim explain leader_crash --seed 2", "R1 is the rule: ", "code 139", "event 17 differs"]:
+        for words in ["</script>", "2 runs", "scripts/ksim explain leader_crash --seed 2", "R1 is the rule: ", "killed by SIGSEGV", "event 17 differs"]:
             self.assertIn(words, failures)
         self.assertEqual(self.ask("byId('verdict').textContent"), "3 failed runs")
         self.assertEqual(self.browser.complaints(), [])

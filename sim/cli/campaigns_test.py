@@ -3,6 +3,8 @@
 
 import json
 import os
+import pty
+import re
 import shlex
 import signal
 import sqlite3
@@ -11,6 +13,27 @@ import time
 import unittest
 
 from cli_case import KSIM, CommandLineCase, ksim
+
+# A crash that waits for a mark that is not reached so often.
+NEVER = """about = "a crash that does not come"
+duration = "2s"
+limits = "tiny"
+[cluster]
+brokers = 1
+controllers = 1
+[[fault]]
+kind = "crash"
+target = "here"
+when = "vote.granted"
+nth = 100000
+"""
+SCENARIOS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scenarios")
+SIGKILLED = "killed by SIGKILL (out of memory?)"
+
+
+def workers_of(process):
+    with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="utf-8") as children:
+        return children.read().split()
 
 
 class Campaigns(CommandLineCase):
@@ -22,7 +45,7 @@ class Campaigns(CommandLineCase):
     def test_a_swarm_goes_on_from_its_file(self):
         path = self.path("swarm.sqlite")
         first = self.swarm("ping", "quorum", "--seeds", "1..20", "--campaign", path)
-        self.assertEqual((first["runs"], first["held"], first["session"]["runs"]), (40, 40, 40))
+        self.assertEqual((first["runs"], first["held"], first["session"]["runs"], first["rechecked"]), (40, 40, 40, 1))
         more = self.swarm("ping", "quorum", "--seeds", "1..60", "--campaign", path, "--jobs", "1")
         self.assertEqual((more["runs"], more["rechecked"], more["session"]["runs"]), (120, 2, 80))
         self.assertEqual(more["differences"], [])
@@ -45,6 +68,8 @@ class Campaigns(CommandLineCase):
         coverage = json.loads(self.good("coverage", path, "--json").stdout)
         self.assertEqual(coverage["runs"], 120)
         self.assertGreater(coverage["faults"]["power_loss"], 0)
+        self.assertGreaterEqual(coverage["planned"]["power_loss"], coverage["faults"]["power_loss"])
+        self.assertEqual((coverage["planned"]["bit_rot"], first["faults_never"], first["no_effect"]), (0, [], []))
         self.assertGreater(coverage["pairs"]["power_loss"]["vote.granted"], 0)
         self.assertIn("NEVER", self.good("coverage", path).stdout)
         self.assertIn("another --campaign", self.refused("swarm", "ping", "--seeds", "1..2", "--campaign", path))
@@ -74,18 +99,196 @@ class Campaigns(CommandLineCase):
         timed = self.swarm("ping", "--time", "1s", "--campaign", path)
         self.assertGreater(timed["runs"], 0)
         self.assertLess(timed["session"]["real_ns"], 6_000_000_000)
+        self.assertEqual(os.listdir(self.directory.name), ["swarm.sqlite"])
         run = subprocess.Popen([KSIM, "swarm", "ping", "--until-failure", "--campaign", path], stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)
-        workers = ""
-        while not workers:
+        while not workers_of(run):
             self.assertIsNone(run.poll())
-            with open(f"/proc/{run.pid}/task/{run.pid}/children", encoding="utf-8") as children:
-                workers = children.read().strip()
+        for more in [["--until-failure"], ["--seeds", "1..2", "--fresh"]]:
+            self.assertIn(f"{path} is being written by process {run.pid}",
+                          self.refused("swarm", "ping", "--campaign", path, *more))
         run.send_signal(signal.SIGINT)
         out, error = run.communicate(timeout=60)
         self.assertEqual(run.returncode, 130)
         self.assertIn("goes on from", error)
         self.assertGreaterEqual(json.loads(self.good("coverage", path, "--json").stdout)["runs"], timed["runs"])
+        self.assertEqual(os.listdir(self.directory.name), ["swarm.sqlite"])
+
+    def test_an_old_failure_does_not_end_a_swarm_until_failure(self):
+        path = self.path("swarm.sqlite")
+        command = ["ping", "--until-failure", "--time", "2s", "--campaign", path]
+        first = self.swarm(*command)
+        database = sqlite3.connect(path)
+        database.executescript("""update run set outcome = 'violated' where number = 0;
+                                  insert into failure values (0, 0, 'R1 in orders-0: gone', null);""")
+        database.close()
+        more = self.swarm(*command, code=1)
+        self.assertEqual(more["violated"], 1)
+        self.assertGreater(more["session"]["runs"], 1)
+        self.assertEqual(more["runs"], first["runs"] + more["session"]["runs"])
+
+    def test_a_scenario_that_was_edited_is_another_campaign(self):
+        path, scenario = self.path("swarm.sqlite"), self.path("my.toml")
+        self.file("my.toml", NEVER)
+        self.swarm(scenario, "--seeds", "1..3", "--campaign", path)
+        self.assertEqual(self.swarm(scenario, "--seeds", "1..4", "--campaign", path)["session"]["runs"], 1)
+        self.file("my.toml", NEVER.replace('"2s"', '"3s"'))
+        error = self.refused("swarm", scenario, "--seeds", "1..60", "--campaign", path)
+        self.assertIn(f"a campaign of another text of {scenario}: give another --campaign, or --fresh", error)
+        self.swarm(scenario, "--seeds", "1..3", "--campaign", path, "--fresh")
+
+    def test_a_fault_without_effect_fails_a_campaign(self):
+        path, scenario = self.path("swarm.sqlite"), self.file("my.toml", NEVER)
+        few = self.swarm(scenario, "--seeds", "1..49", "--campaign", path)
+        self.assertEqual((few["faults_never"], few["no_effect"], few["holds"]), (["crash"], [], True))
+        all_ = self.swarm(scenario, "--seeds", "1..50", "--campaign", path, code=1)
+        self.assertEqual((all_["no_effect"], all_["holds"]), ([{"kind": "crash", "planned": 50}], False))
+        text = ksim("swarm", scenario, "--seeds", "1..50", "--campaign", path).stdout
+        self.assertIn("NO EFFECT: crash was planned in 50 runs and never took effect", text)
+        self.assertRegex(text, r"never met: of the faults that were planned crash, and \d+ marks of core")
+        coverage = self.good("coverage", path).stdout
+        self.assertRegex(coverage, r"(?m)^  crash +0 +50  NEVER$")
+        self.assertRegex(coverage, r"(?m)^  pause +0 +0  not planned$")
+
+    def killed(self, *arguments, spared, kills):
+        """A swarm of one worker at a time, of which some are spared and so many then killed."""
+        run = subprocess.Popen([KSIM, "swarm", "leader_crash", "--set", "duration=120s", "--jobs", "1", "--json", *arguments],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        seen = []
+        while len(seen) < spared + kills and run.poll() is None:
+            for worker in workers_of(run):
+                if worker not in seen:
+                    seen.append(worker)
+                    if len(seen) > spared:
+                        os.kill(int(worker), signal.SIGKILL)
+        out, error = run.communicate(timeout=600)
+        self.assertEqual(len(seen), spared + kills, error)
+        return run.returncode, json.loads(out)
+
+    def test_a_run_whose_worker_dies_is_done_once_more(self):
+        path = self.path("swarm.sqlite")
+        seeds = ["--seeds", "1..1", "--campaign", path, "--fresh"]
+        code, once = self.killed(*seeds, spared=0, kills=1)
+        self.assertEqual((code, once["held"], once["died"], once["differences"]), (0, 1, 0, []))
+        self.assertEqual([one["how"] for one in once["died_once"]], [SIGKILLED])
+        code, twice = self.killed(*seeds, spared=0, kills=2)
+        self.assertEqual((code, twice["died"], [cause["complaint"] for cause in twice["causes"]]), (1, 1, [SIGKILLED]))
+        again = ksim("swarm", "leader_crash", "--set", "duration=120s", "--seeds", "1..1", "--campaign", path)
+        self.assertEqual(again.returncode, 1)
+        self.assertIn(f"1 run: {SIGKILLED}\n", again.stdout)
+        self.assertNotIn("events)", again.stdout)
+
+    def test_a_second_run_that_dies_is_a_difference(self):
+        code, found = self.killed("--seeds", "1..1", "--campaign", self.path("swarm.sqlite"), spared=1, kills=2)
+        self.assertEqual((code, found["held"], found["rechecked"]), (3, 1, 1))
+        self.assertEqual([one["why"] for one in found["differences"]], [f"the second run died: {SIGKILLED}"])
+
+    def test_failed_runs_are_recorded_each_in_a_file_of_its_own(self):
+        """Two scenarios of one name, in directories whose names a shell takes apart."""
+        settings = ["--set", "settle=1ms"]
+        with open(os.path.join(SCENARIOS, "leader_crash.toml"), encoding="utf-8") as file:
+            text = file.read()
+        names = []
+        for directory, brokers in [("it's one", "3"), ("two", "4")]:
+            os.mkdir(self.path(directory))
+            names.append(self.file(os.path.join(directory, "lost.toml"), text.replace("brokers = 3", f"brokers = {brokers}")))
+        path = self.path("swarm.sqlite")
+        found = self.swarm(*names, *settings, "--seeds", "1..2", "--campaign", path, code=1)
+        self.assertEqual((found["violated"], found["not_recorded"]), (4, 0))
+        database = sqlite3.connect(path)
+        rows = database.execute("select scenario, seed, digest, recording from run natural join failure order by number").fetchall()
+        database.close()
+        self.assertEqual(len({recording for _, _, _, recording in rows}), 4)
+        for scenario, seed, run_digest, recording in rows:
+            recorded = sqlite3.connect(recording)
+            self.assertEqual(recorded.execute("select seed, digest from run").fetchone(), (seed, run_digest), scenario)
+            recorded.close()
+        text = ksim("swarm", *names, *settings, "--seeds", "1..2", "--campaign", path).stdout
+        repeats = re.findall(r"the smallest: scripts/ksim (.*?)   \(\d+ events\)", text)
+        self.assertEqual(len(repeats), len(found["causes"]))
+        digests = {run_digest for _, _, run_digest, _ in rows}
+        for repeat in repeats:
+            run = ksim(*shlex.split(repeat))
+            self.assertEqual(run.returncode, 1, run.stderr)
+            self.assertIn(re.search(r"digest ([0-9a-f]{16})", run.stdout).group(1), digests)
+
+    def test_what_is_not_recorded_is_said(self):
+        path = self.path("swarm.sqlite")
+        short = ["leader_crash", "--set", "settle=1ms", "--set", "duration=1s", "--seeds", "1..30", "--jobs", "1", "--campaign", path]
+        found = self.swarm(*short, code=1)
+        recordings = [name for name in os.listdir(self.directory.name) if name != "swarm.sqlite"]
+        self.assertEqual(len(recordings) + found["not_recorded"], found["violated"])
+        self.assertGreater(found["violated"], 25)
+        self.assertIn(len(recordings), range(20, 24))
+        self.assertIn(f"  {found['not_recorded']} more were not recorded", ksim("swarm", *short).stdout)
+
+    def test_only_a_campaign_is_replaced_or_gone_on_from(self):
+        recording, matrix, other = self.path("run.sqlite"), self.path("m.sqlite"), self.path("other.sqlite")
+        self.good("scenario", "smoke", "--record", recording)
+        self.good("matrix", "--acks", "all", "--min-insync", "2", "--faults", "partition", "--seeds", "1", "--out", self.path("m"))
+        database = sqlite3.connect(other)
+        database.executescript("create table mine (a); insert into mine values (1);")
+        database.close()
+        campaign = self.path("swarm.sqlite")
+        self.swarm("ping", "--seeds", "1..40", "--campaign", campaign)
+        with open(campaign, "rb") as file:
+            image = file.read()
+        stray, cut, spoilt = self.path("stray.sqlite"), self.path("cut.sqlite"), self.path("spoilt.sqlite")
+        for path, content in [(stray, image), (cut, image[:len(image) // 2]), (spoilt, image[:16] + b"x" * 1000)]:
+            with open(path, "wb") as file:
+                file.write(content)
+        database = sqlite3.connect(stray)
+        database.executescript("insert into recheck values (77, '00', 'event 5 differs');")
+        database.close()
+        for path, words in [(recording, "is a recorded run, not a campaign"), (matrix, "is a matrix, not a campaign"),
+                            (other, "is an sqlite file of something else, not a campaign"), (cut, "is damaged ("), (spoilt, "is damaged ("),
+                            (stray, "is damaged (it has no run 77, which was done twice)")]:
+            with self.subTest(path=path):
+                with open(path, "rb") as file:
+                    before = file.read()
+                error = self.refused("swarm", "ping", "--seeds", "1..2", "--campaign", path)
+                self.assertIn(f"{path} {words}", error)
+                self.assertIn("give another --campaign", error)
+                self.assertIn(f"{path} {words}", self.refused("coverage", path))
+                if path not in (stray, cut):
+                    self.assertIn(f"{path} {words}", self.refused("swarm", "ping", "--fresh", "--campaign", path))
+                with open(path, "rb") as file:
+                    self.assertEqual(file.read(), before)
+        self.swarm("ping", "--seeds", "1..2", "--campaign", self.file("empty.sqlite", ""))
+
+    def test_one_scenario_is_not_run_twice(self):
+        self.assertIn("smoke is named twice", self.refused("swarm", "smoke", "ping", "smoke"))
+        mine = self.file("mine.toml", NEVER)
+        beside = os.path.join(self.directory.name, ".", "mine.toml")
+        self.assertIn("are the same scenario", self.refused("swarm", mine, beside))
+
+    def test_help_says_which_turns_the_storm_has(self):
+        self.assertIn("storm", self.good("swarm", "--help").stdout)
+
+    def test_progress_is_a_bar_on_a_terminal(self):
+        master, slave = pty.openpty()
+        subprocess.run(["stty", "cols", "50"], stdin=slave, check=True)
+        run = subprocess.Popen([KSIM, "swarm", "ping", "--time", "2s", "--campaign", self.path("swarm.sqlite")],
+                               stdout=subprocess.PIPE, stderr=slave, stdin=subprocess.DEVNULL)
+        os.close(slave)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(master, 4096)
+            except OSError:  # nobody has the other end any more
+                break
+            if not piece:
+                break
+            shown += piece
+        os.close(master)
+        run.communicate(timeout=60)
+        lines = shown.decode().split("\r\033[K")
+        self.assertTrue([line for line in lines if re.match(r"\[#{5,20} *\] \d+ runs · \d s left", line)], lines)
+        self.assertLess(max(len(line) for line in lines), 50)
+
+    def test_progress_is_a_line_now_and_then_elsewhere(self):
+        run = self.good("swarm", "ping", "--time", "12s", "--jobs", "1", "--campaign", self.path("swarm.sqlite"))
+        self.assertRegex(run.stderr, r"^\d+ runs · \d s left · [0-9.]+ seeds/s · 0 failures of 0 causes\n$")
 
     def test_bad_swarms(self):
         for arguments in [["--seeds", "9..1"], ["--seeds", "-1"], ["--time", "10"], ["--time", "0s"], ["--time", "-5s"],
@@ -131,11 +334,8 @@ class Campaigns(CommandLineCase):
         out = self.path("m")
         command = [KSIM, "matrix", "--seeds", "100000", "--jobs", "1", "--out", out]
         run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        workers = ""
-        while not workers:
+        while not workers_of(run):
             self.assertIsNone(run.poll())
-            with open(f"/proc/{run.pid}/task/{run.pid}/children", encoding="utf-8") as children:
-                workers = children.read().strip()
         run.send_signal(signal.SIGINT)
         _, error = run.communicate(timeout=60)
         self.assertEqual(run.returncode, 130)
@@ -161,7 +361,6 @@ class Campaigns(CommandLineCase):
         for number, more in [(signal.SIGINT, []), (signal.SIGTERM, []), (signal.SIGINT, ["--verify"])]:
             campaign = subprocess.Popen([KSIM, "scenario", "leader_crash", "--seeds", "1..100000", "--jobs", "2", *more],
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
-            children = f"/proc/{campaign.pid}/task/{campaign.pid}/children"
             workers = []
             wanted = 1 if more else 2  # to verify takes two processes a worker
             deadline = time.monotonic() + 60
@@ -169,8 +368,7 @@ class Campaigns(CommandLineCase):
                 self.assertIsNone(campaign.poll())
                 self.assertLess(time.monotonic(), deadline)
                 time.sleep(0.01)
-                with open(children, encoding="utf-8") as listed:
-                    workers = listed.read().split()
+                workers = workers_of(campaign)
             campaign.send_signal(number)
             out, err = campaign.communicate(timeout=60)
             self.assertEqual(campaign.returncode, 130, err)

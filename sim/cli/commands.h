@@ -69,6 +69,8 @@ std::string scenario_path(const std::string& name);
 std::vector<std::string> matrix_scenario_names();
 // What identifies the program that runs: a campaign goes on with the same one only.
 std::string build_of_program();
+// As a shell takes it for one word.
+std::string shell_word(const std::string& text);
 // The command that runs this again; without a seed it ends before "--seed".
 std::string repeat_command(const host::ScenarioCommand& command, const Source& source,
                            const std::optional<Lineage>& seed = std::nullopt);

@@ -5,11 +5,11 @@
 #include <fmt/format.h>
 
 #include "core/base/hooks.h"
+#include "sim/cli/campaign_file.h"
 #include "sim/cli/commands.h"
 #include "sim/faults/all.h"
 #include "sim/host/files.h"
 #include "sim/host/terminal.h"
-#include "sim/swarm/swarm.h"
 
 namespace ksim::sim {
 namespace {
@@ -29,13 +29,18 @@ std::string where(const Swarm& swarm, const std::function<uint64_t(const std::st
 }
 
 std::string coverage_text(const Swarm& swarm) {
-  std::string out = fmt::format("{} runs of {} scenarios\n\nFaults that took effect, in how many runs\n",
-                                swarm.runs(), swarm.plan().scenarios.size());
+  std::string out = fmt::format(
+      "{} runs of {} scenarios\n\nFaults, in how many runs they took effect, of how many that planned them\n",
+      swarm.runs(), swarm.plan().scenarios.size());
   for (const FaultKind& kind : fault_kinds()) {
     const std::string name(kind.name);
     const uint64_t runs = swarm.fault_runs("", name);
     const auto in = [&](const std::string& scenario) { return swarm.fault_runs(scenario, name); };
-    out += fmt::format("  {:<34} {:>8}  {}\n", name, runs, runs == 0 ? "NEVER" : where(swarm, in));
+    const uint64_t planned = swarm.planned_runs("", name);
+    out += fmt::format("  {:<24} {:>8} {:>8}  {}\n", name, runs, planned,
+                       runs > 0       ? where(swarm, in)
+                       : planned == 0 ? "not planned"
+                                      : "NEVER");
   }
   out += "\nMarks of core, in how many runs they were reached\n";
   for (size_t mark = 0; mark < kMarkCount; ++mark) {
@@ -68,6 +73,7 @@ std::string coverage_json(const Swarm& swarm) {
   for (const FaultKind& kind : fault_kinds()) {
     const std::string name(kind.name);
     out["faults"][name] = swarm.fault_runs("", name);
+    out["planned"][name] = swarm.planned_runs("", name);
     out["pairs"][name] = json::object();
     for (size_t mark = 0; mark < kMarkCount; ++mark) {
       if (const uint64_t runs = swarm.pair_runs(name, mark); runs > 0)
@@ -83,8 +89,8 @@ std::string coverage_json(const Swarm& swarm) {
 int show_coverage(const host::CoverageCommand& command) {
   const Result<std::string> text = host::read_text(command.campaign);
   if (!text.ok()) return refuse(text.error().message);
-  const Result<Swarm> swarm = Swarm::load(*text);
-  if (!swarm.ok()) return refuse(command.campaign + " " + swarm.error().message);
+  const Result<Swarm> swarm = load_campaign(command.campaign, *text);
+  if (!swarm.ok()) return refuse(swarm.error().message + ": ksim coverage reads what ksim swarm keeps");
   host::write_out(command.json ? coverage_json(*swarm) + "\n" : coverage_text(*swarm));
   return kHolds;
 }

@@ -93,9 +93,6 @@ Result<Source> load_source(const host::ScenarioCommand& command) {
   return source;
 }
 
-namespace {
-
-// As a shell takes it for one word.
 std::string shell_word(const std::string& text) {
   constexpr std::string_view kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,%@";
@@ -110,8 +107,6 @@ std::string shell_word(const std::string& text) {
   }
   return word + "'";
 }
-
-}  // namespace
 
 std::string repeat_command(const host::ScenarioCommand& command, const Source& source,
                            const std::optional<Lineage>& seed) {

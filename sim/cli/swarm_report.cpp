@@ -7,14 +7,13 @@
 
 #include "core/base/hooks.h"
 #include "sim/cli/commands.h"
-#include "sim/faults/all.h"
 
 namespace ksim::sim {
 namespace {
 
 std::string repeat_of(const Swarm& swarm, uint64_t number) {
-  std::string text = "scripts/ksim scenario " + swarm.plan().scenario_of(number);
-  for (const std::string& setting : swarm.plan().settings) text += " --set '" + setting + "'";
+  std::string text = "scripts/ksim scenario " + shell_word(swarm.plan().scenario_of(number));
+  for (const std::string& setting : swarm.plan().settings) text += " --set " + shell_word(setting);
   return text + " --seed " + to_string(swarm.run(number).lineage);
 }
 
@@ -26,12 +25,39 @@ std::vector<std::string> marks_never(const Swarm& swarm) {
   return names;
 }
 
+// Kinds of fault that were planned.
 std::vector<std::string> faults_never(const Swarm& swarm) {
   std::vector<std::string> names;
-  for (const FaultKind& kind : fault_kinds()) {
-    if (swarm.fault_runs("", std::string(kind.name)) == 0) names.emplace_back(kind.name);
-  }
+  for (const auto& [kind, runs] : swarm.without_effect()) names.push_back(kind);
   return names;
+}
+
+std::string never_met(const Swarm& swarm) {
+  constexpr size_t kNamed = 8;
+  std::vector<std::string> faults = faults_never(swarm);
+  const size_t marks = marks_never(swarm).size();
+  std::string text;
+  if (!faults.empty()) {
+    const size_t more = faults.size() > kNamed ? faults.size() - kNamed : 0;
+    faults.resize(faults.size() - more);
+    text = fmt::format("of the faults that were planned {}{}", fmt::join(faults, ", "),
+                       more > 0 ? fmt::format(" and {} kinds more", more) : "");
+  }
+  if (marks > 0) text += fmt::format("{}{} marks of core", text.empty() ? "" : ", and ", marks);
+  return text;
+}
+
+// Runs that failed, could have been recorded and were not.
+uint64_t not_recorded(const Swarm& swarm) {
+  uint64_t count = 0;
+  for (const auto& [number, failure] : swarm.failed()) {
+    if (failure.recording.empty() && swarm.run(number).outcome == SwarmOutcome::violated) ++count;
+  }
+  return count;
+}
+
+std::string dud_text(const std::string& kind, uint64_t planned) {
+  return fmt::format("{} was planned in {} runs and never took effect", kind, planned);
 }
 
 // Causes, those with most runs first.
@@ -60,6 +86,22 @@ uint64_t per_second(uint64_t count, int64_t real_ns) {
 
 }  // namespace
 
+std::string progress_bar(double done, double all) {
+  constexpr size_t kWidth = 20;
+  const double part = all > 0 ? std::clamp(done / all, 0.0, 1.0) : 1.0;
+  const auto full = static_cast<size_t>(part * kWidth);
+  return fmt::format("[{}{}] ", std::string(full, '#'), std::string(kWidth - full, ' '));
+}
+
+std::string cut_line(const std::string& line, size_t columns) {
+  size_t used = 0;
+  for (size_t at = 0; at < line.size(); ++at) {
+    const bool begins = (static_cast<uint8_t>(line[at]) & 0xc0) != 0x80;  // a character, as UTF-8
+    if (begins && used++ == columns) return line.substr(0, at);
+  }
+  return line;
+}
+
 std::string render_swarm(const Swarm& swarm, const SwarmSession& session, bool colour) {
   const auto paint = [&](const char* code, const std::string& text) {
     return colour ? fmt::format("\033[{}m{}\033[0m", code, text) : text;
@@ -74,30 +116,39 @@ std::string render_swarm(const Swarm& swarm, const SwarmSession& session, bool c
     const uint64_t number = swarm.smallest(cause);
     const SwarmFailure& failure = swarm.failed().at(number);
     out += paint("31;1", fmt::format("  {} run{}: {}", runs, runs == 1 ? "" : "s", failure.complaint)) + "\n";
-    out += fmt::format("    the smallest: {}   ({} events)\n", repeat_of(swarm, number),
-                       swarm.run(number).events);
+    const uint64_t events = swarm.run(number).events;  // none: its process did not live to count them
+    out += fmt::format("    the smallest: {}{}\n", repeat_of(swarm, number),
+                       events > 0 ? fmt::format("   ({} events)", events) : "");
     if (const std::string recording = recording_of(swarm, cause); !recording.empty())
       out += fmt::format("    recorded: {}\n", recording);
   }
   if (swarm.causes().size() > kShown)
     out += fmt::format("  and {} causes more, in {}\n", swarm.causes().size() - kShown, session.file);
+  if (const uint64_t count = not_recorded(swarm); count > 0)
+    out +=
+        fmt::format("  {} more were not recorded: --record FILE behind the command of one does it\n", count);
+  for (const auto& [kind, planned] : swarm.dud_faults())
+    out += paint("31;1", "  NO EFFECT: " + dud_text(kind, planned)) + "\n";
+  for (const auto& [number, how] : swarm.died_once()) {
+    out += paint("33", fmt::format("  once {}, and not when it ran again alone: {}", how,
+                                   repeat_of(swarm, number))) +
+           "\n";
+  }
   for (const auto& [number, why] : swarm.differences()) {
-    out += paint("31;1", "  NOT THE SAME TWICE: " + repeat_of(swarm, number)) + "\n    " + why + "\n";
+    out += paint("31;1", "  NOT THE SAME TWICE: " + repeat_of(swarm, number)) + "\n";
+    if (!why.empty()) out += "    " + why + "\n";
   }
   out += fmt::format("held {}, violated {}, simulator faults {}, died {}, hung {}\n",
                      swarm.count(SwarmOutcome::held), swarm.count(SwarmOutcome::violated),
                      swarm.count(SwarmOutcome::simulator_fault), swarm.count(SwarmOutcome::died),
                      swarm.count(SwarmOutcome::hung));
-  const size_t faults = faults_never(swarm).size();
-  const size_t marks = marks_never(swarm).size();
-  if (faults + marks > 0)
-    out +=
-        paint("33", fmt::format("never met: {} kinds of fault and {} marks of core", faults, marks)) + "\n";
+  if (const std::string never = never_met(swarm); !never.empty())
+    out += paint("33", "never met: " + never) + "\n";
   if (swarm.plan().guided) out += fmt::format("guided: {} plans brought something new\n", swarm.kept());
   const double seconds = std::max(static_cast<double>(session.real_ns) / 1e9, 0.001);
   out += fmt::format("{:.1f} seeds/s, {} runs in {:.1f} s; all of it in {} (ksim coverage {})\n",
                      static_cast<double>(session.runs) / seconds, session.runs, seconds, session.file,
-                     session.file);
+                     shell_word(session.file));
   return out;
 }
 
@@ -134,6 +185,13 @@ std::string render_swarm_json(const Swarm& swarm, const SwarmSession& session) {
   out["differences"] = json::array();
   for (const auto& [number, why] : swarm.differences())
     out["differences"].push_back({{"repeat", repeat_of(swarm, number)}, {"why", why}});
+  out["died_once"] = json::array();
+  for (const auto& [number, how] : swarm.died_once())
+    out["died_once"].push_back({{"repeat", repeat_of(swarm, number)}, {"how", how}});
+  out["not_recorded"] = not_recorded(swarm);
+  out["no_effect"] = json::array();
+  for (const auto& [kind, planned] : swarm.dud_faults())
+    out["no_effect"].push_back({{"kind", kind}, {"planned", planned}});
   out["faults_never"] = faults_never(swarm);
   out["marks_never"] = marks_never(swarm);
   return out.dump(-1, ' ', false, json::error_handler_t::replace);

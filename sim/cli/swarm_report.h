@@ -17,4 +17,9 @@ struct SwarmSession {
 std::string render_swarm(const Swarm& swarm, const SwarmSession& session, bool colour);
 std::string render_swarm_json(const Swarm& swarm, const SwarmSession& session);
 
+// "[#####     ] ", of so many parts of so many.
+std::string progress_bar(double done, double all);
+// A line of so many columns at most.
+std::string cut_line(const std::string& line, size_t columns);
+
 }  // namespace ksim::sim
