@@ -13,6 +13,10 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kLevels{"debug", "info", "warn", "error"};
 constexpr std::array<std::string_view, 5> kSubjects{"topic", "topic_id", "partition", "log", "directory"};
+// Parts of a node and of a client that tell something, and what a replay tells itself.
+constexpr std::array<std::string_view, 16> kComponents{
+    "broker",   "checker", "client",    "config",   "controller", "fault",   "mark", "message",
+    "metadata", "node",    "predicate", "producer", "raft",       "replica", "rpc",  "storage"};
 
 struct Fields {
   std::string& out;
@@ -55,8 +59,12 @@ Result<Follow> parse_follow(std::string_view text, const std::vector<std::string
   const size_t colon = text.find(':');
   follow.machine = text.substr(0, colon);
   if (colon != std::string_view::npos) follow.component = text.substr(colon + 1);
-  if (colon != std::string_view::npos && follow.component.empty())
-    return no_follow("a component stands behind the colon, such as replica, raft, storage or controller");
+  const std::vector<std::string> named(kComponents.begin(), kComponents.end());
+  if (colon != std::string_view::npos &&
+      std::find(named.begin(), named.end(), follow.component) == named.end()) {
+    return no_follow(fmt::format("no component \"{}\": there are {}{}", follow.component,
+                                 fmt::join(named, ", "), did_you_mean(follow.component, named)));
+  }
   std::vector<std::string> known = machines;
   known.emplace_back("all");
   if (std::find(known.begin(), known.end(), follow.machine) == known.end())

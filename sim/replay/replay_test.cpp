@@ -1,5 +1,8 @@
 #include "sim/replay/replay.h"
 
+#include <set>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "sim/replay/split.h"
@@ -89,8 +92,27 @@ TEST(Follows, NameAMachineAComponentAndALevel) {
   EXPECT_FALSE(follow.wants("broker-2", "raft", LogLevel::error));
   EXPECT_FALSE(parse_follow("all", machines)->wants("broker-1", "raft", LogLevel::debug));
   EXPECT_TRUE(parse_follow("all=warn", machines)->wants("broker-1", "raft", LogLevel::error));
-  for (const char* text : {"", "broker-9", "broker-1=loud", "broker-1:", "broker-1:=debug"})
+  for (const char* text :
+       {"", "broker-9", "broker-1=loud", "broker-1:", "broker-1:=debug", "broker-1:nosuch=debug"})
     EXPECT_FALSE(parse_follow(text, machines).ok()) << text;
+  const std::string why = parse_follow("broker-1:replicas", machines).error().message;
+  EXPECT_NE(why.find("did you mean \"replica\""), std::string::npos) << why;
+  EXPECT_NE(why.find("there are broker, checker, "), std::string::npos) << why;
+}
+
+template <size_t... N>
+std::set<std::string> modules_of_events(std::index_sequence<N...>) {
+  std::set<std::string> modules;
+  // A log line names its module itself.
+  (modules.emplace(event_module(Event(std::in_place_index<N + 1>))), ...);
+  return modules;
+}
+
+TEST(Follows, EveryEventIsOfAComponentThatCanBeNamed) {
+  const std::set<std::string> modules =
+      modules_of_events(std::make_index_sequence<std::variant_size_v<Event> - 1>());
+  EXPECT_GE(modules.size(), 6U);
+  for (const std::string& module : modules) EXPECT_TRUE(parse_follow("all:" + module, {}).ok()) << module;
 }
 
 TEST(Splits, ShowWhatWasTheSameAndHowItGoesOn) {
