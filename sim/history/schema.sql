@@ -1,6 +1,7 @@
 -- One file is one run. Times are virtual nanoseconds since its start. Views at the end answer the usual
 -- questions.
 
+-- The run itself, one row: what it was drawn from, its plan, and how it ended.
 CREATE TABLE run (
   scenario TEXT NOT NULL,
   seed TEXT NOT NULL,          -- unsigned 64 bit, decimal
@@ -10,6 +11,7 @@ CREATE TABLE run (
   verdict TEXT NOT NULL,       -- "holds", "violated", or "unchecked": without checkers
   version TEXT NOT NULL
 );
+-- What nodes, topics and clients were configured with.
 CREATE TABLE config (scope TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL);  -- "broker-1", "topic orders", "in force for orders"
 
 -- What the producers were configured to ask for.
@@ -51,6 +53,7 @@ CREATE TABLE record (
   lost INTEGER NOT NULL DEFAULT 0,       -- acknowledged, and neither committed at the end nor held by who led last
   permitted INTEGER NOT NULL DEFAULT 0   -- the contract permits its loss
 );
+-- What brokers and controllers tell of themselves: every change of state, of a log, a replica, the quorum, the ISR.
 CREATE TABLE event (
   id INTEGER PRIMARY KEY,
   at_ns INTEGER NOT NULL,
@@ -60,6 +63,7 @@ CREATE TABLE event (
   subject TEXT,                -- partition or log, "broker-2", the metadata log for the quorum and the controller
   detail TEXT NOT NULL         -- JSON
 );
+-- The plan's faults: when each began and ended, whom it struck and what it really did.
 CREATE TABLE fault (
   id INTEGER PRIMARY KEY,
   kind TEXT NOT NULL,
@@ -70,6 +74,7 @@ CREATE TABLE fault (
   effect TEXT NOT NULL,        -- what it really did; "no effect: " and why
   took_effect INTEGER NOT NULL -- 0: it began and ended when it was found that it had come to nothing
 );
+-- Leader, epochs, ISR and ELR of each partition, from one change to the next.
 CREATE TABLE partition_state (  -- as the active controller committed it
   at_ns INTEGER NOT NULL,
   partition TEXT NOT NULL,
@@ -80,6 +85,7 @@ CREATE TABLE partition_state (  -- as the active controller committed it
   elr TEXT NOT NULL,
   unclean INTEGER NOT NULL
 );
+-- Role, epoch and vote of each member of the metadata quorum, from one change to the next.
 CREATE TABLE raft_state (
   at_ns INTEGER NOT NULL,
   node INTEGER NOT NULL,
@@ -103,6 +109,7 @@ CREATE TABLE message (
   size_bytes INTEGER NOT NULL, -- with its 4 bytes of length
   fate TEXT NOT NULL           -- delivered, dropped (its connection ended first), on the way (when the run ended)
 );
+-- What a checker found that must not be, with its story. None in a run that holds.
 CREATE TABLE violation (
   id INTEGER PRIMARY KEY,
   checker TEXT NOT NULL,
@@ -120,8 +127,7 @@ CREATE TABLE node_event (
   node INTEGER NOT NULL,
   what TEXT NOT NULL           -- started, crashed (the page cache stays), power_lost, wiped (an empty or older disk), stopped
 );
--- What the simulated disks held, read from their bytes: every batch that ever stood in a partition's log, the records
--- in it, and for how long which node's disk had it.
+-- What the simulated disks held, read from their bytes: every batch that ever stood in a partition's log.
 CREATE TABLE batch (
   id INTEGER PRIMARY KEY,
   partition TEXT NOT NULL,
@@ -130,11 +136,13 @@ CREATE TABLE batch (
   leader_epoch INTEGER NOT NULL,
   crc INTEGER NOT NULL
 );
+-- The records in each batch.
 CREATE TABLE batch_record (
   batch INTEGER NOT NULL REFERENCES batch(id),
   offset INTEGER NOT NULL,
   record TEXT NOT NULL         -- id of the record, hex
 );
+-- Which node's disk had a batch from when until when, since when it was synced, and what took it.
 CREATE TABLE copy (
   batch INTEGER NOT NULL REFERENCES batch(id),
   node INTEGER NOT NULL,
@@ -143,6 +151,7 @@ CREATE TABLE copy (
   until_ns INTEGER,            -- null: it is there at the end
   gone_by TEXT                 -- truncation, recovery, damage, power loss, replaced disk, deletion
 );
+-- Marks of core (ksim list marks): how often each was reached, and when first.
 CREATE TABLE mark (name TEXT PRIMARY KEY, reached INTEGER NOT NULL, first_ns INTEGER);
 
 -- What happened to this record?  SELECT * FROM record_story WHERE record = '000001000000002a';

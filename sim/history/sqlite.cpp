@@ -1,11 +1,46 @@
 #include "sim/history/sqlite.h"
 
+#include <algorithm>
+#include <cctype>
 #include <cstring>
 #include <utility>
 
 #include <sqlite3.h>
 
 namespace ksim::sim {
+namespace {
+
+// Pragmas that tell and change nothing, with or without an argument.
+bool tells(std::string pragma) {
+  static constexpr std::string_view kTell[] = {
+      "table_info",       "table_xinfo",       "table_list",      "index_list",
+      "index_info",       "index_xinfo",       "database_list",   "collation_list",
+      "foreign_key_list", "foreign_key_check", "function_list",   "module_list",
+      "pragma_list",      "compile_options",   "integrity_check", "quick_check"};
+  std::transform(pragma.begin(), pragma.end(), pragma.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return std::find(std::begin(kTell), std::end(kTell), pragma) != std::end(kTell);
+}
+
+int only_reads(void*, int action, const char* first, const char*, const char*, const char*) {
+  switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_READ:
+    case SQLITE_FUNCTION:
+    case SQLITE_RECURSIVE:
+      return SQLITE_OK;
+    case SQLITE_UPDATE:
+      // So do functions that are tables, json_each() for one, when they say what their columns are. Whoever
+      // means to change it is refused by sqlite.
+      return first != nullptr && std::string_view(first) == "sqlite_master" ? SQLITE_OK : SQLITE_DENY;
+    case SQLITE_PRAGMA:
+      return first != nullptr && tells(first) ? SQLITE_OK : SQLITE_DENY;
+    default:
+      return SQLITE_DENY;
+  }
+}
+
+}  // namespace
 
 Result<Database> Database::create() {
   sqlite3* handle = nullptr;
@@ -63,6 +98,34 @@ Result<void> Database::run(const std::string& sql) {
   return fail(ErrorCode::UNKNOWN_SERVER_ERROR, "sqlite: " + why);
 }
 
+void Database::allow_reads_only() { sqlite3_set_authorizer(handle_, only_reads, nullptr); }
+
+bool has_column(Database& database, std::string_view table, std::string_view column) {
+  Query columns(database, "SELECT name FROM pragma_table_info('" + std::string(table) + "')");
+  bool found = false;
+  while (columns.next()) found = found || columns.text(0) == column;
+  return found;
+}
+
+Result<void> check_statement(Database& database, const std::string& sql) {
+  const auto bad = [](const std::string& why) { return fail(ErrorCode::INVALID_REQUEST, why); };
+  bool found = false;
+  const char* rest = sql.c_str();
+  while (*rest != '\0') {
+    sqlite3_stmt* statement = nullptr;
+    const int state = sqlite3_prepare_v2(database.handle(), rest, -1, &statement, &rest);
+    const bool reads = statement == nullptr || sqlite3_stmt_readonly(statement) != 0;
+    const bool blank = state == SQLITE_OK && statement == nullptr;
+    sqlite3_finalize(statement);
+    if (blank) continue;  // spaces, a comment, a semicolon
+    if (found) return bad("one statement at a time: what stands behind the first one was not looked at");
+    if (state == SQLITE_AUTH || !reads) return bad("only reads are allowed: select, with, values, explain");
+    if (state != SQLITE_OK) return bad("sqlite: " + std::string(sqlite3_errmsg(database.handle())));
+    found = true;
+  }
+  return found ? Result<void>() : bad("no statement: expected a select");
+}
+
 Insert::Insert(Database& database, std::string_view table, int columns) {
   std::string sql = "INSERT INTO " + std::string(table) + " VALUES (?";
   for (int i = 1; i < columns; ++i) sql += ",?";
@@ -117,6 +180,8 @@ int Query::columns() const { return statement_ == nullptr ? 0 : sqlite3_column_c
 
 std::string Query::name(int column) const { return sqlite3_column_name(statement_, column); }
 
+bool Query::is_whole(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_INTEGER; }
+
 bool Query::is_number(int column) const {
   const int type = sqlite3_column_type(statement_, column);
   return type == SQLITE_INTEGER || type == SQLITE_FLOAT;
@@ -129,6 +194,8 @@ std::string Query::text(int column) const {
   if (text == nullptr) return {};
   return {reinterpret_cast<const char*>(text), static_cast<size_t>(sqlite3_column_bytes(statement_, column))};
 }
+
+double Query::real(int column) const { return sqlite3_column_double(statement_, column); }
 
 int64_t Query::number(int column) const { return sqlite3_column_int64(statement_, column); }
 

@@ -27,6 +27,9 @@ class Database {
   ~Database();
 
   Result<void> run(const std::string& sql);
+  // From here on a statement that would do anything but read is refused: a file that is not this one is
+  // neither opened nor made.
+  void allow_reads_only();
   // The bytes of a file that holds it.
   Result<std::string> image();
   sqlite3* handle() const { return handle_; }
@@ -36,6 +39,9 @@ class Database {
   static Result<Database> load(const std::string& image, unsigned flags);
   sqlite3* handle_;
 };
+
+// Files of earlier builds lack some.
+bool has_column(Database& database, std::string_view table, std::string_view column);
 
 // A prepared insert, bound left to right and stepped row by row.
 class Insert {
@@ -58,6 +64,9 @@ class Insert {
   bool failed_ = false;
 };
 
+// Errors: INVALID_REQUEST where the text is not one statement, or one that is not allowed.
+Result<void> check_statement(Database& database, const std::string& sql);
+
 // A select, row by row.
 class Query {
  public:
@@ -71,9 +80,11 @@ class Query {
   int columns() const;
   std::string name(int column) const;
   bool is_null(int column) const;
-  bool is_number(int column) const;
+  bool is_whole(int column) const;   // a number without a fraction
+  bool is_number(int column) const;  // any number
   std::string text(int column) const;
   int64_t number(int column) const;
+  double real(int column) const;
   std::optional<int64_t> number_or_null(int column) const;
   // Errors: INVALID_REQUEST with sqlite's reason. Ask when next() was false.
   Result<void> end() const;
