@@ -1,4 +1,5 @@
-// ksim bisect: one run under two configurations, and which differences decide how it ends.
+// ksim bisect: one run under two configurations, and which differences decide whether a promise is violated,
+// records are lost or a partition waits.
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -6,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "sim/cli/outcome.h"
 #include "sim/cli/trials.h"
 #include "sim/host/scramble.h"
 #include "sim/host/terminal.h"
@@ -14,20 +16,20 @@
 namespace ksim::sim {
 namespace {
 
-// How a run ends, in the words in which two runs end alike; empty: it holds.
-Result<std::string> outcome_of(const Plan& plan) {
+Result<RunOutcome> recorded_outcome(const Plan& plan) {
   RunMemory memory;
-  const RunSummary summary = run_guarded(plan, {}, memory);
+  RunRequest request;
+  request.record = true;
+  const RunSummary summary = run_guarded(plan, request, memory);
   if (!summary.simulator_fault.empty()) return fail(ErrorCode::UNKNOWN_SERVER_ERROR, summary.simulator_fault);
-  const std::vector<std::string> causes = causes_of(summary);
-  return causes.empty() ? std::string() : causes.front();
+  return outcome_of(summary);
 }
-
-std::string shown(const std::string& outcome) { return outcome.empty() ? "holds" : outcome; }
 
 }  // namespace
 
 int run_bisect(const host::BisectCommand& command) {
+  const Result<std::vector<Concern>> concerns = parse_concerns(command.of, command.outage);
+  if (!concerns.ok()) return refuse(concerns.error().message);
   std::vector<Plan> plans;
   for (const std::string& file : command.plans) {
     host::RunChoice choice;
@@ -37,9 +39,9 @@ int run_bisect(const host::BisectCommand& command) {
     plans.push_back(std::move(plan).value());
   }
   host::keep_memory();
-  std::vector<std::string> outcomes;
+  std::vector<RunOutcome> outcomes;
   for (const Plan& plan : plans) {
-    const Result<std::string> outcome = outcome_of(plan);
+    const Result<RunOutcome> outcome = recorded_outcome(plan);
     if (!outcome.ok()) {
       host::write_error("ksim: the simulator is at fault: " + outcome.error().message + "\n");
       return kSimulatorFault;
@@ -48,17 +50,32 @@ int run_bisect(const host::BisectCommand& command) {
   }
   const std::vector<Difference> all = differences(plans[0], plans[1]);
   if (all.empty()) return refuse("the two plans are the same");
-  if (outcomes[0] == outcomes[1]) {
-    return refuse(fmt::format("both plans end alike, so nothing decides: {}", shown(outcomes[0])));
+  const auto concern = std::find_if(concerns->begin(), concerns->end(), [&](const Concern& one) {
+    return words_of(outcomes[0], one) != words_of(outcomes[1], one);
+  });
+  if (concern == concerns->end()) {
+    std::vector<std::string> alike;
+    for (const Concern& one : *concerns) {
+      const std::string words = words_of(outcomes[0], one);
+      alike.push_back(fmt::format("{}: {}", to_string(one.kind), words.empty() ? "none" : words));
+    }
+    return refuse(fmt::format("both plans end alike, so nothing decides: {}", fmt::join(alike, "; ")));
   }
+  const std::string first = in_numbers(outcomes[0], *concern), second = in_numbers(outcomes[1], *concern);
+  const std::string wanted = words_of(outcomes[1], *concern);
+  RunRequest request;
+  // Nothing but the culprit of a loss needs what is recorded.
+  request.record = concern->kind == OutcomeKind::loss;
   Trials trials(command.jobs);
   const std::vector<Difference> decisive = deciding(plans[0], all, [&](const std::vector<Plan>& attempts) {
     std::vector<const Plan*> pointers;
     for (const Plan& plan : attempts) pointers.push_back(&plan);
-    return trials.first_with(pointers, outcomes[1]);
+    return trials.first_with(pointers, request, [&](const RunSummary& attempt) {
+      return ends_so(outcome_of(attempt), *concern, wanted);
+    });
   });
   if (command.json) {
-    nlohmann::ordered_json out{{"first", shown(outcomes[0])}, {"second", shown(outcomes[1])}};
+    nlohmann::ordered_json out{{"of", to_string(concern->kind)}, {"first", first}, {"second", second}};
     out["differences"] = all.size();
     out["runs"] = trials.runs();
     for (const Difference& difference : decisive)
@@ -66,8 +83,8 @@ int run_bisect(const host::BisectCommand& command) {
           {{"what", difference.what}, {"first", difference.first}, {"second", difference.second}});
     host::write_out(out.dump(2) + "\n");
   } else {
-    std::string text = fmt::format("{}: {}\n{}: {}\n\n", command.plans[0], shown(outcomes[0]),
-                                   command.plans[1], shown(outcomes[1]));
+    std::string text = fmt::format("compared: {}\n{}: {}\n{}: {}\n\n", to_string(concern->kind),
+                                   command.plans[0], first, command.plans[1], second);
     text += fmt::format("Of {} differences, {} decide{}:\n", all.size(), decisive.size(),
                         decisive.size() == 1 ? "s" : "");
     for (const Difference& difference : decisive)

@@ -29,6 +29,12 @@ class CommandLine(CommandLineCase):
             self.assertIn(text, everything)
         self.assertIn('did you mean "marks"', self.refused("list", "markz"))
 
+    def test_the_front_page_counts_the_scenarios(self):
+        with open(os.path.join(TOP, "README.md"), encoding="utf-8") as page:
+            said = re.search(r"swarm · (\d+) scenarios", page.read())[1]
+        lines = self.good("list", "scenarios").stdout.splitlines()
+        self.assertEqual(int(said), len([line for line in lines if not line.startswith("matrix/")]))
+
     def test_every_key_of_a_scenario_is_explained(self):
         with open(os.path.join(TOP, "sim", "plan", "parse.cpp")) as file:
             code = file.read()
@@ -221,11 +227,32 @@ class CommandLine(CommandLineCase):
         views = self.good("sql", run, "--views").stdout
         self.assertIn("timeline (", views)
         self.assertIn("What was acknowledged but is not readable at the end?", views)
+        lines = views.splitlines()
+        for line, under in zip(lines, lines[1:]):
+            if line.startswith("  ") and not line.startswith("   "):
+                self.assertTrue(under.startswith("      "), f"without a word: {line}")
+        # A campaign has a table of the same name, and it is another one.
+        self.good("swarm", "ping", "--seeds", "1..2", "--campaign", self.path("swarm.sqlite"))
+        self.assertIn("Every seed that was run.", self.good("sql", self.path("swarm.sqlite"), "--views").stdout)
+        os.remove(self.path("swarm.sqlite"))
         shown = self.good("sql", run, "select 'x' as name, 7 as n union select 'yy', 10 order by n").stdout
         self.assertEqual(shown, "name   n\nx      7\nyy    10\n")
         counted = json.loads(self.good("sql", run, "select count(*) as n from op", "--json").stdout)
-        self.assertGreater(int(counted[0]["n"]), 10)
-        self.assertEqual(self.good("sql", run, "select * from violation").stdout, "")
+        self.assertGreater(counted[0]["n"], 10)
+        typed = "select 7 as n, 0.5 as half, 'x' as word, '7' as digits, null as no_value"
+        self.assertEqual(json.loads(self.good("sql", run, typed, "--json").stdout),
+                         [{"n": 7, "half": 0.5, "word": "x", "digits": "7", "no_value": None}])
+        self.assertEqual(json.loads(self.good("sql", run, "select 1 as id, 2 as id", "--json").stdout), [{"id": 1, "id:1": 2}])
+        # Of no rows the names of the columns, for a person.
+        self.assertEqual(self.good("sql", run, "select checker, at_ns from violation").stdout, "checker  at_ns\n")
+        self.assertEqual(json.loads(self.good("sql", run, "select * from violation", "--json").stdout), [])
+        for query, words in [("select 1; drop table run", "one statement at a time"), (";", "no statement"),
+                             (" ", "no statement"), ("drop table run", "only reads"),
+                             (f"attach '{self.path('x.sqlite')}' as x", "only reads"),
+                             (f"vacuum into '{self.path('x.sqlite')}'", "only reads")]:
+            with self.subTest(query=query):
+                self.assertIn(words, self.refused("sql", run, query))
+        self.assertEqual(os.listdir(self.directory.name), ["run.sqlite"])
         self.assertIn("no such table: opp", self.refused("sql", run, "select * from opp"))
         self.assertIn("--views", self.refused("sql", run))
         self.refused("sql", self.file("no.sqlite", "not at all"), "--views")
@@ -311,11 +338,50 @@ class CommandLine(CommandLineCase):
         said = self.good("bisect", "--plan", small, "--plan", patient).stdout
         self.assertIn("1 decides", said)
         self.assertIn("settle: 1ms -> 60s", said)
-        self.assertIn("nothing to shrink", self.refused("shrink", "smoke", "--seed", "1"))
+        self.assertIn("nothing to shrink", self.refused("shrink", "smoke", "--seed", "1", "--of", "violation"))
+        self.assertIn("nothing to shrink", self.refused("shrink", "smoke", "--seed", "1", "--outage", "100s"))
         self.assertIn("violates L", self.refused("shrink", "leader_crash", "--seed", "1", *hasty, "--of", "R1"))
         self.assertIn("--seed", self.refused("shrink"))
         self.assertIn("twice", self.refused("bisect", "--plan", small))
         self.assertIn("the same", self.refused("bisect", "--plan", small, "--plan", small))
+
+    def test_what_is_lost_or_waits_is_shrunk_and_bisected_too(self):
+        """Settings that the contract lets lose records are what a person looks for."""
+        def plan(name, *more):
+            return self.file(name, self.good("scenario", *more, "--print-plan").stdout)
+        lossy = ["matrix/partition", "--set", "producer.writer.config.acks=1", "--seed", "3"]
+        one, every = plan("one.toml", *lossy), plan("all.toml", "matrix/partition", "--seed", "3")
+        lost = json.loads(self.good("scenario", *lossy, "--json").stdout)["counts"]["lost"]
+        self.assertGreater(lost, 0)
+        said = self.good("bisect", "--plan", one, "--plan", every).stdout
+        self.assertTrue(said.startswith("compared: loss\n"), said)
+        self.assertRegex(said, rf"one\.toml: loses {lost} of \d+ acknowledged records, the culprit: leader_alone\n")
+        self.assertRegex(said, r"all\.toml: loses none of \d+ acknowledged records\n")
+        self.assertIn("writer-1: acks: 1 -> all\n", said)
+        parsed = json.loads(self.good("bisect", "--plan", every, "--plan", one, "--of", "loss", "--json").stdout)
+        self.assertEqual((parsed["of"], {decides["what"].rpartition(" ")[2] for decides in parsed["deciding"]}),
+                         ("loss", {"acks"}))
+        self.assertIn("violation: none", self.refused("bisect", "--plan", one, "--plan", every, "--of", "violation"))
+        small = self.path("small.toml")
+        shrunk = self.good("shrink", *lossy, "--time", "2s", "-o", small)
+        self.assertIn("what must go on: acknowledged records are lost, the culprit: leader_alone (--of loss)", shrunk.stderr)
+        self.assertGreater(json.loads(self.good("scenario", "--plan", small, "--json").stdout)["counts"]["lost"], 0)
+        self.assertIn("loses no acknowledged record", self.refused("shrink", "--plan", every, "--of", "loss"))
+        # A controller that waits long for a dead leader.
+        crash = ["matrix/leader_crash", "--seed", "3"]
+        waits = plan("waits.toml", *crash, "--set", 'cluster.config."broker.session.timeout.ms"=18000')
+        soon = plan("soon.toml", *crash)
+        said = self.good("bisect", "--plan", waits, "--plan", soon).stdout
+        self.assertTrue(said.startswith("compared: outage\n"), said)
+        self.assertRegex(said, r"waits\.toml: orders-\d could not be written for \d+\.\d{3} s\n")
+        self.assertIn("cluster: broker.session.timeout.ms: 18000 -> 1000\n", said)
+        self.assertIn("outage: none", self.refused("bisect", "--plan", waits, "--plan", soon, "--outage", "1000s"))
+        self.assertIn("could write every partition again within 1000s",
+                      self.refused("shrink", "--plan", waits, "--of", "outage", "--outage", "1000s"))
+        for more in [["--of", "losses"], ["--of", "loss", "--outage", "5s"], ["--outage", "500ms"], ["--outage", "soon"]]:
+            with self.subTest(more=more):
+                self.refused("shrink", "--plan", one, *more)
+                self.refused("bisect", "--plan", one, "--plan", every, *more)
 
     def test_recordings_that_cannot_be(self):
         text = self.file("letter.txt", "dear reader")
@@ -454,12 +520,23 @@ class CommandLine(CommandLineCase):
         self.assertTrue(all(line["at_ns"] <= 4_000_000_000 for line in lines))
         for more, words in [(["--until", "soon"], "12.4s"), (["--break", "leader(orders-77) changes"], 'did you mean "orders-'),
                             (["--break", "isr_of_on"], 'did you mean "isr_of_one"'), (["--log", "broker-9"], "no machine"),
-                            (["--log", "broker-1=loud"], "debug, info"), (["--print", "all"], "messages"),
+                            (["--log", "broker-1=loud"], "debug, info"),
+                            (["--log", "broker-1:nosuch=debug"], "there are broker, checker, client"),
+                            (["--print", "all"], "messages"),
                             (["--diff", "x.toml", "--until", "1s"], "goes without"), (["--diff", "/nowhere"], "/nowhere"),
                             (["--break", "violation"], "did not happen")]:
             with self.subTest(more=more):
                 self.assertIn(words, self.refused("replay", *chosen, *more))
         self.assertIn("no cluster", self.refused("replay", "ping"))
+        # What writes log lines is a component as well.
+        there_are = self.refused("replay", *chosen, "--log", "all:nosuch").rpartition("there are ")[2].strip().split(", ")
+        for top, _, files in [found for place in ["core", "sim"] for found in os.walk(os.path.join(TOP, place))]:
+            for name in files:
+                if not name.endswith(".cpp") or name.endswith("_test.cpp") or "apps" in top:
+                    continue
+                with open(os.path.join(top, name), encoding="utf-8") as file:
+                    for module in re.findall(r'LogLine\{\d, "(\w+)"', file.read()):
+                        self.assertIn(module, there_are, os.path.join(top, name))
 
     def test_two_plans_part_where_they_differ(self):
         first = self.file("a.toml", self.good("scenario", "leader_crash", "--seed", "42", *SHORT, "--print-plan").stdout)

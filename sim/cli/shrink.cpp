@@ -1,4 +1,5 @@
-// ksim shrink: the plan of a failed run, as small as it goes.
+// ksim shrink: the plan of a run that violates a promise, loses records or lets a partition wait, as small as
+// it goes.
 
 #include "sim/shrink/shrink.h"
 
@@ -7,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "sim/cli/outcome.h"
 #include "sim/cli/trials.h"
 #include "sim/host/files.h"
 #include "sim/host/scramble.h"
@@ -61,37 +63,57 @@ Sighting watch(const Plan& plan) {
   return seen;
 }
 
+std::string nothing_to_shrink(const RunOutcome& outcome, const std::vector<Concern>& concerns,
+                              const host::ShrinkCommand& command) {
+  if (command.of && !concerns.front().checker.empty() && !outcome.violations.empty()) {
+    std::vector<std::string> cried;
+    for (const RunOutcome::Violated& violated : outcome.violations) {
+      if (std::find(cried.begin(), cried.end(), violated.checker) == cried.end())
+        cried.push_back(violated.checker);
+    }
+    return fmt::format("--of {}: this run violates {}", *command.of, fmt::join(cried, ", "));
+  }
+  std::string what;
+  for (const Concern& concern : concerns) {
+    const std::string word =
+        concern.kind == OutcomeKind::violation ? "violates nothing"
+        : concern.kind == OutcomeKind::loss
+            ? "loses no acknowledged record"
+            : fmt::format("could write every partition again within {}", format_duration(concern.outage));
+    what += (what.empty() ? "" : ", ") + word;
+  }
+  return fmt::format("this run {}: there is nothing to shrink", what);
+}
+
 }  // namespace
 
 int run_shrink(const host::ShrinkCommand& command) {
   if (command.out) {
     if (const auto why = host::why_not_replaceable(*command.out, "")) return refuse("--out " + *why);
   }
+  const Result<std::vector<Concern>> concerns = parse_concerns(command.of, command.outage);
+  if (!concerns.ok()) return refuse(concerns.error().message);
   const Result<Plan> plan = chosen_plan(command.run);
   if (!plan.ok()) return refuse(plan.error().message);
   host::keep_memory();
   RunMemory memory;
-  const RunSummary summary = run_guarded(*plan, {}, memory);
+  RunRequest request;
+  request.record = true;
+  const RunSummary summary = run_guarded(*plan, request, memory);
   if (!summary.simulator_fault.empty()) {
     report_fault(summary);
     return kSimulatorFault;
   }
-  if (summary.holds()) return refuse("this run holds: there is nothing to shrink");
-  std::string cause;
-  const std::vector<std::string> causes = causes_of(summary);
-  for (size_t i = 0; i < causes.size() && cause.empty(); ++i) {
-    if (!command.of || summary.violations[i].checker == *command.of) cause = causes[i];
-  }
-  if (cause.empty()) {
-    std::string cried;
-    for (const ViolationRow& violation : summary.violations) {
-      if (cried.find(violation.checker) == std::string::npos)
-        cried += (cried.empty() ? "" : ", ") + violation.checker;
-    }
-    return refuse(fmt::format("--of {}: this run violates {}", *command.of, cried));
-  }
-  host::write_error(fmt::format("what must go on: {}\nfrom {}\n", cause, size_of(*plan)));
+  const RunOutcome outcome = outcome_of(summary);
+  const auto concern = std::find_if(concerns->begin(), concerns->end(),
+                                    [&](const Concern& one) { return !words_of(outcome, one).empty(); });
+  if (concern == concerns->end()) return refuse(nothing_to_shrink(outcome, *concerns, command));
+  const std::string cause = words_of(outcome, *concern);
+  host::write_error(fmt::format("what must go on: {} (--of {})\nfrom {}\n", cause, to_string(concern->kind),
+                                size_of(*plan)));
 
+  // Nothing but the culprit of a loss needs what is recorded.
+  request.record = concern->kind == OutcomeKind::loss;
   const int64_t began = host::real_ns();
   Trials trials(command.jobs);
   uint64_t steps = 0;
@@ -102,7 +124,9 @@ int run_shrink(const host::ShrinkCommand& command) {
   options.first_that_fails = [&](const std::vector<Attempt>& attempts) {
     std::vector<const Plan*> plans;
     for (const Attempt& attempt : attempts) plans.push_back(&attempt.plan);
-    return trials.first_with(plans, cause);
+    return trials.first_with(plans, request, [&](const RunSummary& attempt) {
+      return ends_so(outcome_of(attempt), *concern, cause);
+    });
   };
   options.adopted = [&](const std::string& what) {
     ++steps;

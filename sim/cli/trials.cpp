@@ -34,7 +34,8 @@ std::vector<std::string> causes_of(const RunSummary& summary) {
 
 Trials::Trials(size_t jobs) : jobs_(jobs == 0 ? host::processors() : jobs) {}
 
-std::optional<size_t> Trials::first_with(const std::vector<const Plan*>& plans, const std::string& cause) {
+std::optional<size_t> Trials::first_with(const std::vector<const Plan*>& plans, const RunRequest& request,
+                                         const std::function<bool(const RunSummary&)>& wanted) {
   std::vector<size_t> runnable;
   for (size_t i = 0; i < plans.size(); ++i) {
     if (!what_is_wrong(*plans[i], plans[i]->scenario, plans[i]->scenario != kPingScenario))
@@ -59,11 +60,8 @@ std::optional<size_t> Trials::first_with(const std::vector<const Plan*>& plans, 
     memory = std::make_unique<RunMemory>();
   };
   farm.work = [&](uint64_t job, Bytes) {
-    const RunSummary summary = run_guarded(*plans[runnable[job]], {}, *memory);
-    const std::vector<std::string> causes = causes_of(summary);
-    const bool found =
-        cause.empty() ? causes.empty() : std::find(causes.begin(), causes.end(), cause) != causes.end();
-    return ByteBuffer{static_cast<uint8_t>(found && summary.simulator_fault.empty() ? 1 : 0)};
+    const RunSummary summary = run_guarded(*plans[runnable[job]], request, *memory);
+    return ByteBuffer{static_cast<uint8_t>(summary.simulator_fault.empty() && wanted(summary) ? 1 : 0)};
   };
   farm.done = [&](uint64_t job, Bytes words) {
     has[job] = !words.empty() && words[0] == 1;

@@ -26,9 +26,10 @@ class Trials {
  public:
   explicit Trials(size_t jobs);
 
-  // The place of the first plan that has this cause among its violations; with an empty cause, that has none.
-  // Plans that cannot be run are passed over.
-  std::optional<size_t> first_with(const std::vector<const Plan*>& plans, const std::string& cause);
+  // The place of the first plan whose run is one that `wanted`, in the process that ran it, looks for. Plans
+  // that cannot be run are passed over.
+  std::optional<size_t> first_with(const std::vector<const Plan*>& plans, const RunRequest& request,
+                                   const std::function<bool(const RunSummary&)>& wanted);
   // Runs and records each plan, and what `judge`, in the process that ran it, made of it; nothing of those
   // that cannot be run or have died.
   std::vector<std::optional<std::string>> judged(const std::vector<Plan>& plans,

@@ -273,20 +273,32 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
   met->add_option("CAMPAIGN", coverage.campaign, "the file that ksim swarm keeps")->required();
   met->add_flag("--json", coverage.json, "print one JSON object");
 
-  CLI::App* less = app.add_subcommand("shrink", "make the plan of a failed run as small as it goes");
+  CLI::App* less = app.add_subcommand(
+      "shrink", "make the plan of a run that fails, or loses records, as small as it goes");
   less->add_option("SCENARIO", shrink.run.scenario, "a name or a .toml file, with --seed");
-  less->add_option("--seed", typed.seed, "the seed that fails");
-  less->add_option("--plan", shrink.run.plan_file, "the plan that fails");
+  less->add_option("--seed", typed.seed, "the seed that does");
+  less->add_option("--plan", shrink.run.plan_file, "the plan that does");
   less->add_option("--set", typed.settings, "key=value: change a value of the scenario")
       ->allow_extra_args(false);
-  less->add_option("--of", shrink.of, "the checker that must go on crying (default: the first that does)");
+  less->add_option("--of", shrink.of,
+                   "what must go on: violation, or that of one checker by its code; loss, of acknowledged "
+                   "records, permitted or not, by the same culprit; outage (default: the first of these that "
+                   "there is)");
+  less->add_option("--outage", shrink.outage,
+                   "outage: a partition could not be written for more than this (default: 5s)");
   less->add_option("-o,--out", shrink.out, "write the plan to this file (default: print it)");
   less->add_option("--time", typed.time, "stop after so long with what there is: 40s, 10m, 2h");
   less->add_option("--jobs", typed.jobs, "worker processes (default: one a processor)");
 
-  CLI::App* halves = app.add_subcommand("bisect", "which settings make one plan fail and the other one hold");
+  CLI::App* halves = app.add_subcommand(
+      "bisect", "which settings make one plan fail, or lose records, and the other one not");
   halves->add_option("--plan", bisect.plans, "twice: two plans of the same run with different settings")
       ->allow_extra_args(false);
+  halves->add_option("--of", bisect.of,
+                     "what is compared: violation, or that of one checker by its code; loss, of acknowledged "
+                     "records, permitted or not; outage (default: the first of these in which they differ)");
+  halves->add_option("--outage", bisect.outage,
+                     "outage: a partition could not be written for more than this (default: 5s)");
   halves->add_option("--jobs", typed.jobs, "worker processes (default: one a processor)");
   halves->add_flag("--json", bisect.json, "print one JSON object");
 
@@ -332,7 +344,11 @@ Result<Command> parse_command_line(std::vector<std::string> arguments) {
       "--break", replay.broken,
       "stop where this happens: 'leader(orders-0) changes', 'isr(orders-0) changes', "
       "'controller changes', a mark, a predicate, 'violation'; '#3' behind it for the third time");
-  again->add_option("--log", replay.logs, "NODE[:COMPONENT][=LEVEL]: what it says and does, as it comes")
+  again
+      ->add_option(
+          "--log", replay.logs,
+          "NODE[:COMPONENT][=LEVEL]: what it says and does, as it comes; NODE may be a client or all, "
+          "LEVEL is debug, info, warn or error (default: info)")
       ->allow_extra_args(false);
   again->add_option("--print", replay.print, "log, state or messages")->allow_extra_args(false);
   again->add_option("--diff", replay.diff, "another plan: where do the two runs part?");

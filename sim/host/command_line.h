@@ -68,12 +68,15 @@ struct ShrinkCommand {
   RunChoice run;
   std::optional<std::string> out;  // a file; none: standard output
   std::optional<int64_t> time_ns;
-  std::optional<std::string> of;  // the checker whose violation it is about; none: the first one
-  size_t jobs = 0;                // 0: one a processor
+  std::optional<std::string> of;      // what must go on (sim/cli/outcome.h); none: the first there is
+  std::optional<std::string> outage;  // what is not longer is none, "5s"
+  size_t jobs = 0;                    // 0: one a processor
 };
 
 struct BisectCommand {
-  std::vector<std::string> plans;  // two files
+  std::vector<std::string> plans;     // two files
+  std::optional<std::string> of;      // what is compared; none: the first in which they differ
+  std::optional<std::string> outage;  // what is not longer is none, "5s"
   size_t jobs = 0;
   bool json = false;
 };

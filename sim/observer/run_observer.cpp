@@ -293,6 +293,7 @@ void RunObserver::end_wait(Pressure& pressure, Instant at) {
   const Duration waited = at - pressure.waiting_since;
   if (waited > kPatience) {
     pressure.unavailable = pressure.unavailable + waited;
+    pressure.longest = std::max(pressure.longest, waited);
     ++pressure.interruptions;
   }
   pressure.waiting_since = at;
@@ -537,6 +538,7 @@ void RunObserver::settle_records(RunSummary& summary) {
       partition.leader_epoch = truth->claim.leader_epoch;
     }
     partition.unavailable = pressure.unavailable;
+    partition.longest = pressure.longest;
     partition.interruptions = pressure.interruptions;
     summary.counts.unavailable_ms += static_cast<uint64_t>(pressure.unavailable.ns / 1'000'000);
     summary.partitions.push_back(std::move(partition));

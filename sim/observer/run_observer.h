@@ -113,6 +113,7 @@ class RunObserver {
     uint32_t open = 0;
     Instant waiting_since;
     Duration unavailable{0};
+    Duration longest{0};
     uint32_t interruptions = 0;
     uint64_t acknowledged = 0;
   };

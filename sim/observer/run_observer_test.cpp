@@ -73,6 +73,17 @@ TEST_F(ObserverTest, SendsThatAreGivenUpHaveWaitedToo) {
   EXPECT_EQ(summary.counts.unavailable_ms, 5500U);
 }
 
+TEST_F(ObserverTest, TheLongestWaitIsOneOfThem) {
+  observer.on_session({1, "producer-1", 1, false, 5});
+  done(send(1, 0), 2000, Outcome::ok, 0);
+  done(send(2, 3000), 6000, Outcome::ok, 1);
+  done(send(3, 7000), 8500, Outcome::ok, 2);
+  const RunSummary summary = observer.finish(at_ms(9000));
+  EXPECT_EQ(summary.partitions[0].unavailable, milliseconds(6500));
+  EXPECT_EQ(summary.partitions[0].longest, milliseconds(3000));
+  EXPECT_EQ(summary.partitions[0].interruptions, 3U);
+}
+
 TEST_F(ObserverTest, NamesWhatWasLost) {
   observer.on_session({1, "producer-1", 1, false, 5});
   done(send(1, 0), 10, Outcome::ok, 7);

@@ -30,6 +30,7 @@ struct PartitionSummary {
   int32_t leader = -1;
   int32_t leader_epoch = -1;
   Duration unavailable{0};  // sends waited over a second while none was acknowledged, or ever was
+  Duration longest{0};      // the longest of these waits
   uint32_t interruptions = 0;
 };
 
