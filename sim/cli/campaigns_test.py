@@ -309,11 +309,17 @@ class Campaigns(CommandLineCase):
         self.assertEqual((made["runs"], len(made["cells"]), made["holds"]), (12, 8, True))
         self.assertEqual([cell["verdict"] for cell in made["cells"]],
                          ["rejected", "rejected", "permitted", "permitted", "never", "never", "never", "never"])
+        self.assertEqual({cell["struck_runs"] for cell in made["cells"][2:]}, {2})
+        self.assertGreater(made["cells"][2]["lost"], 0)
+        self.assertEqual(made["cells"][2]["lost"], made["cells"][2]["permitted_lost"])
         for cell in made["cells"][2:5]:
             witness = cell["witness"]
             run = self.good(*shlex.split(witness["repeat"])[1:])
             self.assertIn(f"digest {witness['digest']}", run.stdout)
-            self.assertIn(f"{witness['lost']} permitted loss", run.stdout)
+            lost = witness["lost"]
+            self.assertIn(f", {lost} lost ({lost} permitted)" if lost else ", 0 lost", run.stdout)
+            counts = json.loads(self.good(*shlex.split(witness["repeat"])[1:], "--json").stdout)["counts"]
+            self.assertEqual((counts["lost"], counts["permitted_lost"]), (lost, lost))
         self.assertEqual(sorted(os.listdir(self.directory.name)), ["m.csv", "m.html", "m.sqlite"])
         # The same command runs nothing again, and more seeds only what is new.
         self.assertEqual(json.loads(self.good(*cells, "--seeds", "2", "--json").stdout)["cells"], made["cells"])

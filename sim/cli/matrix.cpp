@@ -26,6 +26,7 @@ MatrixRun run_of(const RunSummary& summary) {
   MatrixRun run{summary.digest,
                 !summary.holds(),
                 !summary.simulator_fault.empty(),
+                all_kinds_struck(summary.faults),
                 c.acknowledged,
                 c.lost,
                 c.permitted,
@@ -160,7 +161,8 @@ class Workshop {
             &run.duplicated, &run.reordered,    &run.unavailable_ms};
   }
   static ByteBuffer encode(MatrixRun run, const std::string& story) {
-    ByteBuffer out = {static_cast<uint8_t>(run.violated), static_cast<uint8_t>(run.simulator_fault)};
+    ByteBuffer out = {static_cast<uint8_t>(run.violated), static_cast<uint8_t>(run.simulator_fault),
+                      static_cast<uint8_t>(run.struck)};
     for (const uint64_t* field : fields(run)) {
       for (int shift = 0; shift < 64; shift += 8) out.push_back(static_cast<uint8_t>(*field >> shift));
     }
@@ -172,10 +174,11 @@ class Workshop {
   static std::optional<MatrixRun> decode(Bytes words, std::string& story) {
     MatrixRun run;
     const std::vector<uint64_t*> all = fields(run);
-    if (words.size() < 2 + 8 * all.size()) return std::nullopt;
+    if (words.size() < 3 + 8 * all.size()) return std::nullopt;
     run.violated = words[0] != 0;
     run.simulator_fault = words[1] != 0;
-    size_t at = 2;
+    run.struck = words[2] != 0;
+    size_t at = 3;
     for (uint64_t* field : all) {
       for (int shift = 0; shift < 64; shift += 8) *field |= uint64_t{words[at++]} << shift;
     }

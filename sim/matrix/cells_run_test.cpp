@@ -44,6 +44,21 @@ TEST(MatrixCells, EveryFaultIsAScenarioThatTakesEverySetting) {
   }
 }
 
+// Else a rate would be one of runs without a fault as well.
+TEST(MatrixCells, EveryFaultStrikesInEveryRun) {
+  RunMemory memory;
+  for (const MatrixFault fault : kMatrixFaults) {
+    for (const int32_t replication : {1, 3}) {
+      const Cell cell{1, 1, replication, false, false, std::nullopt, fault};
+      for (uint64_t seed = 1; seed <= 4; ++seed) {
+        const RunSummary summary = run_plan(plan_of(cell, seed), {}, memory);
+        EXPECT_TRUE(all_kinds_struck(summary.faults)) << witness_command(cell, seed) << "\n"
+                                                      << tell_run(summary);
+      }
+    }
+  }
+}
+
 TEST(MatrixCells, LoseWhereTheContractPermitsItAndNowhereElse) {
   using enum MatrixFault;
   const Cell cells[] = {

@@ -79,12 +79,6 @@ std::string spaced(std::string_view name) {
   return text;
 }
 
-double rate_percent(const CellResult& result) {
-  return result.runs.empty()
-             ? 0
-             : 100 * static_cast<double>(result.lossy) / static_cast<double>(result.runs.size());
-}
-
 // ---- filters ----
 
 // The values of a setting that rows differ in, in the order of the rows.
@@ -188,13 +182,15 @@ std::string section(const Matrix& matrix, size_t cell) {
     if (const uint64_t seed = result.first_violated; seed != 0)
       out += commands_of(witness_command(matrix.cells()[cell], seed));
   }
-  const Interval interval = result.loss_rate();
+  const Interval interval = result.loss_interval();
   out += fmt::format(
-      "<p>By the contract {}: {}.<br>{} runs, {} lose records ({}, 95% between {} and {}); {} acknowledged, "
-      "{} lost, {} of them permitted; {} duplicated, {} reordered; writes to a partition waited {} in a "
-      "run.</p>\n",
-      to_string(wanted.promise), html_text(wanted.why), result.runs.size(), result.lossy,
-      html_text(percent(rate_percent(result) / 100)), html_text(percent(interval.from)),
+      "<p>By the contract {}: {}.<br>{} runs, the fault took effect in {}{}; {} lose records ({}, 95% "
+      "between {} and {}); {} acknowledged, {} lost, {} of them permitted; {} duplicated, {} reordered; "
+      "writes "
+      "to a partition waited {} in a run.</p>\n",
+      to_string(wanted.promise), html_text(wanted.why), result.runs.size(), result.struck,
+      result.all_struck() ? "" : ", of which the percentage is", result.lossy,
+      html_text(percent(result.loss_rate())), html_text(percent(interval.from)),
       html_text(percent(interval.to)), result.acknowledged, result.lost, result.permitted, result.duplicated,
       result.reordered, waited(result));
   out += fmt::format("<p>The worst run, seed {}:</p>\n", *result.worst) + commands_of(matrix.witness(cell));
@@ -210,7 +206,7 @@ std::string square(const Matrix& matrix, size_t cell, size_t fault) {
     return fmt::format("<td class=\"rejected f{}\"><span>rejected</span>", fault);
   if (result.runs.empty()) return fmt::format("<td class=\"open f{}\"><span>not run</span>", fault);
   const std::string begin = fmt::format("<td class=\"{} f{}\" style=\"--rate:{:.0f}\">", to_string(verdict),
-                                        fault, rate_percent(result));
+                                        fault, 100 * result.loss_rate());
   std::string text;
   if (verdict == Verdict::unavailable) {
     text = "no writes";
@@ -219,10 +215,13 @@ std::string square(const Matrix& matrix, size_t cell, size_t fault) {
   } else if (result.lossy == 0) {
     text = "violated";
   } else {
-    const Interval interval = result.loss_rate();
-    text = fmt::format("{}<small>{:.0f}–{:.0f}</small>", html_text(percent(rate_percent(result) / 100)),
+    const Interval interval = result.loss_interval();
+    text = fmt::format("{}<small>{:.0f}–{:.0f}</small>", html_text(percent(result.loss_rate())),
                        100 * interval.from, 100 * interval.to);
   }
+  if (!result.all_struck())
+    text += fmt::format("<small title=\"the fault took effect in {} of {} runs\">{}</small>", result.struck,
+                        result.runs.size(), struck_part(result));
   const std::string opened = section(matrix, cell);
   if (opened.empty()) return begin + "<span>" + text + "</span>";
   return fmt::format("{}<a id=k{} href=\"#c{}\">{}</a>{}", begin, cell, cell, text, opened);
@@ -258,9 +257,9 @@ std::string render_matrix_html(const Matrix& matrix) {
       "<body lang=en>\n<h1 id=top>Which settings lose data, under which faults</h1>\n<p>{} cells, {} runs of "
       "simulated Kafka clusters, each repeatable from its seed{}{}. {} cells lose records, {} contradict the "
       "contract. Every number is the part of the runs in which acknowledged records were lost, beside its "
-      "95% "
-      "interval. Choose a cell for its worst run: the commands that repeat and explain it, and what was "
-      "lost.</p>\n",
+      "95% interval; where the fault did not take effect in all of them, it is the part of those in which it "
+      "did, and their number stands beside it. Choose a cell for its worst run: the commands that repeat and "
+      "explain it, and what was lost.</p>\n",
       kStyle, filters.style, matrix.cells().size(), matrix.runs(), constant(matrix).empty() ? "" : "; ",
       constant(matrix), matrix.lossy_cells(), wrong.size());
   if (const uint64_t broken = matrix.simulator_faults(); broken > 0)

@@ -31,6 +31,17 @@ Interval wilson(uint64_t hits, uint64_t runs) {
   return {hits == 0 ? 0 : std::max(middle - half, 0.0), hits == runs ? 1 : std::min(middle + half, 1.0)};
 }
 
+double CellResult::loss_rate() const {
+  return struck == 0 ? 0 : static_cast<double>(lossy_struck) / static_cast<double>(struck);
+}
+
+bool all_kinds_struck(const std::vector<FaultRow>& faults) {
+  std::map<std::string, bool> kinds;
+  for (const FaultRow& fault : faults) kinds[fault.kind] = kinds[fault.kind] || fault.took_effect;
+  return !kinds.empty() &&
+         std::all_of(kinds.begin(), kinds.end(), [](const auto& kind) { return kind.second; });
+}
+
 std::string tell_run(const RunSummary& summary) {
   constexpr size_t kMostLines = 8;
   const RunCounts& counts = summary.counts;
@@ -104,7 +115,9 @@ void Matrix::add(size_t cell, uint64_t seed, MatrixRun run, std::string story) {
   result.duplicated += known.duplicated;
   result.reordered += known.reordered;
   result.unavailable_ms += known.unavailable_ms;
+  if (known.struck) ++result.struck;
   if (known.lost > 0) ++result.lossy;
+  if (known.lost > 0 && known.struck) ++result.lossy_struck;
   if (known.simulator_fault) ++result.simulator_faults;
   if (known.violated && (result.first_violated == 0 || seed < result.first_violated))
     result.first_violated = seed;
@@ -156,7 +169,7 @@ bool Matrix::witness_missing(size_t cell) const {
   const Expected wanted = expected(cells_.at(cell));
   const CellResult& result = results_[cell];
   return wanted.promise == Promise::permitted && wanted.within_runs > 0 &&
-         result.runs.size() >= wanted.within_runs && result.lost == 0;
+         result.struck >= wanted.within_runs && result.lost == 0;
 }
 
 std::string Matrix::witness(size_t cell) const {

@@ -23,14 +23,18 @@ Interval wilson(uint64_t hits, uint64_t runs);
 
 // What a run came to, in lines for a person: sums, faults, elections, what was lost.
 std::string tell_run(const RunSummary& summary);
+// Each kind of fault that was to strike did: one of that kind at least took effect. (A topic of one copy has
+// no follower whose disk could crawl.)
+bool all_kinds_struck(const std::vector<FaultRow>& faults);
 
 struct MatrixRun {
   uint64_t digest = 0;
   bool violated = false;
   bool simulator_fault = false;
+  bool struck = false;  // the cell's fault took effect
   uint64_t acknowledged = 0;
   uint64_t lost = 0;
-  uint64_t permitted = 0;
+  uint64_t permitted = 0;  // of the lost
   uint64_t duplicated = 0;
   uint64_t reordered = 0;
   uint64_t unavailable_ms = 0;
@@ -48,7 +52,9 @@ std::string_view to_string(Verdict verdict);
 
 struct CellResult {
   std::map<uint64_t, MatrixRun> runs;  // by seed
-  uint64_t lossy = 0;                  // runs
+  uint64_t struck = 0;                 // runs in which the fault took effect
+  uint64_t lossy = 0;                  // runs that lost records
+  uint64_t lossy_struck = 0;           // those of them in which it took effect
   uint64_t acknowledged = 0;
   uint64_t lost = 0;
   uint64_t permitted = 0;
@@ -60,7 +66,10 @@ struct CellResult {
   std::optional<uint64_t> worst;  // the seed that lost most; where none did, that was unavailable longest
   std::string story;              // of the worst
 
-  Interval loss_rate() const { return wilson(lossy, runs.size()); }
+  bool all_struck() const { return struck == runs.size(); }
+  // Of the runs that were struck: what the fault did not reach says nothing of the settings.
+  double loss_rate() const;
+  Interval loss_interval() const { return wilson(lossy_struck, struck); }
 };
 
 class Matrix {

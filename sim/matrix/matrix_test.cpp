@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "sim/history/sqlite.h"
 #include "sim/matrix/render.h"
 
 namespace ksim::sim {
@@ -14,6 +15,7 @@ Dimensions dimensions_of(TypedDimensions typed) { return parse_dimensions(typed)
 MatrixRun run_of(uint64_t lost, uint64_t permitted, uint64_t unavailable_ms = 0) {
   MatrixRun run;
   run.digest = 7;
+  run.struck = true;
   run.acknowledged = 100;
   run.lost = lost;
   run.permitted = permitted;
@@ -136,6 +138,68 @@ TEST(Matrix, ASafeCellMustNotLoseAndAnotherOneShould) {
   EXPECT_EQ(exit_code(matrix), 1);
   EXPECT_NE(render_matrix(matrix, kFiles, false, true).find("CONTRADICTION flush each, power_loss_all"),
             std::string::npos);
+}
+
+// Runs that the fault has not reached say nothing of the settings, in any form.
+TEST(Matrix, RatesAreOfTheRunsThatWereStruck) {
+  Matrix matrix(dimensions_of({"1", "2", "", "", "none,each", "", "leader_crash"}), 20, "b1");
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    MatrixRun run = run_of(seed <= 5 ? 3 : 0, seed <= 5 ? 3 : 0);
+    matrix.add(1, seed, run, {});
+    run.struck = seed <= 10;
+    matrix.add(0, seed, run, {});
+  }
+  EXPECT_EQ(matrix.result(0).struck, 10U);
+  EXPECT_EQ(matrix.result(0).loss_rate(), 0.5);
+  EXPECT_EQ(matrix.result(0).loss_interval().to, wilson(5, 10).to);
+  EXPECT_EQ(matrix.result(1).loss_rate(), 0.25);
+  const std::string shown = render_matrix(matrix, kFiles, false, true);
+  EXPECT_NE(shown.find("50% 24-76 (10/20)\n"), std::string::npos) << shown;
+  EXPECT_NE(shown.find("25% 11-47\n"), std::string::npos) << shown;
+  EXPECT_NE(shown.find("the fault took effect in 10, 5 lose records: 50%"), std::string::npos) << shown;
+  EXPECT_NE(shown.find("(n/of)"), std::string::npos);
+  EXPECT_NE(render_matrix_csv(matrix).find(",20,10,5,0.5000,"), std::string::npos)
+      << render_matrix_csv(matrix);
+  const std::string json = render_matrix_json(matrix, kFiles);
+  EXPECT_NE(json.find("\"struck_runs\":10"), std::string::npos) << json;
+  const std::string html = render_matrix_html(matrix);
+  EXPECT_NE(html.find(">(10/20)</small>"), std::string::npos);
+  EXPECT_EQ(html.find("(20/20)"), std::string::npos);
+  const Matrix known = Matrix::load(matrix.image().value()).value();
+  EXPECT_EQ(render_matrix(known, kFiles, false, true), shown);
+}
+
+TEST(Matrix, OfRunsThatWereNotStruckNoWitnessIsWanted) {
+  Matrix matrix(dimensions_of({"all", "1", "", "", "", "", "power_loss_all"}), 40, "b1");
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    MatrixRun run = run_of(0, 0);
+    run.struck = seed % 4 == 0;
+    matrix.add(0, seed, run, {});
+  }
+  EXPECT_FALSE(matrix.witness_missing(0));
+  for (uint64_t seed = 41; seed <= 50; ++seed) matrix.add(0, seed, run_of(0, 0), {});
+  EXPECT_TRUE(matrix.witness_missing(0));
+}
+
+TEST(Matrix, AFaultHasStruckWhereEachKindOfItTookEffect) {
+  const auto row = [](const char* kind, bool took_effect) {
+    FaultRow fault;
+    fault.kind = kind;
+    fault.took_effect = took_effect;
+    return fault;
+  };
+  EXPECT_FALSE(all_kinds_struck({}));
+  EXPECT_TRUE(all_kinds_struck({row("slow_disk", false), row("slow_disk", true)}));
+  EXPECT_FALSE(all_kinds_struck({row("latency", true), row("crash", false)}));
+}
+
+TEST(Matrix, OneOfAnEarlierBuildIsToldSo) {
+  Database database = Database::create().value();
+  ASSERT_TRUE(
+      database.run("CREATE TABLE matrix (name, value); CREATE TABLE run (cell, seed, permitted)").ok());
+  const Result<Matrix> old = Matrix::load(database.image().value());
+  ASSERT_FALSE(old.ok());
+  EXPECT_NE(old.error().message.find("earlier build"), std::string::npos) << old.error().message;
 }
 
 TEST(Matrix, AViolationContradictsAndAFaultOfTheSimulatorIsNoResult) {

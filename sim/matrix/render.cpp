@@ -36,22 +36,20 @@ class Colours {
   bool on_;
 };
 
-double rate_of(const CellResult& result) {
-  return static_cast<double>(result.lossy) / static_cast<double>(std::max<size_t>(result.runs.size(), 1));
-}
-
 // What stands in the table.
 std::string brief(const Matrix& matrix, size_t cell) {
   const CellResult& result = matrix.result(cell);
   const Verdict verdict = matrix.verdict(cell);
   if (verdict == Verdict::rejected) return "rejected";
   if (result.runs.empty()) return "?";
-  if (verdict == Verdict::unavailable) return "no writes";
-  if (verdict == Verdict::never) return "-" + (waited(result) == "0.0 s" ? "" : " " + waited(result));
-  if (result.lossy == 0) return "!! violated";
-  const Interval interval = result.loss_rate();
-  const std::string text =
-      fmt::format("{} {:.0f}-{:.0f}", percent(rate_of(result)), 100 * interval.from, 100 * interval.to);
+  const std::string struck = struck_part(result);
+  const std::string of = struck.empty() ? "" : " " + struck;
+  if (verdict == Verdict::unavailable) return "no writes" + of;
+  if (verdict == Verdict::never) return "-" + (waited(result) == "0.0 s" ? "" : " " + waited(result)) + of;
+  if (result.lossy == 0) return "!! violated" + of;
+  const Interval interval = result.loss_interval();
+  const std::string text = fmt::format("{} {:.0f}-{:.0f}{}", percent(result.loss_rate()), 100 * interval.from,
+                                       100 * interval.to, of);
   return verdict == Verdict::within ? "!! " + text : text;
 }
 
@@ -60,15 +58,22 @@ std::string details_of(const Matrix& matrix, size_t cell) {
   const Expected wanted = expected(matrix.cells()[cell]);
   std::string out = fmt::format("    by the contract: {} ({})\n", to_string(wanted.promise), wanted.why);
   if (result.runs.empty()) return out;
-  const Interval interval = result.loss_rate();
+  const Interval interval = result.loss_interval();
   out += fmt::format(
-      "    {} runs, {} lose records: {} ({}-{}); {} acknowledged, {} lost, {} of them permitted, {} "
-      "duplicated, {} reordered; writes waited {}\n",
-      result.runs.size(), result.lossy, percent(rate_of(result)), percent(interval.from),
+      "    {} runs, the fault took effect in {}, {} lose records: {} ({}-{}); {} acknowledged, {} lost, {} "
+      "of them permitted, {} duplicated, {} reordered; writes waited {}\n",
+      result.runs.size(), result.struck, result.lossy, percent(result.loss_rate()), percent(interval.from),
       percent(interval.to), result.acknowledged, result.lost, result.permitted, result.duplicated,
       result.reordered, waited(result));
   if (result.worst) out += fmt::format("    the worst: {}\n", matrix.witness(cell));
   return out;
+}
+
+bool all_struck(const Matrix& matrix) {
+  for (size_t cell = 0; cell < matrix.cells().size(); ++cell) {
+    if (!matrix.result(cell).all_struck()) return false;
+  }
+  return true;
 }
 
 std::string csv_word(const std::string& text) {
@@ -160,6 +165,10 @@ std::string waited(const CellResult& result) {
   return fmt::format("{}.{} s", tenths / 10, tenths % 10);
 }
 
+std::string struck_part(const CellResult& result) {
+  return result.all_struck() ? "" : fmt::format("({}/{})", result.struck, result.runs.size());
+}
+
 std::string name_of(const Matrix& matrix, size_t cell) {
   std::string out;
   for (const std::string& name : varying(matrix))
@@ -185,7 +194,7 @@ std::vector<std::string> missing_witnesses(const Matrix& matrix) {
   for (size_t cell = 0; cell < matrix.cells().size(); ++cell) {
     if (matrix.witness_missing(cell))
       lines.push_back(fmt::format("{}: {}; none in {} runs", name_of(matrix, cell),
-                                  expected(matrix.cells()[cell]).why, matrix.result(cell).runs.size()));
+                                  expected(matrix.cells()[cell]).why, matrix.result(cell).struck));
   }
   return lines;
 }
@@ -207,6 +216,8 @@ std::string render_matrix(const Matrix& matrix, const MatrixFiles& files, bool c
       "  {}  lost within the budget, or a check cried: against the contract (sim/checkers/CONTRACT.md)\n",
       colours.of(Verdict::never, "-       "), colours.of(Verdict::permitted, "% of-to "),
       colours.of(Verdict::within, "!!      "));
+  if (!all_struck(matrix))
+    out += "  (n/of)    the fault took effect in n of the runs alone: these are what the percentage is of\n";
   const std::vector<std::string> wrong = contradictions(matrix);
   for (const std::string& line : wrong) out += colours.of(Verdict::within, "CONTRADICTION ") + line + "\n";
   const std::vector<std::string> missing = missing_witnesses(matrix);
@@ -246,10 +257,11 @@ std::string render_matrix_json(const Matrix& matrix, const MatrixFiles& files) {
              {"why", wanted.why},
              {"verdict", std::string(to_string(matrix.verdict(i)))},
              {"runs", result.runs.size()},
+             {"struck_runs", result.struck},
              {"lossy_runs", result.lossy},
              {"acknowledged", result.acknowledged},
              {"lost", result.lost},
-             {"permitted", result.permitted},
+             {"permitted_lost", result.permitted},
              {"duplicated", result.duplicated},
              {"reordered", result.reordered},
              {"unavailable_ms", result.unavailable_ms}};
@@ -258,9 +270,9 @@ std::string render_matrix_json(const Matrix& matrix, const MatrixFiles& files) {
       std::replace(key.begin(), key.end(), '-', '_');
       row[key] = value_of(cell, name);
     }
-    if (!result.runs.empty()) {
-      const Interval interval = result.loss_rate();
-      row["loss_rate"] = rate_of(result);
+    if (result.struck > 0) {
+      const Interval interval = result.loss_interval();
+      row["loss_rate"] = result.loss_rate();
       row["loss_rate_95"] = {interval.from, interval.to};
     }
     if (result.worst) {
@@ -308,19 +320,20 @@ std::string render_matrix_markdown(const Matrix& matrix) {
 std::string render_matrix_csv(const Matrix& matrix) {
   std::string out(kMatrixCsvHead);
   out +=
-      "replication,unclean,flush,idempotence,promise,verdict,runs,lossy_runs,loss_rate,loss_rate_from,"
-      "loss_rate_to,acknowledged,lost,permitted,duplicated,reordered,unavailable_ms,contradiction,witness\n";
+      "replication,unclean,flush,idempotence,promise,verdict,runs,struck_runs,lossy_runs,loss_rate,"
+      "loss_rate_from,loss_rate_to,acknowledged,lost,permitted_lost,duplicated,reordered,unavailable_ms,"
+      "contradiction,witness\n";
   for (size_t i = 0; i < matrix.cells().size(); ++i) {
     const Cell& cell = matrix.cells()[i];
     const CellResult& result = matrix.result(i);
-    const Interval interval = result.loss_rate();
+    const Interval interval = result.loss_interval();
     out += std::string(to_string(cell.fault));
     for (const std::string_view name : kSettingNames) out += "," + value_of(cell, name);
-    out += fmt::format(",{},{},{},{}", to_string(expected(cell).promise), to_string(matrix.verdict(i)),
-                       result.runs.size(), result.lossy);
-    out += result.runs.empty()
+    out += fmt::format(",{},{},{},{},{}", to_string(expected(cell).promise), to_string(matrix.verdict(i)),
+                       result.runs.size(), result.struck, result.lossy);
+    out += result.struck == 0
                ? ",,,"
-               : fmt::format(",{:.4f},{:.4f},{:.4f}", rate_of(result), interval.from, interval.to);
+               : fmt::format(",{:.4f},{:.4f},{:.4f}", result.loss_rate(), interval.from, interval.to);
     for (const uint64_t value : {result.acknowledged, result.lost, result.permitted, result.duplicated,
                                  result.reordered, result.unavailable_ms})
       out += "," + std::to_string(value);

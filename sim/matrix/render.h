@@ -34,6 +34,8 @@ std::string constant(const Matrix& matrix);
 std::string percent(double part);
 // How long writes to a partition had to wait, in a run, in the mean: "1.6 s".
 std::string waited(const CellResult& result);
+// "(18/20)": in so many of the runs the fault took effect; empty: in all.
+std::string struck_part(const CellResult& result);
 // Lines of what is wrong, or has not been seen although it should: empty lists are good news.
 std::vector<std::string> contradictions(const Matrix& matrix);
 std::vector<std::string> missing_witnesses(const Matrix& matrix);

@@ -21,13 +21,14 @@ CREATE TABLE cell (
   why TEXT NOT NULL,
   verdict TEXT NOT NULL,       -- never, permitted, within (lost though it must not be), unavailable, rejected
   runs INTEGER NOT NULL,
+  struck_runs INTEGER NOT NULL,  -- in which the fault took effect
   lossy_runs INTEGER NOT NULL, -- in which records were lost
-  loss_rate REAL,              -- of runs, and the ends of its confidence interval (Wilson, 95%)
+  loss_rate REAL,              -- of the struck runs, and the ends of its confidence interval (Wilson, 95%)
   loss_rate_from REAL,
   loss_rate_to REAL,
   acknowledged INTEGER NOT NULL,
-  lost INTEGER NOT NULL,
-  permitted INTEGER NOT NULL,  -- of the lost
+  lost INTEGER NOT NULL,       -- of the acknowledged, permitted or not
+  permitted_lost INTEGER NOT NULL,  -- of the lost, where the contract permits it
   duplicated INTEGER NOT NULL,
   reordered INTEGER NOT NULL,
   unavailable_ms INTEGER NOT NULL,  -- virtual, of all partitions and runs: sends waited for more than a second
@@ -36,14 +37,16 @@ CREATE TABLE cell (
   story TEXT                   -- what happened in it
 );
 
+-- Every run of a cell, and what it came to.
 CREATE TABLE run (
   cell INTEGER NOT NULL REFERENCES cell(cell),
   seed INTEGER NOT NULL,
   outcome TEXT NOT NULL,       -- held, violated, simulator_fault
   digest TEXT NOT NULL,        -- 16 hex digits
+  struck INTEGER NOT NULL,     -- 1: the fault took effect
   acknowledged INTEGER NOT NULL,
   lost INTEGER NOT NULL,
-  permitted INTEGER NOT NULL,
+  permitted_lost INTEGER NOT NULL,
   duplicated INTEGER NOT NULL,
   reordered INTEGER NOT NULL,
   unavailable_ms INTEGER NOT NULL,

@@ -54,14 +54,14 @@ void put_cell(Insert& rows, const Matrix& matrix, size_t place) {
   rows.number(cell.min_insync).number(cell.replication);
   for (const std::string_view name : {"unclean", "flush", "idempotence"}) rows.text(value_of(cell, name));
   rows.text(to_string(wanted.promise)).text(wanted.why).text(to_string(matrix.verdict(place)));
-  rows.number(number(result.runs.size())).number(number(result.lossy));
-  if (result.runs.empty()) {
+  rows.number(number(result.runs.size())).number(number(result.struck)).number(number(result.lossy));
+  if (result.struck == 0) {
     for (int i = 0; i < 3; ++i) rows.text_or_null({});
   } else {
-    const double rate = static_cast<double>(result.lossy) / static_cast<double>(result.runs.size());
-    const Interval interval = result.loss_rate();
+    const Interval interval = result.loss_interval();
     // The column's affinity makes numbers of them.
-    for (const double value : {rate, interval.from, interval.to}) rows.text(fmt::format("{:.6f}", value));
+    for (const double value : {result.loss_rate(), interval.from, interval.to})
+      rows.text(fmt::format("{:.6f}", value));
   }
   for (const uint64_t value : {result.acknowledged, result.lost, result.permitted, result.duplicated,
                                result.reordered, result.unavailable_ms})
@@ -88,16 +88,16 @@ Result<std::string> Matrix::image() const {
     failed = failed || rows.failed();
   }
   {
-    Insert rows(database, "cell", 25);
+    Insert rows(database, "cell", 26);
     for (size_t place = 0; place < cells_.size(); ++place) put_cell(rows, *this, place);
     failed = failed || rows.failed();
   }
   {
-    Insert rows(database, "run", 11);
+    Insert rows(database, "run", 12);
     for (size_t place = 0; place < cells_.size(); ++place) {
       for (const auto& [seed, run] : results_[place].runs) {
         rows.number(number(place)).number(number(seed)).text(outcome_of(run));
-        rows.text(fmt::format("{:016x}", run.digest));
+        rows.text(fmt::format("{:016x}", run.digest)).number(run.struck ? 1 : 0);
         for (const uint64_t value :
              {run.acknowledged, run.lost, run.permitted, run.duplicated, run.reordered, run.unavailable_ms})
           rows.number(number(value));
@@ -117,6 +117,9 @@ Result<Matrix> Matrix::load(const std::string& image) {
   Query named(database, "SELECT name, value FROM matrix");
   while (named.next()) values[named.text(0)] = named.text(1);
   if (const Result<void> read = named.end(); !read.ok()) return damaged(read.error().message);
+  if (!has_column(database, "run", "struck"))
+    return fail(ErrorCode::INVALID_REQUEST,
+                "is a matrix of an earlier build of ksim: run it again, with --fresh to replace it");
   TRY_ASSIGN(Dimensions dimensions, dimensions_of(values["dimensions"]));
   const auto whole = [&](const char* name) {
     int64_t value = 0;
@@ -131,8 +134,8 @@ Result<Matrix> Matrix::load(const std::string& image) {
   while (cells.next()) stories[static_cast<size_t>(cells.number(0))] = cells.text(1);
   TRY(cells.end());
   Query runs(database,
-             "SELECT cell, seed, outcome, digest, acknowledged, lost, permitted, duplicated, reordered, "
-             "unavailable_ms, complaint FROM run");
+             "SELECT cell, seed, outcome, digest, struck, acknowledged, lost, permitted_lost, duplicated, "
+             "reordered, unavailable_ms, complaint FROM run");
   while (runs.next()) {
     const auto place = static_cast<size_t>(runs.number(0));
     if (place >= matrix.cells_.size()) return damaged(fmt::format("it has no cell {}", place));
@@ -142,11 +145,12 @@ Result<Matrix> Matrix::load(const std::string& image) {
     run.simulator_fault = outcome == "simulator_fault";
     const std::string digest = runs.text(3);
     std::from_chars(digest.data(), digest.data() + digest.size(), run.digest, 16);
-    int column = 4;
+    run.struck = runs.number(4) != 0;
+    int column = 5;
     for (uint64_t* value :
          {&run.acknowledged, &run.lost, &run.permitted, &run.duplicated, &run.reordered, &run.unavailable_ms})
       *value = static_cast<uint64_t>(runs.number(column++));
-    if (!runs.is_null(10)) run.complaint = runs.text(10);
+    if (!runs.is_null(11)) run.complaint = runs.text(11);
     // The file's story is that of the worst run, whichever of them comes to be it last.
     matrix.add(place, static_cast<uint64_t>(runs.number(1)), std::move(run), stories[place]);
   }

@@ -202,10 +202,11 @@ std::string render_report(const RunSummary& summary, const ReportStyle& style) {
   out += "\n" + paint.bold("Records") +
          fmt::format("  {} sent, {} acknowledged, {} failed, {} unknown, {} read", counts.sent,
                      counts.acknowledged, counts.failed, counts.unknown, counts.read);
-  const std::string lost = fmt::format("{} lost", counts.lost - counts.permitted);
-  out += ", " + (counts.lost > counts.permitted ? paint.red(lost) : lost);
-  const std::string permitted = fmt::format("{} permitted loss", counts.permitted);
-  out += ", " + (counts.permitted > 0 ? paint.yellow(permitted) : permitted);
+  const std::string lost =
+      counts.lost == 0 ? "0 lost" : fmt::format("{} lost ({} permitted)", counts.lost, counts.permitted);
+  out += ", " + (counts.lost == 0                 ? lost
+                 : counts.lost > counts.permitted ? paint.red(lost)
+                                                  : paint.yellow(lost));
   if (counts.duplicated > 0) out += fmt::format(", {} duplicated", counts.duplicated);
   if (counts.reordered > 0) out += fmt::format(", {} reordered", counts.reordered);
   out += "\n";
@@ -246,7 +247,7 @@ std::string render_json(const RunSummary& summary) {
                    {"failed", c.failed},
                    {"unknown", c.unknown},
                    {"read", c.read},
-                   {"lost", c.lost - c.permitted},
+                   {"lost", c.lost},
                    {"permitted_lost", c.permitted},
                    {"duplicated", c.duplicated},
                    {"reordered", c.reordered},
@@ -290,6 +291,7 @@ std::string render_json(const RunSummary& summary) {
                                  {"leader", p.leader},
                                  {"leader_epoch", p.leader_epoch},
                                  {"unavailable_ns", p.unavailable.ns},
+                                 {"longest_unavailable_ns", p.longest.ns},
                                  {"interruptions", p.interruptions}});
   }
   out["timeline"] = json::array();

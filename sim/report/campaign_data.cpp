@@ -59,16 +59,20 @@ Result<Json> campaign_data(Database& database, const CampaignPage& page) {
   Query values(database, "SELECT name, value FROM swarm");
   while (values.next()) out["swarm"][values.text(0)] = values.text(1);
   TRY(values.end());
+  const std::string permitted =
+      has_column(database, "run", "permitted_lost") ? "permitted_lost" : "permitted";
   TRY_ASSIGN(out["totals"], rows(database,
                                  "SELECT count(*), coalesce(sum(events), 0), coalesce(sum(virtual_ms), 0), "
-                                 "coalesce(sum(acknowledged), 0), coalesce(sum(lost), 0), "
-                                 "coalesce(sum(permitted), 0), coalesce(sum(faults), 0), "
-                                 "coalesce(sum(elections), 0), coalesce(sum(kept), 0) FROM run"));
+                                 "coalesce(sum(acknowledged), 0), coalesce(sum(lost), 0), coalesce(sum(" +
+                                     permitted +
+                                     "), 0), coalesce(sum(faults), 0), coalesce(sum(elections), 0), "
+                                     "coalesce(sum(kept), 0) FROM run"));
   TRY_ASSIGN(
       out["scenarios"],
-      rows(database,
-           "SELECT scenario, count(*), sum(outcome <> 'held'), sum(events), sum(virtual_ms), sum(lost), "
-           "sum(permitted), sum(elections) FROM run GROUP BY scenario ORDER BY scenario"));
+      rows(
+          database,
+          "SELECT scenario, count(*), sum(outcome <> 'held'), sum(events), sum(virtual_ms), sum(lost), sum(" +
+              permitted + "), sum(elections) FROM run GROUP BY scenario ORDER BY scenario"));
   TRY_ASSIGN(out["causes"], rows(database,
                                  "SELECT f.cause, r.outcome, count(*), min(f.complaint), min(f.number) "
                                  "FROM failure f JOIN run r USING (number) GROUP BY f.cause, r.outcome "

@@ -196,6 +196,7 @@ TEST(RunPage, PassesOverMarksThatAreNone) {
   }
 }
 
+// It is of a build that called what is permitted otherwise, and kept no real times.
 TEST(CampaignPage, IsWholeAndNamesWhatWasNeverMet) {
   Database database = Database::create().value();
   ASSERT_TRUE(
@@ -224,6 +225,8 @@ TEST(CampaignPage, IsWholeAndNamesWhatWasNeverMet) {
   EXPECT_EQ(data["failed_scenarios"], Json::parse(R"([[0,"a",1]])"));
   EXPECT_EQ(data["checkers"]["R1"], "it stays");
   EXPECT_EQ(data["totals"][0][0], 2);
+  EXPECT_EQ(data["totals"][0][4], 1);  // lost
+  EXPECT_EQ(data["totals"][0][5], 0);  // permitted
   EXPECT_TRUE(data["speed"].is_null()) << "it is of a build that kept no real times";
 }
 

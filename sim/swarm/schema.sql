@@ -18,8 +18,8 @@ CREATE TABLE run (
   events INTEGER NOT NULL,
   virtual_ms INTEGER NOT NULL,
   acknowledged INTEGER NOT NULL,
-  lost INTEGER NOT NULL,
-  permitted INTEGER NOT NULL,  -- of the lost, where the contract permits it
+  lost INTEGER NOT NULL,       -- of the acknowledged, permitted or not
+  permitted_lost INTEGER NOT NULL,  -- of the lost, where the contract permits it; "permitted" in files of earlier builds
   faults INTEGER NOT NULL,     -- that took effect
   elections INTEGER NOT NULL,
   quorum_elections INTEGER NOT NULL,
@@ -105,6 +105,7 @@ CREATE TABLE mutated (
   times INTEGER NOT NULL
 );
 
+-- Why runs failed, the most frequent cause first.
 CREATE VIEW cause AS
   SELECT f.cause, count(*) AS runs, min(f.complaint) AS complaint
   FROM failure f GROUP BY f.cause ORDER BY runs DESC;

@@ -221,9 +221,13 @@ Result<Swarm> Swarm::load(const std::string& image) {
 }
 
 Result<void> Swarm::load_runs(Database& database) {
-  Query runs(database,
-             "SELECT number, outcome, digest, events, virtual_ms, acknowledged, lost, permitted, faults, "
-             "elections, quorum_elections, truncations, isr_changes, seed, kept FROM run");
+  const char* const permitted =
+      has_column(database, "run", "permitted_lost") ? "permitted_lost" : "permitted";
+  Query runs(
+      database,
+      fmt::format("SELECT number, outcome, digest, events, virtual_ms, acknowledged, lost, {}, faults, "
+                  "elections, quorum_elections, truncations, isr_changes, seed, kept FROM run",
+                  permitted));
   while (runs.next()) {
     const auto outcome = outcome_named(runs.text(1));
     const auto digest = parse(runs.text(2), 16);
