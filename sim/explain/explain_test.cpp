@@ -349,6 +349,17 @@ TEST(Explain, AMemberThatStandsStillWhileTheMarkMoves) {
   expect_culprit(made.page({}, false), "slow", 10, 1);
 }
 
+TEST(Explain, AMemberThatIsBehind) {
+  Made made;
+  made.committed(1, 8), made.appended(1, 9, 0, 120), made.appended(2, 9, 0, 120), made.appended(3, 9, 0, 110);
+  made.appended(3, 24, 110, 120, 0, 0), made.committed(1, 24), made.told(25), made.copy(1, 11);
+  const Explanation page = made.page({}, false);
+  expect_culprit(page, "member_behind", 10, 3);
+  expect_words(
+      page, {"broker 3 of the ISR [1,2,3] was behind (half-way its log ended at 110, the leader's at 120"});
+  EXPECT_EQ(page.blamed, std::vector<std::string>{"replica.lag.time.max.ms"});
+}
+
 // Only what was asked of whoever led is a reason.
 TEST(Explain, AnAnswerThatClientsWaitFor) {
   Made made;

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "sim/explain/spells.h"
 #include "sim/explain/steps.h"
 #include "sim/explain/words.h"
 #include "sim/history/sqlite.h"
@@ -14,81 +15,6 @@ namespace {
 
 constexpr int64_t kNoticedNs = 1'000'000'000;
 constexpr size_t kMostOutageSteps = 22;
-
-// What kept the partition from taking records in one spell of an outage.
-struct Spell {
-  int64_t from_ns = 0;
-  int64_t to_ns = 0;
-  // leaderless, leader_down, leader_cut_off, isr_too_small, member_down, member_cut_off, slow
-  std::string kind;
-  int32_t node = -1;
-
-  int64_t lasted_ns() const { return to_ns - from_ns; }
-};
-
-bool cuts_off(const PastFault& fault) {
-  static constexpr std::string_view kKinds[] = {"partition",      "bridge",  "clog",       "flap",
-                                                "pause",          "suspend", "stall_disk", "refuse",
-                                                "no_descriptors", "latency", "slow_cpu"};
-  return std::find(std::begin(kKinds), std::end(kKinds), fault.kind) != std::end(kKinds);
-}
-
-// What hampers a node then; null: nothing.
-const PastFault* hampers(const Past& past, int32_t node, int64_t at_ns) {
-  const PastFault* found = nullptr;
-  for (const PastFault& fault : past.faults) {
-    const bool acts = fault.began_ns <= at_ns && (!fault.ended_ns || at_ns < *fault.ended_ns);
-    if (acts && cuts_off(fault) && fault.strikes(node)) found = &fault;
-  }
-  return found;
-}
-
-// What was written was committed, by its leader's word: it waits for nobody.
-bool commits(const Past& past, int32_t leader, int64_t from_ns, int64_t to_ns) {
-  return std::any_of(past.events.begin(), past.events.end(), [&](const PastEvent& event) {
-    return event.name == "replica.high_watermark" && event.flag && event.node == leader &&
-           event.at_ns > from_ns && event.at_ns < to_ns;
-  });
-}
-
-// From one turn of things to the next. `for_all`: somebody waits for the whole ISR (acks=all).
-Spell spell_at(const Past& past, int64_t at_ns, int64_t next_ns, bool for_all) {
-  const PastState* state = past.state_at(at_ns);
-  if (state == nullptr || state->leader < 0) return {at_ns, at_ns, "leaderless", -1};
-  if (past.down_at(state->leader, at_ns) != nullptr) return {at_ns, at_ns, "leader_down", state->leader};
-  if (hampers(past, state->leader, at_ns) != nullptr) return {at_ns, at_ns, "leader_cut_off", state->leader};
-  if (for_all && static_cast<int32_t>(state->isr.size()) < past.in_force.min_insync)
-    return {at_ns, at_ns, "isr_too_small", state->leader};
-  const bool waits = for_all && !commits(past, state->leader, at_ns, next_ns);
-  for (const int32_t member : waits ? state->isr : Nodes{}) {
-    if (past.down_at(member, at_ns) != nullptr) return {at_ns, at_ns, "member_down", member};
-  }
-  for (const int32_t member : waits ? state->isr : Nodes{}) {
-    if (hampers(past, member, at_ns) != nullptr) return {at_ns, at_ns, "member_cut_off", member};
-  }
-  return {at_ns, at_ns, "slow", state->leader};
-}
-
-std::vector<Spell> spells_of(const Past& past, const Outage& outage, bool for_all) {
-  std::set<int64_t> turns{outage.from_ns};
-  const auto turn = [&](int64_t at_ns) {
-    if (at_ns > outage.from_ns && at_ns < outage.to_ns) turns.insert(at_ns);
-  };
-  for (const PastState& state : past.states) turn(state.at_ns);
-  for (const PastNode& node : past.nodes) turn(node.at_ns);
-  for (const PastFault& fault : past.faults) turn(fault.began_ns), turn(fault.ended_ns.value_or(-1));
-  std::vector<Spell> spells;
-  for (auto turn_at = turns.begin(); turn_at != turns.end(); ++turn_at) {
-    const int64_t at = *turn_at;
-    const auto next = std::next(turn_at);
-    Spell spell = spell_at(past, at, next == turns.end() ? outage.to_ns : *next, for_all);
-    if (!spells.empty() && spells.back().kind == spell.kind && spells.back().node == spell.node) continue;
-    if (!spells.empty()) spells.back().to_ns = at;
-    spells.push_back(spell);
-  }
-  spells.back().to_ns = outage.to_ns;
-  return spells;
-}
 
 // Where each member of ISR and ELR was, and who else was up.
 std::string who_could_lead(const Past& past, int64_t at_ns) {
@@ -123,9 +49,13 @@ std::string member_words(const Past& past, const Spell& spell, const PastState& 
     const PastNode* down = past.down_at(spell.node, spell.from_ns);
     why = fmt::format("was down since {} ({})", seconds_text(down == nullptr ? spell.from_ns : down->at_ns),
                       down == nullptr ? "?" : down->what);
-  } else {
+  } else if (spell.kind == "member_cut_off") {
     const PastFault* by = hampers(past, spell.node, spell.from_ns);
     why = fmt::format("was up but hampered by a fault ({})", by == nullptr ? "?" : fault_text(*by));
+  } else {
+    why = fmt::format(
+        "was behind (half-way its log ended at {}, the leader's at {}, and the high watermark stood at {})",
+        spell.member_end, spell.leader_end, spell.high_watermark);
   }
   return fmt::format(
       "From {} broker {} led and was up, but broker {} of the ISR {} {}: acks=all waits for every member. {}",
@@ -251,6 +181,7 @@ std::string kind_words(const Spell& spell) {
   if (spell.kind == "isr_too_small") return "its ISR was too small";
   if (spell.kind == "member_down") return fmt::format("member {} of its ISR was down", spell.node);
   if (spell.kind == "member_cut_off") return fmt::format("member {} of its ISR was hampered", spell.node);
+  if (spell.kind == "member_behind") return fmt::format("member {} of its ISR was behind", spell.node);
   return "clients found their way";
 }
 
@@ -383,7 +314,8 @@ Result<Explanation> explain_outage(Database& database, const Past& past, const O
   page.waited_ns = outage.lasted_ns();
   page.subject = fmt::format("partition {}", outage.partition);
   TRY_ASSIGN(const bool for_all, waits_for_all(database, outage));
-  const std::vector<Spell> spells = spells_of(past, outage, for_all);
+  TRY_ASSIGN(const LogEnds ends, read_log_ends(database, outage));
+  const std::vector<Spell> spells = spells_of(past, outage, for_all, ends);
   page.headline = fmt::format("took no record for {}, from {} to {}: {}", lasting_text(outage.lasted_ns()),
                               seconds_text(outage.from_ns), seconds_text(outage.to_ns), parts_text(spells));
   Steps steps;
