@@ -22,6 +22,7 @@ constexpr Named kTargets[] = {{"wire", make_wire_target},
                               {"properties", make_properties_target},
                               {"plan", make_plan_target},
                               {"history", make_history_target},
+                              {"recording", make_recording_target},
                               {"broker", make_broker_target}};
 
 class Smoke : public testing::TestWithParam<Named> {};

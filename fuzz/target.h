@@ -59,6 +59,7 @@ std::unique_ptr<FuzzTarget> make_metadata_target();
 std::unique_ptr<FuzzTarget> make_properties_target();
 std::unique_ptr<FuzzTarget> make_plan_target();
 std::unique_ptr<FuzzTarget> make_history_target();
+std::unique_ptr<FuzzTarget> make_recording_target();
 std::unique_ptr<FuzzTarget> make_broker_target();
 
 }  // namespace ksim::fuzz

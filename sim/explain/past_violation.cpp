@@ -35,6 +35,11 @@ Nodes numbers_behind(const std::string& text, std::string_view word) {
   return nodes;
 }
 
+std::string text_behind(const std::string& text, std::string_view word) {
+  const size_t at = text.find(word);
+  return at == std::string::npos ? text : text.substr(at + word.size());
+}
+
 std::optional<std::pair<int64_t, std::string>> timed(const std::string& line) {
   const size_t unit = line.find(" s  ");
   const size_t begin = line.find_first_not_of(' ');

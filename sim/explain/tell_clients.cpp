@@ -443,15 +443,14 @@ Result<void> tell_order(Tale& tale, const SentRecord& sent) {
       text += fmt::format(" {} was told of that one: {}{}.", gone->client, gone->outcome,
                           gone->told_ns ? " at " + seconds_text(*gone->told_ns) : "");
   } else {
-    text = fmt::format(
-        "Broker {} wrote record {} at offset {} at {}, {}. In all: {}.", append.node, record, offset,
-        seconds_text(append.at_ns),
-        tale.wrong.kind == "written_twice"
-            ? "which it had taken before, or a leader before it"
-            : fmt::format("behind later ones of the same producer (send {} at offset {})",
-                          number_behind(message, {"follows send "}),
-                          number_behind(message.substr(message.find("follows")), {" at offset "})),
-        appends);
+    text = fmt::format("Broker {} wrote record {} at offset {} at {}, {}. In all: {}.", append.node, record,
+                       offset, seconds_text(append.at_ns),
+                       tale.wrong.kind == "written_twice"
+                           ? "which it had taken before, or a leader before it"
+                           : fmt::format("behind later ones of the same producer (send {} at offset {})",
+                                         number_behind(message, {"follows send "}),
+                                         number_behind(text_behind(message, "follows"), {" at offset "})),
+                       appends);
   }
   tale.found(append.at_ns, append.node, text);
   return {};

@@ -292,9 +292,7 @@ Result<void> tell_topics(Tale& tale) {
     if (answer != nullptr)
       text += fmt::format(" That answer is of controller {}, which gave it at {}.", answer->node,
                           seconds_text(answer->at_ns));
-    text += fmt::format(
-        " In the metadata log it is not so: {}.",
-        violation.message.substr(std::min(violation.message.find("; ") + 2, violation.message.size())));
+    text += fmt::format(" In the metadata log it is not so: {}.", text_behind(violation.message, "; "));
     for (const Call& call : calls) {
       if (&call == judged || call.kind != judged->kind || call.outcome != "ok" ||
           call.completed_ns < judged->invoked_ns - 2'000'000'000)

@@ -14,9 +14,10 @@ namespace {
 // "leader 2 proposes ..." as a sentence with its time.
 std::string sentence(const Tale& tale, int32_t node) {
   std::string text = tale.violation.message;
-  const size_t begin = std::min(text.find(fmt::format("{} ", node)), text.size());
   const std::string name = fmt::format("{} ", node);
-  if (begin > 10) return fmt::format("At {}: {}.", seconds_text(tale.at_ns()), text);
+  const size_t begin = text.find(name);
+  if (begin == std::string::npos || begin > 10)
+    return fmt::format("At {}: {}.", seconds_text(tale.at_ns()), text);
   return fmt::format("At {} broker {} {}.", seconds_text(tale.at_ns()), node,
                      text.substr(begin + name.size()));
 }

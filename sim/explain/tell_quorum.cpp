@@ -132,8 +132,7 @@ Result<void> tell_majority(Tale& tale, const std::vector<RaftState>& states) {
   const RaftState* leader = last_of(states, at, [](const RaftState& s) { return s.state == "leader"; });
   if (leader == nullptr) return {};
   const int64_t mark = number_behind(tale.violation.message, {"the high watermark is "});
-  const std::string batch = tale.violation.message.substr(
-      std::min(tale.violation.message.find("hold ") + 5, tale.violation.message.size()));
+  const std::string batch = text_behind(tale.violation.message, "hold ");
   const int64_t batch_epoch = number_behind(batch, {" epoch "});
   std::string ends;
   Nodes told;
@@ -149,9 +148,7 @@ Result<void> tell_majority(Tale& tale, const std::vector<RaftState>& states) {
       "Node {}, leader of epoch {} since {}, moved the quorum's high watermark to {} at {}: {}. By their own "
       "last words the logs ended so: {}; a log end is not yet on the disk.",
       leader->node, leader->epoch, seconds_text(leader->at_ns), mark, seconds_text(at),
-      tale.violation.message.substr(
-          std::min(tale.violation.message.find("but ") + 4, tale.violation.message.size())),
-      ends);
+      text_behind(tale.violation.message, "but "), ends);
   if (batch_epoch >= 0 && batch_epoch < leader->epoch)
     text += fmt::format(
         " That record is of epoch {}, before its own: it is committed only with a later one of epoch {}.",

@@ -36,6 +36,8 @@ struct PastViolation {
 int32_t number_behind(const std::string& text, std::initializer_list<std::string_view> words);
 // All different numbers behind a word.
 Nodes numbers_behind(const std::string& text, std::string_view word);
+// What stands behind this word in `text`; where it does not have it, all of it.
+std::string text_behind(const std::string& text, std::string_view word);
 // "        12.345678 s  what": the time and the words of a story's line that has its time.
 std::optional<std::pair<int64_t, std::string>> timed(const std::string& line);
 
