@@ -171,8 +171,10 @@ Result<void> tell_unfit(Tale& tale) {
       const std::optional<Fact> own,
       tale.last_fact("'broker.state_changed'", fmt::format("node = {} AND at_ns <= {}", node, told_ns)));
   const bool stops = own && own->text("state").ends_with("SHUTDOWN") && own->at_ns < now->at_ns;
-  const std::string stands =
-      stops ? fmt::format("it had begun to stop at {}", seconds_text(own->at_ns)) : standing_words(*said);
+  const bool lost_directory = tale.says("without the directory of its replica");
+  const std::string stands = lost_directory ? std::string("the log directory of its replica had failed")
+                             : stops ? fmt::format("it had begun to stop at {}", seconds_text(own->at_ns))
+                                     : standing_words(*said);
   const PastState* before = tale.past.state_before(now->at_ns);
   const bool put_in = said->at_ns < now->at_ns ||
                       (before != nullptr && contains(now->isr, node) && !contains(before->isr, node));
@@ -200,6 +202,30 @@ Result<void> tell_unfit(Tale& tale) {
                     : fmt::format("controller {} decides: broker {} is {}", decided_by, node, said->what));
   tale.found(at, decided_by, text);
   tell_life(tale, node, 2 * kLookBackNs);
+  return {};
+}
+
+// A minimum that was altered, and replicas that stay eligible all the same.
+Result<void> tell_eligible(Tale& tale, const PastState* now) {
+  const int64_t offset = number_behind(tale.violation.message, {"was altered at offset "});
+  TRY_ASSIGN(
+      const std::optional<Fact> written,
+      tale.last_fact(
+          "'log.appended'",
+          fmt::format(
+              "subject = '{}' AND at_ns <= {} AND json_extract(detail, '$.fetched_epoch') < 0 AND "
+              "json_extract(detail, '$.base_offset') <= {} AND json_extract(detail, '$.end_offset') > {}",
+              kMetadataPartition, tale.at_ns(), offset, offset)));
+  TRY_ASSIGN(const std::optional<Fact> active, tale.active_controller(tale.at_ns()));
+  const int32_t controller = written ? written->node : active ? active->node : -1;
+  const int64_t at = written ? written->at_ns : tale.at_ns();
+  tale.spine(at, "decided", controller,
+             fmt::format("controller {} alters min.insync.replicas, offset {} of the metadata log",
+                         controller, offset));
+  tale.found(at, controller,
+             fmt::format("Controller {} altered min.insync.replicas at {} and left {} as it was ({}): {}.",
+                         controller, seconds_text(at), tale.page.partition,
+                         now == nullptr ? "unknown" : state_words(*now), tale.violation.message));
   return {};
 }
 
@@ -411,6 +437,7 @@ Result<void> tell_partition_state(Tale& tale) {
     tale.steps.add_troubles(tale.past, tale.replicas(), from, tale.at_ns());
     return {};
   }
+  if (tale.wrong.kind == "elr_kept") return tell_eligible(tale, now);
   if (before != nullptr) return tell_change(tale, *before, *now);
   return {};
 }

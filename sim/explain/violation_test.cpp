@@ -87,6 +87,46 @@ TEST(Violation, WhoIsFencedIsTakenIn) {
   expect_words(page, {"with broker 3 in its ISR", "had fenced it at 18.000 s"});
 }
 
+TEST(Violation, WhoHasLostItsDirectoryIsTakenIn) {
+  Made made;
+  made.tell(5, 101, ControllerActivated{1});
+  made.tell(14, 101, BrokerUnfenced{3, 2});
+  made.state(18, 1, 0, {1}, {}), made.state(20, 1, 0, {1, 3}, {});
+  made.violation("M6", 20,
+                 "broker 3 is in its ISR [1,3] at offset 40, and is without the directory of its replica");
+  const Explanation page = made.page();
+  expect_culprit(page, "unfit_member", 20, 101);
+  expect_words(page,
+               {"Controller 101 changed orders-0", "although the log directory of its replica had failed"});
+}
+
+TEST(Violation, ADirectoryThatTakesReplicasOfOthers) {
+  Made made;
+  made.state(20, 1, 0, {1, 2}, {3});
+  made.violation("M6", 20, "broker 3 left its ISR at offset 40 with a directory that its replica is not in");
+  const Explanation page = made.page();
+  expect_culprit(page, "wrong_directory", 20, 101);
+  expect_words(page, {"Controller 101 changed orders-0", "with a directory that its replica is not in"});
+}
+
+TEST(Violation, AMinimumIsAlteredAndSomebodyIsEligibleStill) {
+  Made made;
+  made.state(18, 1, 0, {1}, {2}), made.decided(101, 20, 40, 42, 1), made.decided(102, 21, 40, 42, 1, 1);
+  made.violation("M6", 21, "its min.insync.replicas was altered at offset 41, and [2] are eligible still");
+  const Explanation page = made.page();
+  expect_culprit(page, "elr_kept", 20, 101);
+  expect_words(page, {"Controller 101 altered min.insync.replicas at 20.000 s", "ELR [2]"});
+}
+
+TEST(Violation, WhatIsSyncedTooLate) {
+  Made made;
+  made.violation("S5", 20, "node 1 has not flushed [20..20 epoch 2 crc a1328d5a] for 5077 ms (flush.ms 300)");
+  const Explanation page = made.page();
+  expect_culprit(page, "flushed_late", 20, 1);
+  EXPECT_NE(page.rule->name.find("flush.ms"), std::string::npos);
+  expect_words(page, {"At 20.000 s broker 1 has not flushed"});
+}
+
 TEST(Violation, ARegistrationAsIfStoppedInOrder) {
   Made made;
   made.node(2, NodeFault::power_lost, 12), made.node(2, NodeFault::started, 13), made.registered(2, 14, true);

@@ -196,6 +196,8 @@ constexpr Wrong kWrongs[] = {
      "A follower looks at the checksum of each batch that it is sent, and appends none that is wrong."},
     {"S5", "keeps segment", "kept_too_long", kSizes,
      "What retention.ms or retention.bytes gives up is deleted in time."},
+    {"S5", "has not flushed", "flushed_late", "flush.ms, flush.messages",
+     "What is older than flush.ms, or more than flush.messages, is synced by the next look."},
     {"S5", "", "too_large", kSizes,
      "A batch is no longer than max.message.bytes, and a segment takes none that brings it beyond "
      "segment.bytes or segment.ms."},
@@ -246,6 +248,12 @@ constexpr Wrong kWrongs[] = {
     {"M6", "its last ISR member is gone", "last_member_left", kElections,
      "Without eligible leader replicas the last member of an ISR stays in it, whatever becomes of it: who "
      "else could lead?"},
+    {"M6", "are eligible still", "elr_kept", "KIP-966: eligible leader replicas",
+     "Whoever alters min.insync.replicas clears the eligible replicas with that very change: they hold what "
+     "was committed under the minimum that they left the ISR under."},
+    {"M6", "with a directory that its replica is not in", "wrong_directory", "KIP-858: log directories",
+     "With a directory that fails go the replicas that stand in it; those in sound ones stay in their ISRs, "
+     "and lead on."},
     {"M6", "is in its ISR [", "unfit_member", kMembers, kMembersText},
     {"M6", " leads it in epoch", "unfit_leader", kMembers, kMembersText},
     {"M6", "registered as stopped in order", "clean_registration", kRegistration, kRegistrationText},
